@@ -1,0 +1,2 @@
+//! Field kernels.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `convince` command.
+fn main() {}

@@ -1,0 +1,152 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Bits, ProofField};
+
+/// An integer tensor's values, row-major, at the narrowest of four widths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ints {
+    /// Signed 8 bits.
+    I8(Vec<i8>),
+    /// Unsigned 8 bits.
+    U8(Vec<u8>),
+    /// Signed 16 bits.
+    I16(Vec<i16>),
+    /// Signed 32 bits.
+    I32(Vec<i32>),
+}
+
+/// A borrowed run of an [`Ints`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntSlice<'a> {
+    /// Signed 8 bits.
+    I8(&'a [i8]),
+    /// Unsigned 8 bits.
+    U8(&'a [u8]),
+    /// Signed 16 bits.
+    I16(&'a [i16]),
+    /// Signed 32 bits.
+    I32(&'a [i32]),
+}
+
+/// Runs `$body` with `$v` bound to the values, whatever their width.
+macro_rules! each_width {
+    ($enum:ident, $value:expr, $v:ident => $body:expr) => {
+        match $value {
+            $enum::I8($v) => $body,
+            $enum::U8($v) => $body,
+            $enum::I16($v) => $body,
+            $enum::I32($v) => $body,
+        }
+    };
+}
+
+impl Ints {
+    /// `values` at the narrowest width that holds the format `bits`.
+    ///
+    /// Returns `None` if a value does not fit that width.
+    pub fn pack(bits: Bits, values: &[i64]) -> Option<Self> {
+        fn all<T: TryFrom<i64>>(values: &[i64]) -> Option<Vec<T>> {
+            values.iter().map(|&v| T::try_from(v).ok()).collect()
+        }
+        Some(match (bits.signed, bits.width) {
+            (true, ..=8) => Self::I8(all(values)?),
+            (false, ..=8) => Self::U8(all(values)?),
+            (true, ..=16) | (false, ..=15) => Self::I16(all(values)?),
+            _ => Self::I32(all(values)?),
+        })
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        each_width!(Ints, self, v => v.len())
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All values, borrowed.
+    pub fn as_slice(&self) -> IntSlice<'_> {
+        match self {
+            Self::I8(v) => IntSlice::I8(v),
+            Self::U8(v) => IntSlice::U8(v),
+            Self::I16(v) => IntSlice::I16(v),
+            Self::I32(v) => IntSlice::I32(v),
+        }
+    }
+
+    /// The values as `i64`.
+    pub fn to_i64(&self) -> Vec<i64> {
+        self.as_slice().iter().collect()
+    }
+}
+
+impl<'a> IntSlice<'a> {
+    /// Number of values.
+    pub fn len(self) -> usize {
+        each_width!(IntSlice, self, v => v.len())
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value at `index`. Panics if out of range.
+    pub fn get(self, index: usize) -> i64 {
+        each_width!(IntSlice, self, v => v[index].into())
+    }
+
+    /// `len` values from `start`. Panics if out of range.
+    pub fn range(self, start: usize, len: usize) -> IntSlice<'a> {
+        match self {
+            Self::I8(v) => Self::I8(&v[start..start + len]),
+            Self::U8(v) => Self::U8(&v[start..start + len]),
+            Self::I16(v) => Self::I16(&v[start..start + len]),
+            Self::I32(v) => Self::I32(&v[start..start + len]),
+        }
+    }
+
+    /// The values as `i64`, one at a time.
+    pub fn iter(self) -> impl Iterator<Item = i64> + 'a {
+        (0..self.len()).map(move |i| self.get(i))
+    }
+
+    /// `sum_i self[i] * weights[i]`. Panics if the lengths differ.
+    pub fn dot<F: ProofField>(self, weights: &[F]) -> F {
+        each_width!(IntSlice, self, v => F::dot(v, weights))
+    }
+
+    /// `out[c] = sum_r weights[r] * self[r * width + c]`: the fold of a row-major matrix over its rows.
+    ///
+    /// Panics if the lengths do not match.
+    pub fn fold_rows<F: ProofField>(self, width: usize, weights: &[F]) -> Vec<F> {
+        each_width!(IntSlice, self, v => F::fold_rows(v, width, weights))
+    }
+
+    /// Every value as a field element.
+    pub fn to_field<F: ProofField>(self) -> Vec<F> {
+        each_width!(IntSlice, self, v => v.iter().map(|&x| F::from_i64(x.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_at_the_narrowest_width_or_refuses() {
+        assert_eq!(Ints::pack(Bits::U8, &[0, 255]), Some(Ints::U8(vec![0, 255])));
+        assert_eq!(Ints::pack(Bits::unsigned(15), &[32767]), Some(Ints::I16(vec![32767])));
+        assert_eq!(Ints::pack(Bits::unsigned(16), &[65535]), Some(Ints::I32(vec![65535])));
+        assert_eq!(Ints::pack(Bits::I8, &[128]), None);
+    }
+
+    #[test]
+    fn ranges_keep_their_width() {
+        let ints = Ints::I16(vec![1, -2, 3, 4]);
+        assert_eq!(ints.as_slice().range(1, 2), IntSlice::I16(&[-2, 3]));
+        assert_eq!(ints.to_i64(), [1, -2, 3, 4]);
+    }
+}

@@ -1,0 +1,20 @@
+//! The challenge field and its small-integer kernels.
+//!
+//! Tensors stay integers in memory; they meet the field only in the kernels of [`ProofField`], which multiply `i8`..`i32`
+//! values by field elements into unreduced wide accumulators and reduce once at the end. Use this crate for anything that
+//! touches field elements or stores integers; everything above is generic over [`ProofField`].
+//!
+//! Key types: [`ProofField`] (the field a proof is over), [`Ints`] and [`IntSlice`] (integer tensors at their natural
+//! width), [`Bits`] (a declared integer format). The back end is BLS12-381's scalar field, [`Fr`]; another field is another
+//! file beside `bls12_381.rs`.
+
+mod bls12_381;
+mod bits;
+mod ints;
+pub mod reference;
+mod traits;
+
+pub use ark_bls12_381::Fr;
+pub use bits::Bits;
+pub use ints::{IntSlice, Ints};
+pub use traits::{ProofField, SmallInt};

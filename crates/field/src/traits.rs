@@ -1,0 +1,45 @@
+use ark_ff::Field;
+
+/// An integer type that tensors are stored in.
+pub trait SmallInt: Copy + Send + Sync + Into<i64> + 'static {}
+
+impl SmallInt for i8 {}
+impl SmallInt for u8 {}
+impl SmallInt for i16 {}
+impl SmallInt for i32 {}
+
+/// The field that a proof is over: challenges, messages and the kernels between integers and field elements.
+///
+/// Every kernel has a naive counterpart in [`crate::reference`], and a test holds the two equal.
+pub trait ProofField: Field {
+    /// Name of the field, absorbed at the start of every transcript.
+    const ID: &'static str;
+    /// Length of the canonical encoding, in bytes.
+    const BYTES: usize;
+    /// Lower bound of log2 of the field's size, for error accounting.
+    const SECURITY_BITS: u32;
+
+    /// The image of an integer.
+    fn from_i64(value: i64) -> Self;
+
+    /// A 128-bit challenge: the integer whose little-endian bytes these are.
+    fn short_challenge(bytes: &[u8; 16]) -> Self;
+
+    /// A challenge from the whole field: 512 bits reduced, within 2^-256 of uniform.
+    fn full_challenge(bytes: &[u8; 64]) -> Self;
+
+    /// Appends the canonical little-endian encoding, [`Self::BYTES`] long.
+    fn write_to(&self, out: &mut Vec<u8>);
+
+    /// Reads a canonical encoding. `None` if the length is wrong or the integer is not below the modulus.
+    fn read_from(bytes: &[u8]) -> Option<Self>;
+
+    /// `sum_i ints[i] * weights[i]`. Panics if the lengths differ.
+    fn dot<I: SmallInt>(ints: &[I], weights: &[Self]) -> Self;
+
+    /// `out[c] = sum_r weights[r] * ints[r * width + c]`. Panics unless `ints` holds `weights.len()` rows of `width`.
+    fn fold_rows<I: SmallInt>(ints: &[I], width: usize, weights: &[Self]) -> Vec<Self>;
+
+    /// `sum_i a[i] * b[i]`, reduced once. Panics if the lengths differ.
+    fn inner_product(a: &[Self], b: &[Self]) -> Self;
+}
