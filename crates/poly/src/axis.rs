@@ -1,0 +1,148 @@
+use convince_field::{IntSlice, ProofField};
+
+use crate::{eq_bits, eq_truncated, prefix_sum};
+
+/// A functional on one axis of true length n: what a claim weighs the axis' entries with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Axis<F> {
+    /// `eq(point, i)` for `i < len`, nothing beyond.
+    Eq {
+        /// The point, most significant variable first; at least `log2_ceil(len)` variables.
+        point: Vec<F>,
+        /// The axis' true length.
+        len: usize,
+    },
+    /// One entry.
+    Index {
+        /// Which one, below `len`.
+        index: usize,
+        /// The axis' true length.
+        len: usize,
+    },
+    /// Any weights, one an entry.
+    Dense(Vec<F>),
+}
+
+impl<F: ProofField> Axis<F> {
+    /// The axis' true length.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Eq { len, .. } | Self::Index { len, .. } => *len,
+            Self::Dense(weights) => weights.len(),
+        }
+    }
+
+    /// The weights of all entries.
+    pub fn table(&self) -> Vec<F> {
+        match self {
+            Self::Eq { point, len } => eq_truncated(point, *len),
+            Self::Index { index, len } => (0..*len).map(|i| if i == *index { F::one() } else { F::zero() }).collect(),
+            Self::Dense(weights) => weights.clone(),
+        }
+    }
+
+    /// The sum of the weights: the functional's value on the constant 1. O(log n) but for `Dense`.
+    pub fn sum(&self) -> F {
+        match self {
+            Self::Eq { point, len } => prefix_sum(point, *len),
+            Self::Index { .. } => F::one(),
+            Self::Dense(weights) => weights.iter().sum(),
+        }
+    }
+
+    /// The weights' multilinear extension at `point`, the table being extended by zeros. O(n) but for `Index`.
+    pub fn evaluate(&self, point: &[F]) -> F {
+        match self {
+            Self::Index { index, .. } => eq_bits(point, *index),
+            _ => F::inner_product(&self.table(), &eq_truncated(point, self.len())),
+        }
+    }
+}
+
+/// A functional on a tensor: one [`Axis`] an axis, the first axis highest in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Functional<F>(pub Vec<Axis<F>>);
+
+impl<F: ProofField> Functional<F> {
+    /// `eq` of one point an axis, for a tensor of this shape. Panics if the numbers differ.
+    pub fn at(points: &[&[F]], shape: &[usize]) -> Self {
+        assert_eq!(points.len(), shape.len());
+        Self(points.iter().zip(shape).map(|(point, &len)| Axis::Eq { point: point.to_vec(), len }).collect())
+    }
+
+    /// True lengths of the axes.
+    pub fn shape(&self) -> Vec<usize> {
+        self.0.iter().map(Axis::len).collect()
+    }
+
+    /// The functional's value on the constant 1: the product of the axes' sums.
+    pub fn sum(&self) -> F {
+        self.0.iter().map(Axis::sum).product()
+    }
+
+    /// The functional's value on an integer tensor: one small multiply-accumulate an entry. Panics if sizes differ.
+    pub fn apply(&self, values: IntSlice<'_>) -> F {
+        let Some((last, leading)) = self.0.split_last() else { return values.dot(&[F::one()]) };
+        let table = last.table();
+        let rows = values.len() / table.len().max(1);
+        let folded: Vec<F> = (0..rows).map(|i| values.range(i * table.len(), table.len()).dot(&table)).collect();
+        F::inner_product(&outer(leading), &folded)
+    }
+}
+
+/// The weights of a tensor of axes, row-major. `[1]` for no axes.
+pub fn outer<F: ProofField>(axes: &[Axis<F>]) -> Vec<F> {
+    let mut out = vec![F::one()];
+    for axis in axes {
+        let table = axis.table();
+        out = match table.as_slice() {
+            [single] if *single == F::one() => out,
+            _ => out.iter().flat_map(|a| table.iter().map(move |b| *a * b)).collect(),
+        };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_ff::UniformRand;
+    use convince_field::{Fr, Ints};
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+    use crate::log2_ceil;
+
+    fn random_axis(len: usize, rng: &mut ChaCha20Rng) -> Axis<Fr> {
+        match rng.gen_range(0..3) {
+            0 => Axis::Eq { point: (0..log2_ceil(len)).map(|_| Fr::rand(rng)).collect(), len },
+            1 => Axis::Index { index: rng.gen_range(0..len), len },
+            _ => Axis::Dense((0..len).map(|_| Fr::rand(rng)).collect()),
+        }
+    }
+
+    #[test]
+    fn functionals_equal_their_definition() {
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        for _ in 0..50 {
+            let shape: Vec<usize> = (0..rng.gen_range(0..4)).map(|_| rng.gen_range(1..6)).collect();
+            let size = shape.iter().product();
+            let values = Ints::I16((0..size).map(|_| rng.r#gen()).collect());
+            let functional = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect());
+            let weights = outer(&functional.0);
+            assert_eq!(functional.apply(values.as_slice()), values.as_slice().dot(&weights));
+            assert_eq!(functional.sum(), weights.iter().sum());
+        }
+    }
+
+    #[test]
+    fn axis_evaluation_is_the_extension_of_its_table() {
+        let mut rng = ChaCha20Rng::seed_from_u64(8);
+        for len in 1..20 {
+            let axis = random_axis(len, &mut rng);
+            let point: Vec<Fr> = (0..log2_ceil(len)).map(|_| Fr::rand(&mut rng)).collect();
+            assert_eq!(axis.evaluate(&point), Fr::inner_product(&axis.table(), &eq_truncated(&point, len)));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use convince_field::{Fr, ProofField};
+use convince_poly::eq_truncated;
+use convince_transcript::{PlainProver, PlainVerifier, Transcript};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::*;
+use crate::{SumcheckClaim, suffix};
+
+const BATCHES: [&[usize]; 7] = [&[5, 3, 0, 4], &[0, 0], &[2, 0, 2], &[1, 5], &[3], &[], &[11, 4]];
+
+/// Instances as (variables, pairs of tables), some tables short of the full length.
+fn tables(sizes: &[usize], rng: &mut ChaCha20Rng) -> Vec<Vec<[Vec<Fr>; 2]>> {
+    let mut table = |n: usize| (0..rng.gen_range(1..=1 << n)).map(|_| Fr::from(rng.r#gen::<u128>())).collect();
+    sizes.iter().map(|&n| vec![[table(n), table(n)], [table(n), table(n)]]).collect()
+}
+
+fn total(pairs: &[[Vec<Fr>; 2]]) -> Fr {
+    pairs.iter().map(|[f, g]| f.iter().zip(g).map(|(a, b)| *a * b).sum::<Fr>()).sum()
+}
+
+fn claims(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<(usize, Fr)> {
+    sizes.iter().zip(batch).map(|(&n, pairs)| (n, total(pairs))).collect()
+}
+
+fn run_prover(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<u8> {
+    let instance = |((n, claim), pairs): ((usize, Fr), &Vec<_>)| Instance::new(n, claim, pairs.clone());
+    let mut prover = PlainProver::new(Transcript::new("test"));
+    prove(&mut prover, claims(sizes, batch).into_iter().zip(batch).map(instance).collect());
+    prover.finish()
+}
+
+fn run_verifier(claims: &[(usize, Fr)], proof: &[u8]) -> Result<SumcheckClaim<Fr, Fr>, convince_transcript::ChannelError> {
+    let mut verifier = PlainVerifier::new(Transcript::new("test"), proof);
+    let claim = verify(&mut verifier, claims)?;
+    verifier.finish()?;
+    Ok(claim)
+}
+
+/// The summand at the point, from the tables.
+fn expected(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>], point: &[Fr]) -> Fr {
+    let at = |t: &Vec<Fr>, n: usize| Fr::inner_product(t, &eq_truncated(suffix(point, n), t.len()));
+    sizes.iter().zip(batch).flat_map(|(&n, pairs)| pairs.iter().map(move |[f, g]| at(f, n) * at(g, n))).sum()
+}
+
+#[test]
+fn the_claim_out_is_the_true_evaluation() {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    for sizes in BATCHES {
+        let batch = tables(sizes, &mut rng);
+        let claim = run_verifier(&claims(sizes, &batch), &run_prover(sizes, &batch)).unwrap();
+        assert_eq!(claim.value, expected(sizes, &batch, &claim.point), "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_false_claim_ends_in_a_false_evaluation() {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    for sizes in BATCHES.into_iter().filter(|sizes| !sizes.is_empty()) {
+        let batch = tables(sizes, &mut rng);
+        let mut false_claims = claims(sizes, &batch);
+        false_claims[0].1 += Fr::from(1u64);
+        let claim = run_verifier(&false_claims, &run_prover(sizes, &batch)).unwrap();
+        assert_ne!(claim.value, expected(sizes, &batch, &claim.point), "{sizes:?}");
+    }
+}
+
+#[test]
+fn every_tampered_word_changes_the_outcome() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let sizes = [3, 1];
+    let batch = tables(&sizes, &mut rng);
+    let (claims, proof) = (claims(&sizes, &batch), run_prover(&sizes, &batch));
+    for word in 0..proof.len() / 32 {
+        let mut bad = proof.clone();
+        bad[32 * word] ^= 1;
+        let claim = run_verifier(&claims, &bad).unwrap();
+        assert_ne!(claim.value, expected(&sizes, &batch, &claim.point), "word {word}");
+    }
+}
+
+#[test]
+fn truncated_and_extended_proofs_are_rejected() {
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let batch = tables(&[3], &mut rng);
+    let (claims, proof) = (claims(&[3], &batch), run_prover(&[3], &batch));
+    assert!((0..proof.len()).all(|len| run_verifier(&claims, &proof[..len]).is_err()));
+    assert!(run_verifier(&claims, &[&proof[..], &[0]].concat()).is_err());
+}

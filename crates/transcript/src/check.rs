@@ -1,0 +1,58 @@
+use std::fmt;
+
+/// Every algebraic check that a verifier makes, named by its equation and its place.
+///
+/// All of them go through [`crate::VerifierChannel::assert_eq`], so that a test can leave out one at a time and show that
+/// some forgery then passes. The commitment's group equation and the canonical encodings are checked apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// `P_root = 0`: the fractions of all lookups cancel those of the tables.
+    LookupNumeratorRoot,
+    /// `Q_root * Q' = 1`: no denominator is zero.
+    LookupDenominatorRoot,
+    /// `p0*q1 + p1*q0 + lambda*q0*q1 = claim` at the end of a layer's sumcheck.
+    LookupLayer {
+        /// Distance from the root; 0 is the root's two children.
+        depth: usize,
+    },
+    /// The leaves' numerator from selectors and multiplicities.
+    LookupLeafNumerator,
+    /// The leaves' denominator from the columns.
+    LookupLeafDenominator,
+    /// `sum_j lambda_j * product of factors_j = claim` at the end of the zero-checks.
+    ZeroCheck,
+    /// `sum lambda * w~ * X' = claim` at the end of a wave's sumcheck over kernel positions.
+    KernelPositions {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// `sum in~ * K = claim` at the end of a wave's sumcheck over input positions.
+    InputPositions {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// A claim on a public wire equals the evaluation of its integers.
+    PublicWire {
+        /// Index of the wire.
+        wire: usize,
+    },
+    /// `<F, eq(sigma)> = claim` at the end of the opening.
+    OpeningEvaluation,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LookupNumeratorRoot => write!(f, "the lookups' fractions do not cancel (root numerator is not zero)"),
+            Self::LookupDenominatorRoot => write!(f, "the lookups' root denominator has no inverse"),
+            Self::LookupLayer { depth } => write!(f, "lookup tree, layer {depth}: the four claims do not meet the sumcheck"),
+            Self::LookupLeafNumerator => write!(f, "lookup leaves: numerator is not that of selectors and multiplicities"),
+            Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
+            Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
+            Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
+            Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
+            Self::PublicWire { wire } => write!(f, "public wire {wire}: the claim is not the evaluation of its integers"),
+            Self::OpeningEvaluation => write!(f, "opening: the opened vector does not have the claimed evaluation"),
+        }
+    }
+}
