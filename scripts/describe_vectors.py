@@ -112,7 +112,7 @@ def with_table(text, accuracy):
     require(text.count(BEGIN) == 1 and text.count(END) == 1, f"README.md lacks the marks {BEGIN} and {END}")
     correct, count = accuracy
     lines = [
-        f"Float accuracy of `mnist/lenet5.onnx`: **{correct} of {count:,}** held-out digits, {100 * correct / count:.2f} %.",
+        f"Float accuracy of `mnist/lenet5.onnx`: **{correct:,} of {count:,}** held-out digits, {100 * correct / count:.2f} %.",
         "",
         "| file | what it is | bytes | SHA-256 |",
         "|---|---|---:|---|",
