@@ -20,14 +20,17 @@ try:
     import onnx
     import onnxruntime
     from onnx import numpy_helper
+    from PIL import Image
 except ImportError as missing:
-    sys.exit(f"describe_vectors: {missing}. In a venv: pip install onnx onnxruntime")
+    sys.exit(f"describe_vectors: {missing}. In a venv: pip install onnx onnxruntime pillow")
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 BEGIN = "<!-- begin: written by scripts/describe_vectors.py -->"
 END = "<!-- end: written by scripts/describe_vectors.py -->"
 FOLDERS = ["mnist", "onnx"]
 NUM_PARAMETERS = 61_706
+NUM_DIGITS = 40
+NUM_CALIBRATION = 64
 MAX_TOTAL_BYTES = 3_000_000
 MIN_ACCURACY = 0.98
 
@@ -57,9 +60,10 @@ def main():
     parser.add_argument("--check", action="store_true", help="write nothing")
     args = parser.parse_args()
 
-    accuracy = check_lenet(VECTORS / "mnist")
-    check_pngs(VECTORS / "mnist/digits", 40)
-    check_pngs(VECTORS / "mnist/calibration", 64)
+    correct, count, mistaken = check_lenet(VECTORS / "mnist")
+    digits = check_pngs(VECTORS / "mnist/digits", NUM_DIGITS)
+    wrong = [name for name, image in digits.items() if image.tobytes() in mistaken]
+    check_pngs(VECTORS / "mnist/calibration", NUM_CALIBRATION)
     total = sum(f.stat().st_size for f in (VECTORS / "mnist").rglob("*") if f.is_file())
     require(total < MAX_TOTAL_BYTES, f"vectors/mnist has {total} bytes")
 
@@ -67,11 +71,11 @@ def main():
         update(VECTORS / folder / "SHA256SUMS", digests(VECTORS / folder), args.check)
     readme = VECTORS / "README.md"
     require(readme.is_file(), f"{readme} is missing")
-    update(readme, with_table(readme.read_text(), accuracy), args.check)
+    update(readme, with_table(readme.read_text(), correct, count, wrong), args.check)
 
 
 def check_lenet(folder):
-    """The number of held-out digits that the ONNX file gets right, and how many there are."""
+    """How many held-out digits the ONNX file gets right, of how many; the pixels of the others."""
     path = folder / "lenet5.onnx"
     require(path.is_file(), f"{path} is missing; scripts/train_lenet.py writes it")
     network = onnx.load(path, load_external_data=False)
@@ -94,13 +98,18 @@ def check_lenet(folder):
     require(correct == int((logits.argmax(1) == labels).sum()), "onnxruntime and torch classify differently")
     require(correct >= MIN_ACCURACY * len(labels), f"only {correct} of {len(labels)} digits are right")
     print(f"lenet5.onnx: {correct} of {len(labels)} held-out digits, logits within {difference:.1e} of torch")
-    return correct, len(labels)
+    mistaken = images[outputs.argmax(1) != labels]
+    return correct, len(labels), {image.tobytes() for image in mistaken}
 
 
 def check_pngs(folder, count):
+    """The pixels of each PNG by file name."""
     labels = json.loads((folder / "labels.json").read_text())
-    present = sorted(f.name for f in folder.glob("*.png"))
-    require(present == sorted(labels) and len(present) == count, f"{folder}: PNGs and labels.json differ")
+    pixels = {f.name: np.asarray(Image.open(f)) for f in sorted(folder.glob("*.png"))}
+    require(list(pixels) == sorted(labels) and len(pixels) == count, f"{folder}: PNGs and labels.json differ")
+    for name, image in pixels.items():
+        require(image.shape == (28, 28) and image.dtype == np.uint8, f"{folder}/{name} is not 8-bit grey 28x28")
+    return pixels
 
 
 def digests(folder):
@@ -108,11 +117,12 @@ def digests(folder):
     return "".join(f"{sha256(f)}  {f.relative_to(folder).as_posix()}\n" for f in files)
 
 
-def with_table(text, accuracy):
+def with_table(text, correct, count, wrong):
     require(text.count(BEGIN) == 1 and text.count(END) == 1, f"README.md lacks the marks {BEGIN} and {END}")
-    correct, count = accuracy
     lines = [
         f"Float accuracy of `mnist/lenet5.onnx`: **{correct:,} of {count:,}** held-out digits, {100 * correct / count:.2f} %.",
+        f"Of the {NUM_DIGITS} PNGs in `mnist/digits` it gets {len(wrong)} wrong:"
+        f" {', '.join(f'`{name}`' for name in wrong) or 'none'}.",
         "",
         "| file | what it is | bytes | SHA-256 |",
         "|---|---|---:|---|",

