@@ -1,0 +1,108 @@
+//! `out[o] = bias[o] + sum over i of weight[o, i] * in[i]`, the input flattened row-major.
+
+use std::sync::Arc;
+
+use convince_field::{Bits, Ints};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::checked_len;
+use crate::linear::{bias_at, check_layer, fits_i16, products};
+use crate::{NodeError, ValueInfo};
+
+/// Matrix times flattened input, with bias. The input is any `[1, C, H, W]` of `C*H*W == in`, the output `[1, out, 1, 1]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gemm {
+    /// Weights, row-major.
+    pub weight: Arc<Ints>,
+    /// `[out, in]`.
+    pub weight_shape: [usize; 2],
+    /// Declared format of the weights.
+    pub weight_bits: Bits,
+    /// One bias per output.
+    pub bias: Option<Arc<Ints>>,
+    /// Declared format of the biases; without meaning if there are none.
+    pub bias_bits: Bits,
+}
+
+impl Gemm {
+    pub(crate) fn infer(&self, input: &ValueInfo) -> Result<ValueInfo, NodeError> {
+        let [out, taps] = self.weight_shape;
+        if checked_len(&self.weight_shape).is_none() {
+            return Err(NodeError::WeightShape(self.weight_shape.to_vec()));
+        }
+        if input.num_elements() != taps {
+            return Err(NodeError::Shape { expected: [1, taps, 1, 1], found: input.shape });
+        }
+        let (weight, bias) = ((&*self.weight, self.weight_bits), (&self.bias, self.bias_bits));
+        let (low, high) = check_layer(weight, bias, (out, taps), (input.low, input.high))?;
+        ValueInfo::bounded([1, out, 1, 1], low, high)
+    }
+
+    /// Accumulators for an input described by `info`: one multiply-accumulate per weight.
+    pub(crate) fn run(&self, input: &[i32], info: &ValueInfo) -> Vec<i32> {
+        let [rows, taps] = self.weight_shape;
+        let mut out = vec![0; rows];
+        let store = |row, _, sum: i32| out[row] = sum.wrapping_add(bias_at(&self.bias, row));
+        if fits_i16(info.low, info.high) {
+            let narrow: Vec<i16> = input.iter().map(|&v| v as i16).collect();
+            products(self.weight.as_slice(), &narrow, taps, store);
+        } else {
+            products(self.weight.as_slice(), input, taps, store);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::reference;
+
+    fn gemm(rows: usize, taps: usize, bits: Bits) -> Gemm {
+        let span = bits.high() - bits.low() + 1;
+        let weights: Vec<i64> = (0..(rows * taps) as i64).map(|i| bits.low() + i * 101 % span).collect();
+        let biases: Vec<i64> = (0..rows as i64).map(|i| i * 31 % 64 - 32).collect();
+        Gemm {
+            weight: Arc::new(Ints::pack(bits, &weights).expect("in range")),
+            weight_shape: [rows, taps],
+            weight_bits: bits,
+            bias: Some(Arc::new(Ints::pack(Bits::signed(6), &biases).expect("in range"))),
+            bias_bits: Bits::signed(6),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn gemm_equals_the_naive_reference(
+            (rows, taps, seed) in (1usize..6, 1usize..40, 0i64..1000),
+            bits in prop_oneof![Just(Bits::I8), Just(Bits::U8), Just(Bits::signed(12)), Just(Bits::unsigned(16))],
+            wide in any::<bool>(),
+        ) {
+            let op = gemm(rows, taps, bits);
+            let high = if wide { 1 << 15 } else { 300 };
+            let info = ValueInfo { shape: [1, 1, 1, taps], low: -high, high };
+            let input: Vec<i32> = (0..taps as i64).map(|i| ((i * 577 + seed) % (2 * high + 1) - high) as i32).collect();
+            let Ok(out) = op.infer(&info) else {
+                prop_assert!(wide);
+                return Ok(());
+            };
+            let fast = op.run(&input, &info);
+            prop_assert!(fast.iter().all(|&v| (out.low..=out.high).contains(&v.into())));
+            prop_assert_eq!(fast.iter().map(|&v| i64::from(v)).collect::<Vec<_>>(), reference::gemm(&op, &input));
+        }
+    }
+
+    #[test]
+    fn inputs_of_another_size_are_errors() {
+        let info = ValueInfo { shape: [1, 2, 3, 4], low: 0, high: 1 };
+        assert!(gemm(5, 24, Bits::I8).infer(&info).is_ok());
+        assert!(matches!(gemm(5, 23, Bits::I8).infer(&info), Err(NodeError::Shape { .. })));
+        assert!(matches!(gemm(0, 24, Bits::I8).infer(&info), Err(NodeError::WeightShape(_))));
+        let short = Gemm { weight_shape: [6, 24], ..gemm(5, 24, Bits::I8) };
+        assert!(matches!(short.infer(&info), Err(NodeError::ParameterCount { what: "weight", .. })));
+        let bias = Gemm { bias: Some(Arc::new(Ints::I8(vec![1; 4]))), ..gemm(5, 24, Bits::I8) };
+        assert!(matches!(bias.infer(&info), Err(NodeError::ParameterCount { what: "bias", .. })));
+    }
+}
