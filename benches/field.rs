@@ -1,2 +1,90 @@
-//! Field kernels.
-fn main() {}
+//! Field kernels, each beside its naive reference.
+//!
+//! `cargo bench -p convince-benches --bench field`. Throughput counts terms: multiply-accumulates of an integer or of a pair
+//! of elements.
+
+use std::hint::black_box;
+
+use convince_field::{Fr, ProofField, SmallInt, reference};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+/// Columns of the folded matrix and terms of a product.
+const WIDTH: usize = 512;
+/// Rows of the folded matrix.
+const ROWS: usize = 128;
+
+fn elements(rng: &mut ChaCha20Rng, len: usize) -> Vec<Fr> {
+    (0..len).map(|_| Fr::full_challenge(&std::array::from_fn(|_| rng.r#gen()))).collect()
+}
+
+fn integers<I: SmallInt + TryFrom<i64>>(name: &str, c: &mut Criterion)
+where
+    rand::distributions::Standard: rand::distributions::Distribution<I>,
+{
+    let rng = &mut ChaCha20Rng::seed_from_u64(1);
+    let ints: Vec<I> = (0..WIDTH * ROWS).map(|_| rng.r#gen()).collect();
+    let weights = elements(rng, ROWS);
+    let (row, row_weights) = (&ints[..WIDTH], elements(rng, WIDTH));
+
+    let mut group = c.benchmark_group(format!("dot/{name}"));
+    group.throughput(Throughput::Elements(WIDTH as u64));
+    group.bench_function("kernel", |b| b.iter(|| Fr::dot(black_box(row), black_box(&row_weights))));
+    group.bench_function("reference", |b| b.iter(|| reference::dot(black_box(row), black_box(&row_weights))));
+    group.finish();
+
+    let mut group = c.benchmark_group(format!("fold_rows/{name}"));
+    group.throughput(Throughput::Elements((WIDTH * ROWS) as u64));
+    group.bench_function("kernel", |b| b.iter(|| Fr::fold_rows(black_box(&ints), WIDTH, black_box(&weights))));
+    group
+        .bench_function("reference", |b| b.iter(|| reference::fold_rows(black_box(&ints), WIDTH, black_box(&weights))));
+    group.finish();
+}
+
+fn narrow(c: &mut Criterion) {
+    integers::<u8>("u8", c);
+    integers::<i8>("i8", c);
+    integers::<i16>("i16", c);
+    integers::<i32>("i32", c);
+}
+
+fn inner_product(c: &mut Criterion) {
+    let rng = &mut ChaCha20Rng::seed_from_u64(2);
+    let (x, y) = (elements(rng, WIDTH), elements(rng, WIDTH));
+    let mut group = c.benchmark_group("inner_product");
+    group.throughput(Throughput::Elements(WIDTH as u64));
+    group.bench_function("kernel", |b| b.iter(|| Fr::inner_product(black_box(&x), black_box(&y))));
+    group.bench_function("reference", |b| b.iter(|| reference::inner_product(black_box(&x), black_box(&y))));
+    group.finish();
+}
+
+fn conversions(c: &mut Criterion) {
+    let rng = &mut ChaCha20Rng::seed_from_u64(3);
+    let bytes: [u8; 64] = std::array::from_fn(|_| rng.r#gen());
+    let short: [u8; 16] = std::array::from_fn(|_| rng.r#gen());
+    let ints: Vec<i8> = (0..WIDTH).map(|_| rng.r#gen()).collect();
+
+    let mut each = |name: &str, run: &mut dyn FnMut(&mut BenchmarkGroup<'_, WallTime>)| {
+        let mut group = c.benchmark_group(name);
+        run(&mut group);
+        group.finish();
+    };
+    each("from_i64", &mut |group| {
+        let convert = |from: fn(i64) -> Fr| ints.iter().map(|&x| from(x.into())).collect::<Vec<Fr>>();
+        group.throughput(Throughput::Elements(WIDTH as u64));
+        group.bench_function("kernel", |b| b.iter(|| black_box(convert(Fr::from_i64))));
+        group.bench_function("reference", |b| b.iter(|| black_box(convert(reference::from_i64))));
+    });
+    each("short_challenge", &mut |group| {
+        group.bench_function("kernel", |b| b.iter(|| Fr::short_challenge(black_box(&short))));
+        group.bench_function("reference", |b| b.iter(|| reference::from_bytes::<Fr>(black_box(&short))));
+    });
+    each("full_challenge", &mut |group| {
+        group.bench_function("kernel", |b| b.iter(|| Fr::full_challenge(black_box(&bytes))));
+        group.bench_function("reference", |b| b.iter(|| reference::from_bytes::<Fr>(black_box(&bytes))));
+    });
+}
+
+criterion_group!(benches, narrow, inner_product, conversions);
+criterion_main!(benches);

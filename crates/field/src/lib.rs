@@ -8,8 +8,10 @@
 //! width), [`Bits`] (a declared integer format). The back end is BLS12-381's scalar field, [`Fr`]; another field is another
 //! file beside `bls12_381.rs`.
 
-mod bls12_381;
+#![deny(unsafe_code)]
+
 mod bits;
+mod bls12_381;
 mod ints;
 pub mod reference;
 mod traits;

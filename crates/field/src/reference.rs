@@ -5,14 +5,14 @@ use crate::{ProofField, SmallInt};
 /// Counterpart of [`ProofField::dot`].
 pub fn dot<F: ProofField, I: SmallInt>(ints: &[I], weights: &[F]) -> F {
     assert_eq!(ints.len(), weights.len());
-    ints.iter().zip(weights).map(|(&x, w)| F::from_i64(x.into()) * w).sum()
+    ints.iter().zip(weights).map(|(&x, w)| from_i64::<F>(x.into()) * w).sum()
 }
 
 /// Counterpart of [`ProofField::fold_rows`].
 pub fn fold_rows<F: ProofField, I: SmallInt>(ints: &[I], width: usize, weights: &[F]) -> Vec<F> {
     assert_eq!(ints.len(), width * weights.len());
     (0..width)
-        .map(|c| weights.iter().enumerate().map(|(r, w)| F::from_i64(ints[r * width + c].into()) * w).sum())
+        .map(|c| weights.iter().enumerate().map(|(r, w)| from_i64::<F>(ints[r * width + c].into()) * w).sum())
         .collect()
 }
 
@@ -20,4 +20,15 @@ pub fn fold_rows<F: ProofField, I: SmallInt>(ints: &[I], width: usize, weights: 
 pub fn inner_product<F: ProofField>(a: &[F], b: &[F]) -> F {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(x, y)| *x * y).sum()
+}
+
+/// Counterpart of [`ProofField::from_i64`].
+pub fn from_i64<F: ProofField>(value: i64) -> F {
+    F::from(value)
+}
+
+/// Counterpart of [`ProofField::short_challenge`] and [`ProofField::full_challenge`]: the integer with these little-endian
+/// bytes, by Horner's rule.
+pub fn from_bytes<F: ProofField>(bytes: &[u8]) -> F {
+    bytes.iter().rev().fold(F::ZERO, |sum, &byte| sum * F::from(256u64) + F::from(u64::from(byte)))
 }

@@ -1,0 +1,209 @@
+//! BLS12-381's scalar field.
+
+use ark_bls12_381::Fr;
+use ark_ff::{BigInt, PrimeField};
+
+use crate::{ProofField, SmallInt};
+
+mod narrow;
+mod wide;
+
+impl ProofField for Fr {
+    const ID: &'static str = "BLS12-381 Fr";
+    const BYTES: usize = 32;
+    const SECURITY_BITS: u32 = 254;
+
+    fn from_i64(value: i64) -> Self {
+        let magnitude = wide::from_u64(value.unsigned_abs());
+        if value < 0 { -magnitude } else { magnitude }
+    }
+
+    fn short_challenge(bytes: &[u8; 16]) -> Self {
+        let [low, high] = limbs(bytes);
+        wide::from_u256([low, high, 0, 0])
+    }
+
+    fn full_challenge(bytes: &[u8; 64]) -> Self {
+        let [a, b, c, d, e, f, g, h] = limbs(bytes);
+        wide::from_u512([a, b, c, d], [e, f, g, h])
+    }
+
+    fn write_to(&self, out: &mut Vec<u8>) {
+        for limb in self.into_bigint().0 {
+            out.extend_from_slice(&limb.to_le_bytes());
+        }
+    }
+
+    fn read_from(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 32] = bytes.try_into().ok()?;
+        Fr::from_bigint(BigInt(limbs(bytes)))
+    }
+
+    fn dot<I: SmallInt>(ints: &[I], weights: &[Self]) -> Self {
+        narrow::dot(ints, weights)
+    }
+
+    fn fold_rows<I: SmallInt>(ints: &[I], width: usize, weights: &[Self]) -> Vec<Self> {
+        narrow::fold_rows(ints, width, weights)
+    }
+
+    fn inner_product(a: &[Self], b: &[Self]) -> Self {
+        assert_eq!(a.len(), b.len());
+        let mut sum = [0u64; 9];
+        for (a, b) in a.iter().zip(b) {
+            wide::add_product(&mut sum, &a.0.0, &b.0.0);
+        }
+        wide::reduce_9(sum)
+    }
+}
+
+/// Little-endian limbs of little-endian bytes.
+fn limbs<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let (limbs, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|i| u64::from_le_bytes(limbs[i]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+    use ark_ff::{AdditiveGroup, Field};
+    use proptest::prelude::*;
+    use rand::{Rng, RngCore, SeedableRng, distributions::Standard, prelude::Distribution};
+    use rand_chacha::ChaCha20Rng;
+
+    /// The element whose stored limbs are `p - 1`, the largest there are.
+    fn largest() -> Fr {
+        -Fr::new_unchecked(BigInt([1, 0, 0, 0]))
+    }
+
+    /// An element: random, or an extreme one.
+    fn element(rng: &mut impl RngCore) -> Fr {
+        match rng.gen_range(0..8) {
+            0 => Fr::ZERO,
+            1 => Fr::ONE,
+            2 => -Fr::ONE,
+            3 => largest(),
+            _ => reference::from_bytes(&rng.r#gen::<[u8; 32]>()),
+        }
+    }
+
+    /// Checks both integer kernels on a `rows` by `width` matrix of random and extreme values.
+    fn integer_kernels_agree<I: SmallInt>(extremes: &[I], rows: usize, width: usize, seed: u64)
+    where
+        Standard: Distribution<I>,
+    {
+        let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+        let mut value = || if rng.gen_bool(0.5) { extremes[rng.gen_range(0..extremes.len())] } else { rng.r#gen() };
+        let ints: Vec<I> = (0..rows * width).map(|_| value()).collect();
+        let weights: Vec<Fr> = (0..rows).map(|_| element(rng)).collect();
+        assert_eq!(Fr::fold_rows(&ints, width, &weights), reference::fold_rows(&ints, width, &weights));
+        let column: Vec<I> = (0..rows).map(|r| if width > 0 { ints[r * width] } else { extremes[0] }).collect();
+        assert_eq!(Fr::dot(&column, &weights), reference::dot(&column, &weights));
+    }
+
+    fn every_type(rows: usize, width: usize, seed: u64) {
+        integer_kernels_agree::<i8>(&[i8::MIN, i8::MAX, -1, 0], rows, width, seed);
+        integer_kernels_agree::<u8>(&[0, 1, 255], rows, width, seed);
+        integer_kernels_agree::<i16>(&[i16::MIN, i16::MAX, -1, 0], rows, width, seed);
+        integer_kernels_agree::<i32>(&[i32::MIN, i32::MAX, -1, 0], rows, width, seed);
+    }
+
+    #[test]
+    fn kernels_agree_on_edge_shapes() {
+        for (rows, width) in [(0, 0), (0, 3), (3, 0), (1, 1), (1, 5), (5, 1), (16, 4), (17, 255), (3, 257), (33, 513)] {
+            every_type(rows, width, (rows * 1000 + width) as u64);
+        }
+    }
+
+    #[test]
+    fn accumulators_hold_the_largest_terms_across_blocks() {
+        fn check<I: SmallInt>(value: I) {
+            for len in [1 << 16, (1 << 17) + 3] {
+                let expected = Fr::from(value.into()) * Fr::from(len as u64) * largest();
+                assert_eq!(Fr::dot(&vec![value; len], &vec![largest(); len]), expected);
+                assert_eq!(Fr::fold_rows(&vec![value; 3 * len], 3, &vec![largest(); len]), [expected; 3]);
+            }
+        }
+        check(i8::MIN);
+        check(u8::MAX);
+        check(i16::MIN);
+        check(i16::MAX);
+        check(i32::MIN);
+        check(i32::MAX);
+    }
+
+    #[test]
+    fn inner_product_of_the_largest_elements_agrees() {
+        for len in [0, 1, 2, 1000] {
+            let largest = vec![largest(); len];
+            assert_eq!(Fr::inner_product(&largest, &largest), reference::inner_product(&largest, &largest));
+        }
+    }
+
+    #[test]
+    fn challenges_and_integers_agree_at_the_extremes() {
+        for byte in [0, 1, 0xff] {
+            assert_eq!(Fr::short_challenge(&[byte; 16]), reference::from_bytes(&[byte; 16]));
+            assert_eq!(Fr::full_challenge(&[byte; 64]), reference::from_bytes(&[byte; 64]));
+        }
+        for value in [0, 1, -1, i64::MIN, i64::MAX, i32::MIN.into()] {
+            assert_eq!(Fr::from_i64(value), reference::from_i64(value));
+        }
+    }
+
+    #[test]
+    fn encodings_are_canonical() {
+        let mut modulus = Fr::MODULUS.0.map(u64::to_le_bytes).concat();
+        assert_eq!(Fr::read_from(&modulus), None);
+        modulus[0] -= 1;
+        assert_eq!(Fr::read_from(&modulus), Some(-Fr::ONE));
+        assert_eq!(Fr::read_from(&modulus[1..]), None);
+        assert_eq!(Fr::read_from(&[]), None);
+    }
+
+    #[test]
+    #[should_panic]
+    fn dot_refuses_lengths_that_differ() {
+        Fr::dot(&[1u8], &[]);
+    }
+
+    #[test]
+    #[should_panic]
+    fn fold_rows_refuses_lengths_that_differ() {
+        Fr::fold_rows(&[1u8; 5], 2, &[Fr::ONE; 2]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn kernels_agree(rows in 0usize..70, width in 0usize..40, seed: u64) {
+            every_type(rows, width, seed);
+        }
+
+        #[test]
+        fn inner_products_agree(len in 0usize..70, seed: u64) {
+            let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+            let (a, b): (Vec<Fr>, Vec<Fr>) = (0..len).map(|_| (element(rng), element(rng))).unzip();
+            prop_assert_eq!(Fr::inner_product(&a, &b), reference::inner_product(&a, &b));
+        }
+
+        #[test]
+        fn conversions_agree(value: i64, short: [u8; 16], full: [[u8; 32]; 2]) {
+            let full: [u8; 64] = std::array::from_fn(|i| full[i / 32][i % 32]);
+            prop_assert_eq!(Fr::from_i64(value), reference::from_i64(value));
+            prop_assert_eq!(Fr::short_challenge(&short), reference::from_bytes(&short));
+            prop_assert_eq!(Fr::full_challenge(&full), reference::from_bytes(&full));
+        }
+
+        #[test]
+        fn encodings_round_trip(full: [u8; 32]) {
+            let x = reference::from_bytes::<Fr>(&full);
+            let mut bytes = Vec::new();
+            x.write_to(&mut bytes);
+            prop_assert_eq!(bytes.len(), Fr::BYTES);
+            prop_assert_eq!(Fr::read_from(&bytes), Some(x));
+        }
+    }
+}
