@@ -1,1 +1,51 @@
-//! Under construction.
+//! Layered circuits over integer wires: what is proven, before any field or commitment is chosen.
+//!
+//! A circuit is a DAG of [`Layer`]s over [`Wire`]s, which are integer tensors with a declared or computed range. It is made
+//! by [`CircuitBuilder`], which computes every range, lays out the lookups and refuses what could hold modulo a prime but
+//! not over the integers. A [`Witness`] assigns integers to wires; [`evaluate`] makes the honest one and [`check`] says
+//! whether one satisfies every relation. The crate knows nothing of `model`: circuits can be written by hand.
+//!
+//! ```
+//! use convince_circuit::{Bits, CircuitBuilder, Conv2d, Requant, evaluate, check};
+//! use convince_field::Ints;
+//!
+//! let mut c = CircuitBuilder::new();
+//! let x = c.input([1, 1, 4, 4], Bits::U8)?;
+//! let w = c.weight([2, 1, 3, 3], Bits::I8)?;
+//! let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding: 1 })?;
+//! let y = c.requant(acc, Requant { window: 2, shift: 4, low: 0, high: 255, table: None })?;
+//! c.output(y)?;
+//! let circuit = c.finish()?;
+//!
+//! let input = Ints::U8((0..16).collect());
+//! let witness = evaluate(&circuit, &input, &[Ints::I8(vec![1; 18]).into()])?;
+//! check(&circuit, &witness)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod affine;
+mod blocks;
+mod builder;
+mod check;
+mod circuit;
+mod conv2d;
+mod error;
+mod requant;
+mod table;
+mod wire;
+mod witness;
+
+pub use affine::AffineLayer;
+pub use blocks::{Block, BlockSource};
+pub use builder::CircuitBuilder;
+pub use check::{Violation, check};
+pub use circuit::{Circuit, Layer, Statistics};
+pub use conv2d::{Conv2d, Conv2dLayer};
+pub use convince_field::Bits;
+pub use error::CircuitError;
+pub use requant::{Limb, Requant, RequantLayer};
+pub use table::{Lookup, Table, TableContent};
+pub use wire::{Tensor, Wire, WireId, WireKind};
+pub use witness::{Witness, WitnessError, evaluate};

@@ -1,0 +1,57 @@
+use convince_field::IntSlice;
+use serde::{Deserialize, Serialize};
+
+use crate::{Lookup, Table, Wire};
+
+/// What a block of the lookup tree's leaves holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BlockSource {
+    /// The rows of lookup `k`, each axis padded to a power of two.
+    Lookup(usize),
+    /// The rows of table `k`, padded to a power of two.
+    Table(usize),
+}
+
+/// An aligned run of `2^log_size` leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// What it holds.
+    pub source: BlockSource,
+    /// log2 of its size.
+    pub log_size: usize,
+    /// First leaf; a multiple of the size.
+    pub offset: usize,
+}
+
+/// Number of variables of a tensor: each axis has its own.
+pub(crate) fn log_size(shape: &[usize]) -> usize {
+    shape.iter().map(|&n| n.next_power_of_two().trailing_zeros() as usize).sum()
+}
+
+/// Places all blocks by descending size, ties by their place in the circuit, so that every offset is a multiple of its
+/// block's size. Returns them with log2 of the number of leaves.
+pub(crate) fn layout(lookups: &[Lookup], tables: &[Table], wires: &[Wire]) -> (Vec<Block>, usize) {
+    let of_lookup = |(k, l): (usize, &Lookup)| (BlockSource::Lookup(k), log_size(&wires[l.wire.index()].shape[1..]));
+    let of_table = |(k, t): (usize, &Table)| (BlockSource::Table(k), log_size(&[t.content.len()]));
+    let lookups = lookups.iter().enumerate().map(of_lookup);
+    let mut sized: Vec<_> = lookups.chain(tables.iter().enumerate().map(of_table)).collect();
+    sized.sort_by_key(|&(_, log_size)| std::cmp::Reverse(log_size));
+    let mut blocks = Vec::with_capacity(sized.len());
+    let mut offset = 0;
+    for (source, log_size) in sized {
+        blocks.push(Block { source, log_size, offset });
+        offset += 1usize << log_size;
+    }
+    (blocks, offset.next_power_of_two().trailing_zeros() as usize)
+}
+
+/// How often each row of `table` is looked up by `lookup`; entries that are no row count nowhere.
+pub(crate) fn count(counts: &mut [i64], table: &Table, columns: &[IntSlice<'_>]) {
+    for i in 0..columns[0].len() {
+        let Some(row) = table.content.row_of(columns[0].get(i)) else { continue };
+        let second = table.content.values().map(|values| i64::from(values[row]));
+        if second == columns.get(1).map(|c| c.get(i)) {
+            counts[row] += 1;
+        }
+    }
+}

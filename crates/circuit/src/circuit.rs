@@ -1,0 +1,173 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::builder::Op;
+use crate::{AffineLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, Lookup, RequantLayer, Table, Tensor, Wire};
+use crate::{WireId, WireKind};
+
+/// A layer: it defines a virtual wire, or states a relation on advice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layer {
+    /// Convolution or fully connected layer; defines its output.
+    Conv2d(Conv2dLayer),
+    /// Public linear combination; defines its output.
+    Affine(AffineLayer),
+    /// Requantisation with activation and optional pooling; a relation between its input and its advice.
+    Requant(RequantLayer),
+}
+
+impl Layer {
+    /// Name of the operator.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv2d(_) => "conv2d",
+            Self::Affine(_) => "affine",
+            Self::Requant(_) => "requant",
+        }
+    }
+}
+
+/// A finished circuit. It cannot be changed, so its layout and its digest always belong to its layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Circuit {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) limb_bits: u32,
+    pub(crate) wires: Vec<Wire>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) lookups: Vec<Lookup>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) log_leaves: usize,
+    pub(crate) input: WireId,
+    pub(crate) output: Tensor,
+}
+
+/// Sizes that decide a proof's cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Weights and biases.
+    pub parameters: usize,
+    /// Multiply-accumulates of one inference.
+    pub macs: usize,
+    /// Integers committed in every proof.
+    pub advice: usize,
+    /// Leaves of the lookup tree that are allocated.
+    pub leaves: usize,
+}
+
+impl Circuit {
+    /// All wires; a [`WireId`] is an index.
+    pub fn wires(&self) -> &[Wire] {
+        &self.wires
+    }
+
+    /// One wire.
+    pub fn wire(&self, id: WireId) -> &Wire {
+        &self.wires[id.index()]
+    }
+
+    /// All layers, each behind those that it reads.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// All lookup tables; a table's id in the protocol is its index plus one.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// All lookups.
+    pub fn lookups(&self) -> &[Lookup] {
+        &self.lookups
+    }
+
+    /// The leaves' layout, in the order of their offsets.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// log2 of the number of leaves of the lookup tree.
+    pub fn log_leaves(&self) -> usize {
+        self.log_leaves
+    }
+
+    /// Width of full limbs, in bits.
+    pub fn limb_bits(&self) -> u32 {
+        self.limb_bits
+    }
+
+    /// The public input.
+    pub fn input(&self) -> WireId {
+        self.input
+    }
+
+    /// The public output.
+    pub fn output(&self) -> Tensor {
+        self.output
+    }
+
+    /// Ids of the wires of one kind, ascending.
+    pub fn wires_of(&self, kind: WireKind) -> impl Iterator<Item = WireId> + '_ {
+        let ids = (0..self.wires.len() as u32).map(WireId);
+        ids.filter(move |id| self.wire(*id).kind == kind)
+    }
+
+    /// True shape of a tensor: the wire's, or that of one of its columns.
+    pub fn shape(&self, tensor: Tensor) -> &[usize] {
+        &self.wire(tensor.wire).shape[usize::from(tensor.column.is_some())..]
+    }
+
+    /// Smallest and largest value of the output.
+    pub fn output_range(&self) -> (i64, i64) {
+        match self.output.column {
+            None => (self.wire(self.output.wire).low, self.wire(self.output.wire).high),
+            Some(_) => {
+                let mut ranges = self.layers.iter().filter_map(|layer| match layer {
+                    Layer::Requant(l) if l.advice == self.output.wire => Some(l.params.output_range()),
+                    _ => None,
+                });
+                ranges.next().unwrap_or((0, 0))
+            }
+        }
+    }
+
+    /// Hash of everything that a verifier's behaviour depends on: operations, shapes, ranges, shifts, table contents, limbs and
+    /// the layout of the lookups.
+    pub fn digest(&self) -> [u8; 32] {
+        let bytes = postcard::to_allocvec(self).expect("plain data in memory");
+        Sha256::new().chain_update(b"convince/circuit/v1").chain_update(bytes).finalize().into()
+    }
+
+    /// The operations that build this circuit again.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(&(&self.ops, self.limb_bits)).expect("plain data in memory")
+    }
+
+    /// Builds a circuit from [`Self::to_bytes`], with every check of the builder.
+    ///
+    /// # Errors
+    /// [`CircuitError::Encoding`], or whatever the builder finds.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CircuitError> {
+        let decoded = postcard::take_from_bytes::<(Vec<Op>, u32)>(bytes);
+        let ((ops, limb_bits), rest) = decoded.map_err(|e| CircuitError::Encoding(e.to_string()))?;
+        if !rest.is_empty() {
+            return Err(CircuitError::Encoding(format!("{} bytes are left over", rest.len())));
+        }
+        CircuitBuilder::replay(ops)?.finish_with(limb_bits)
+    }
+
+    /// Sizes that decide a proof's cost.
+    pub fn statistics(&self) -> Statistics {
+        let size_of = |kind| self.wires_of(kind).map(|id| self.wire(id).size()).sum();
+        let macs = self.layers.iter().map(|layer| match layer {
+            Layer::Conv2d(l) => self.wire(l.weight).size() * l.output_shape[0] * l.output_shape[2] * l.output_shape[3],
+            _ => 0,
+        });
+        Statistics {
+            parameters: size_of(WireKind::Weight),
+            macs: macs.sum(),
+            advice: size_of(WireKind::Advice),
+            leaves: self.blocks.iter().map(|b| 1 << b.log_size).sum(),
+        }
+    }
+}

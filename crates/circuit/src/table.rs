@@ -1,0 +1,74 @@
+use serde::{Deserialize, Serialize};
+
+use crate::WireId;
+
+/// The rows of a lookup table, numbered from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableContent {
+    /// One column: row i is `low + i`.
+    Range {
+        /// The first row.
+        low: i64,
+        /// Number of rows.
+        len: usize,
+    },
+    /// Two columns: row i is `(low + i, values[i])`.
+    Map {
+        /// First column of the first row.
+        low: i64,
+        /// Second column.
+        values: Vec<i32>,
+    },
+}
+
+impl TableContent {
+    /// Number of rows.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Range { len, .. } => *len,
+            Self::Map { values, .. } => values.len(),
+        }
+    }
+
+    /// First column of the first row.
+    pub fn low(&self) -> i64 {
+        match self {
+            Self::Range { low, .. } | Self::Map { low, .. } => *low,
+        }
+    }
+
+    /// The second column, if there is one.
+    pub fn values(&self) -> Option<&[i32]> {
+        match self {
+            Self::Range { .. } => None,
+            Self::Map { values, .. } => Some(values),
+        }
+    }
+
+    /// The row that holds this first column, whatever the second is.
+    pub fn row_of(&self, first: i64) -> Option<usize> {
+        let row = usize::try_from(first.checked_sub(self.low())?).ok()?;
+        (row < self.len()).then_some(row)
+    }
+}
+
+/// A table and the wire that counts how often each row is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// The rows.
+    pub content: TableContent,
+    /// `[rows]`, advice.
+    pub multiplicities: WireId,
+}
+
+/// Columns of an advice wire whose every entry (tuple of entries) is a row of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// Index of the table.
+    pub table: usize,
+    /// The advice wire; its leading axis numbers columns.
+    pub wire: WireId,
+    /// Places on that axis, as many as the table has columns.
+    pub columns: Vec<usize>,
+}

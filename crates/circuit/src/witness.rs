@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use convince_field::{Bits, IntSlice, Ints};
+
+use crate::{Circuit, Layer, Tensor, WireId, WireKind, blocks};
+
+/// Integers for every wire of a circuit.
+///
+/// A prover takes any well-shaped witness, honest or not; [`crate::check`] validates one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    values: Vec<Arc<Ints>>,
+}
+
+/// Why values do not fit a circuit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WitnessError {
+    /// The number of weight tensors is wrong.
+    #[error("{found} weight tensors, but the circuit has {expected}")]
+    Count {
+        /// Weight wires of the circuit.
+        expected: usize,
+        /// Tensors given.
+        found: usize,
+    },
+    /// A tensor has the wrong number of values.
+    #[error("wire {wire}: {found} values, but its shape has {expected}")]
+    Length {
+        /// Index of the wire.
+        wire: usize,
+        /// Values of its shape.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// A value is outside its wire's range.
+    #[error("wire {wire}, value {index}: {value} is not in {low}..={high}")]
+    Range {
+        /// Index of the wire.
+        wire: usize,
+        /// Index of the value.
+        index: usize,
+        /// The value.
+        value: i64,
+        /// Lower end of the range.
+        low: i64,
+        /// Upper end of the range.
+        high: i64,
+    },
+}
+
+impl Witness {
+    /// A wire's values.
+    pub fn wire(&self, id: WireId) -> IntSlice<'_> {
+        self.values[id.index()].as_slice()
+    }
+
+    /// A tensor's values: the wire's, or those of one column. Panics if the circuit has no such tensor.
+    pub fn tensor(&self, circuit: &Circuit, tensor: Tensor) -> IntSlice<'_> {
+        tensor_of(&self.values, circuit, tensor)
+    }
+
+    /// Replaces a wire's values, whatever they mean: how experiments and forgeries are made.
+    ///
+    /// # Errors
+    /// [`WitnessError::Length`].
+    pub fn set(&mut self, circuit: &Circuit, id: WireId, values: Ints) -> Result<(), WitnessError> {
+        let (expected, found) = (circuit.wire(id).size(), values.len());
+        if expected != found {
+            return Err(WitnessError::Length { wire: id.index(), expected, found });
+        }
+        self.values[id.index()] = Arc::new(values);
+        Ok(())
+    }
+
+    /// Counts the multiplicities of all tables again, from the columns as they stand.
+    pub fn count_multiplicities(&mut self, circuit: &Circuit) {
+        for table in 0..circuit.tables().len() {
+            let counts = multiplicities(&self.values, circuit, table);
+            self.values[circuit.tables()[table].multiplicities.index()] = Arc::new(counts);
+        }
+    }
+}
+
+/// The honest witness: inputs and weights given, everything else computed layer by layer.
+///
+/// `weights` holds one tensor a weight wire, in the order of [`Circuit::wires_of`]. One inference plus a pass over the
+/// advice.
+///
+/// # Errors
+/// Wrong numbers of tensors or values, or values outside their wires' ranges.
+pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Result<Witness, WitnessError> {
+    let empty = Arc::new(Ints::I8(Vec::new()));
+    let mut values = vec![empty; circuit.wires().len()];
+    let ids: Vec<WireId> = circuit.wires_of(WireKind::Weight).collect();
+    if ids.len() != weights.len() {
+        return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
+    }
+    check_wire(circuit, circuit.input(), input.as_slice())?;
+    values[circuit.input().index()] = Arc::new(input.clone());
+    for (id, weight) in ids.into_iter().zip(weights) {
+        check_wire(circuit, id, weight.as_slice())?;
+        values[id.index()] = weight.clone();
+    }
+    for layer in circuit.layers() {
+        let (id, computed) = compute(circuit, layer, &values);
+        values[id.index()] = Arc::new(computed);
+    }
+    let mut witness = Witness { values };
+    witness.count_multiplicities(circuit);
+    Ok(witness)
+}
+
+/// What a layer defines (its output wire, or its advice), from the values before it.
+pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) -> (WireId, Ints) {
+    let tensor = |tensor| tensor_of(values, circuit, tensor);
+    let wire = |id: WireId| values[id.index()].as_slice();
+    match layer {
+        Layer::Conv2d(l) => {
+            (l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire))))
+        }
+        Layer::Affine(l) => {
+            let inputs: Vec<_> = l.terms.iter().map(|(_, t)| tensor(*t)).collect();
+            (l.output, Ints::I32(l.evaluate(&inputs, circuit.wire(l.output).size())))
+        }
+        Layer::Requant(l) => {
+            let wire = circuit.wire(l.advice);
+            let bits = Bits::holding(wire.low, wire.high);
+            let packed = Ints::pack(bits, &l.evaluate(tensor(l.input)));
+            (l.advice, packed.expect("limbs and clamped values are within the advice wire's range"))
+        }
+    }
+}
+
+pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_index: usize) -> Ints {
+    let table = &circuit.tables()[table_index];
+    let mut counts = vec![0i64; table.content.len()];
+    for lookup in circuit.lookups().iter().filter(|l| l.table == table_index) {
+        let column = |&c: &usize| tensor_of(values, circuit, Tensor { wire: lookup.wire, column: Some(c as u32) });
+        let columns: Vec<_> = lookup.columns.iter().map(column).collect();
+        blocks::count(&mut counts, table, &columns);
+    }
+    let counts = counts.iter().map(|&c| c as i32).collect();
+    Ints::I32(counts)
+}
+
+fn tensor_of<'a>(values: &'a [Arc<Ints>], circuit: &Circuit, tensor: Tensor) -> IntSlice<'a> {
+    let values = values[tensor.wire.index()].as_slice();
+    let size = circuit.shape(tensor).iter().product();
+    values.range(tensor.column.unwrap_or(0) as usize * size, size)
+}
+
+/// Length and range of a wire's values.
+pub(crate) fn check_wire(circuit: &Circuit, id: WireId, values: IntSlice<'_>) -> Result<(), WitnessError> {
+    let wire = circuit.wire(id);
+    if values.len() != wire.size() {
+        return Err(WitnessError::Length { wire: id.index(), expected: wire.size(), found: values.len() });
+    }
+    let (low, high) = (wire.low, wire.high);
+    match values.iter().enumerate().find(|(_, v)| !(low..=high).contains(v)) {
+        Some((index, value)) => Err(WitnessError::Range { wire: id.index(), index, value, low, high }),
+        None => Ok(()),
+    }
+}
+
+impl Witness {
+    pub(crate) fn all(&self) -> &[Arc<Ints>] {
+        &self.values
+    }
+}

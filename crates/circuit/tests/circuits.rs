@@ -1,0 +1,204 @@
+//! Circuits built by hand: bounds, layouts, the honest witness and the relations that force it.
+
+use std::sync::Arc;
+
+use convince_circuit::{
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, Requant, Violation, WireKind, check, evaluate,
+};
+use convince_field::Ints;
+use proptest::prelude::*;
+
+const PLAIN: Conv2d = Conv2d { stride: 1, padding: 0 };
+
+fn relu(window: usize, shift: u32) -> Requant {
+    Requant { window, shift, low: 0, high: 255, table: None }
+}
+
+/// Convolution, pooled ReLU, fully connected layer with bias.
+fn small() -> Circuit {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 1, 7, 6], Bits::U8).unwrap();
+    let w = c.weight([3, 1, 3, 3], Bits::I8).unwrap();
+    let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding: 1 }).unwrap();
+    let y = c.requant(acc, relu(2, 6)).unwrap();
+    let (w, b) = (c.weight([4, 3, 3, 3], Bits::I8).unwrap(), c.weight([4], Bits::signed(16)).unwrap());
+    let out = c.gemm(y, w, Some(b)).unwrap();
+    c.output(out).unwrap();
+    c.finish().unwrap()
+}
+
+fn ints(len: usize, seed: i64, bits: Bits) -> Ints {
+    let span = bits.high() - bits.low() + 1;
+    let values: Vec<i64> = (0..len as i64).map(|i| bits.low() + (i * 7919 + seed * 104_729).rem_euclid(span)).collect();
+    Ints::pack(bits, &values).unwrap()
+}
+
+fn weights(circuit: &Circuit, seed: i64) -> Vec<Arc<Ints>> {
+    let wires = circuit.wires_of(WireKind::Weight).map(|id| circuit.wire(id));
+    wires.map(|w| Arc::new(ints(w.size(), seed, Bits::holding(w.low, w.high)))).collect()
+}
+
+#[test]
+fn the_honest_witness_satisfies_and_changed_ones_are_named() {
+    let circuit = small();
+    let witness = evaluate(&circuit, &ints(42, 1, Bits::U8), &weights(&circuit, 2)).unwrap();
+    check(&circuit, &witness).unwrap();
+    for (index, wire) in circuit.wires().iter().enumerate() {
+        if matches!(wire.kind, WireKind::Input | WireKind::Weight) {
+            continue;
+        }
+        let id = convince_circuit::WireId(index as u32);
+        for at in [0, wire.size() / 2, wire.size() - 1] {
+            let mut values: Vec<i64> = witness.wire(id).iter().collect();
+            values[at] += 1;
+            let mut bad = witness.clone();
+            bad.set(&circuit, id, Ints::pack(Bits::signed(31), &values).unwrap()).unwrap();
+            assert!(check(&circuit, &bad).is_err(), "wire {index}, value {at}");
+        }
+    }
+    let mut bad = witness.clone();
+    let Layer::Conv2d(conv) = &circuit.layers()[0] else { panic!("first layer") };
+    let mut values: Vec<i64> = witness.wire(conv.output).iter().collect();
+    values[5] -= 1;
+    bad.set(&circuit, conv.output, Ints::pack(Bits::signed(31), &values).unwrap()).unwrap();
+    assert!(matches!(check(&circuit, &bad), Err(Violation::Layer { layer: 0, name: "conv2d", index: 5, .. })));
+}
+
+#[test]
+fn a_stored_circuit_builds_the_same_circuit() {
+    let circuit = small();
+    let again = Circuit::from_bytes(&circuit.to_bytes()).unwrap();
+    assert_eq!(again, circuit);
+    assert_eq!(again.digest(), circuit.digest());
+    let bytes = circuit.to_bytes();
+    assert!((0..bytes.len()).all(|len| Circuit::from_bytes(&bytes[..len]).is_err()));
+    assert!(Circuit::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+}
+
+#[test]
+fn every_parameter_is_in_the_digest() {
+    let build = |shift, padding, high, bits, limb_bits| {
+        let mut c = CircuitBuilder::new();
+        let x = c.input([1, 1, 6, 6], bits).unwrap();
+        let w = c.weight([2, 1, 3, 3], Bits::I8).unwrap();
+        let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding }).unwrap();
+        let y = c.requant(acc, Requant { window: 1, shift, low: 0, high, table: None }).unwrap();
+        c.output(y).unwrap();
+        c.finish_with(limb_bits).unwrap().digest()
+    };
+    let digests = [
+        build(5, 1, 255, Bits::U8, 8),
+        build(6, 1, 255, Bits::U8, 8),
+        build(5, 0, 255, Bits::U8, 8),
+        build(5, 1, 254, Bits::U8, 8),
+        build(5, 1, 255, Bits::I8, 8),
+        build(5, 1, 255, Bits::U8, 9),
+    ];
+    let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+    assert_eq!(distinct.len(), digests.len());
+}
+
+#[test]
+fn blocks_are_aligned_and_tile_the_leaves() {
+    let circuit = small();
+    let mut end = 0;
+    for block in circuit.blocks() {
+        assert_eq!(block.offset, end);
+        assert_eq!(block.offset % (1 << block.log_size), 0);
+        end += 1 << block.log_size;
+    }
+    assert!(end <= 1 << circuit.log_leaves() && end > 1 << (circuit.log_leaves() - 1));
+    let tables = circuit.blocks().iter().filter(|b| matches!(b.source, BlockSource::Table(_))).count();
+    assert_eq!(tables, circuit.tables().len());
+    let distinct: Vec<_> = circuit.tables().iter().map(|t| &t.content).collect();
+    assert!((1..distinct.len()).all(|i| !distinct[..i].contains(&distinct[i])));
+}
+
+#[test]
+fn remainders_cover_exactly_the_shift() {
+    for (shift, limb_bits) in [(0, 8), (1, 8), (8, 8), (9, 8), (15, 4), (30, 16)] {
+        let mut c = CircuitBuilder::new();
+        let x = c.input([1, 1, 2, 2], Bits::signed(31)).unwrap();
+        let y = c.requant(x, relu(2, shift)).unwrap();
+        c.output(y).unwrap();
+        let circuit = c.finish_with(limb_bits).unwrap();
+        let Layer::Requant(layer) = &circuit.layers()[0] else { panic!("one layer") };
+        for limbs in &layer.remainders {
+            assert_eq!(limbs.iter().map(|l| l.width).sum::<u32>(), shift);
+        }
+    }
+}
+
+#[test]
+fn builders_refuse_what_could_wrap_or_does_not_fit() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 64, 8, 8], Bits::U8).unwrap();
+    assert!(c.input([1, 1, 1, 1], Bits::U8).is_err());
+    let wide = c.weight([1, 64, 8, 8], Bits::signed(16)).unwrap();
+    assert!(matches!(c.gemm(x, wide, None), Err(CircuitError::Bound { .. })));
+    let narrow = c.weight([1, 64, 8, 8], Bits::I8).unwrap();
+    let acc = c.gemm(x, narrow, None).unwrap();
+    assert!(matches!(c.affine(&[(1 << 40, acc)], 0), Err(CircuitError::Bound { .. })));
+    assert!(matches!(c.affine(&[], 0), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(c.affine(&[(1, acc), (1, x)], 0), Err(CircuitError::Mismatch { .. })));
+    assert!(matches!(c.weight([0usize, 1], Bits::I8), Err(CircuitError::Shape { .. })));
+    assert!(matches!(c.weight([1usize << 40, 1 << 40], Bits::I8), Err(CircuitError::Shape { .. })));
+    assert!(matches!(c.weight([1], Bits::signed(32)), Err(CircuitError::Parameter { .. })));
+    let other = c.weight([2, 63, 3, 3], Bits::I8).unwrap();
+    assert!(matches!(c.conv2d(x, other, None, PLAIN), Err(CircuitError::Mismatch { .. })));
+    let large = c.weight([2, 64, 9, 9], Bits::I8).unwrap();
+    assert!(matches!(c.conv2d(x, large, None, PLAIN), Err(CircuitError::Mismatch { .. })));
+    assert!(matches!(c.conv2d(x, x, None, PLAIN), Err(CircuitError::Wire { .. })));
+    assert!(c.conv2d(x, narrow, None, Conv2d { stride: 0, padding: 0 }).is_err());
+    assert!(c.requant(acc, relu(2, 3)).is_err(), "a window larger than the plane");
+    assert!(c.requant(acc, relu(1, 31)).is_err());
+    assert!(c.requant(acc, Requant { low: 1, high: 0, ..relu(1, 3) }).is_err());
+    assert!(c.requant(acc, Requant { table: Some(vec![0; 3]), ..relu(1, 3) }).is_err());
+    let falling = Requant { low: 0, high: 1, table: Some(vec![1, 0]), ..relu(2, 3) };
+    assert!(c.requant(x, falling).is_err());
+    assert!(c.output(x).is_err() && c.output(wide).is_err());
+    assert!(matches!(c.finish(), Err(CircuitError::Incomplete(_))));
+}
+
+proptest! {
+    /// The relations of a requantisation hold for the honest columns of any input and parameters, and `c` is the clamped maximum.
+    #[test]
+    fn requant_columns_satisfy_their_equations(
+        window in 1usize..=2, shift in 0u32..12, low in -200i32..100, span in 0i32..300, limb_bits in 2u32..12,
+        values in prop::collection::vec(-5000i64..5000, 2 * 5 * 4),
+    ) {
+        let (low, high) = (i64::from(low), i64::from(low + span));
+        let mut c = CircuitBuilder::new();
+        let x = c.input([1, 2, 5, 4], Bits::signed(14)).unwrap();
+        let y = c.requant(x, Requant { window, shift, low: low as i32, high: high as i32, table: None }).unwrap();
+        c.output(y).unwrap();
+        let circuit = c.finish_with(limb_bits).unwrap();
+        let witness = evaluate(&circuit, &Ints::pack(Bits::signed(14), &values).unwrap(), &[]).unwrap();
+        prop_assert_eq!(check(&circuit, &witness), Ok(()));
+        let Layer::Requant(layer) = &circuit.layers()[0] else { unreachable!() };
+        let (len, advice) = (layer.column_len(), witness.wire(layer.advice));
+        let value = |limbs: &[convince_circuit::Limb], place: usize| -> i64 {
+            limbs.iter().map(|l| advice.get(l.column * len + place) << l.shift).sum()
+        };
+        for place in 0..len {
+            let clamped = advice.get(place);
+            let excess = value(&layer.excess, place);
+            let mut product = clamped + excess - low;
+            let mut largest = i64::MIN;
+            for i in 0..window * window {
+                let (out_h, out_w) = (5 / window, 4 / window);
+                let (x, y, ch) = (place % out_w, place / out_w % out_h, place / (out_w * out_h));
+                let a = values[(ch * 5 + window * y + i / window) * 4 + window * x + i % window];
+                let gap = value(&layer.gaps[i], place);
+                let remainder = value(&layer.remainders[i], place);
+                prop_assert!((0..1 << shift).contains(&remainder) && gap >= 0);
+                prop_assert_eq!(a + layer.params.half(), ((clamped + excess - gap) << shift) + remainder);
+                product *= gap;
+                largest = largest.max(layer.params.quotient(a));
+            }
+            prop_assert_eq!(product, 0);
+            prop_assert_eq!((high - clamped) * excess, 0);
+            prop_assert_eq!(clamped, largest.clamp(low, high));
+        }
+    }
+}
