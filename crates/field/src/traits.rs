@@ -1,23 +1,12 @@
 use ark_ff::Field;
 
 /// An integer type that tensors are stored in.
-pub trait SmallInt: Copy + Send + Sync + Into<i64> + 'static {
-    /// The type's smallest value.
-    const LOW: i64;
-}
+pub trait SmallInt: Copy + Send + Sync + Into<i64> + 'static {}
 
-impl SmallInt for i8 {
-    const LOW: i64 = i8::MIN as i64;
-}
-impl SmallInt for u8 {
-    const LOW: i64 = u8::MIN as i64;
-}
-impl SmallInt for i16 {
-    const LOW: i64 = i16::MIN as i64;
-}
-impl SmallInt for i32 {
-    const LOW: i64 = i32::MIN as i64;
-}
+impl SmallInt for i8 {}
+impl SmallInt for u8 {}
+impl SmallInt for i16 {}
+impl SmallInt for i32 {}
 
 /// The field that a proof is over: challenges, messages and the kernels between integers and field elements.
 ///
