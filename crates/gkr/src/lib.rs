@@ -1,1 +1,27 @@
-//! Under construction.
+//! Layer reductions: from "this circuit's relations hold" to claims on its committed and public wires.
+//!
+//! The order is fixed by the circuit alone:
+//! 1. [`lookup`]: one LogUp-GKR over all lookups leaves a claim on every advice column and multiplicity;
+//! 2. `requant`: the columns' claims give claims on the layers' inputs, which are affine in them;
+//! 3. [`zero_check`]: one batch for all products that must vanish;
+//! 4. the public output, evaluated at a random point, is a claim on the wire that produces it;
+//! 5. [`wave`]: while a virtual wire has claims, layers whose output claims are complete run as one wave.
+//!
+//! [`prove`] and [`verify`] end in [`Claim`]s on input, weight and advice wires. The crate does not know how those are
+//! committed; the caller must discharge every claim.
+
+#![forbid(unsafe_code)]
+
+mod claim;
+pub mod lookup;
+mod protocol;
+mod requant;
+pub mod soundness;
+pub mod wave;
+pub mod zero_check;
+
+#[cfg(test)]
+mod tests;
+
+pub use claim::Claim;
+pub use protocol::{prove, verify};

@@ -1,6 +1,6 @@
 use convince_field::{IntSlice, ProofField};
 
-use crate::{eq_bits, eq_truncated, prefix_sum};
+use crate::{eq_bits, eq_truncated, log2_ceil, prefix_sum};
 
 /// A functional on one axis of true length n: what a claim weighs the axis' entries with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +65,34 @@ impl<F: ProofField> Axis<F> {
 pub struct Functional<F>(pub Vec<Axis<F>>);
 
 impl<F: ProofField> Functional<F> {
-    /// `eq` of one point an axis, for a tensor of this shape. Panics if the numbers differ.
-    pub fn at(points: &[&[F]], shape: &[usize]) -> Self {
-        assert_eq!(points.len(), shape.len());
-        Self(points.iter().zip(shape).map(|(point, &len)| Axis::Eq { point: point.to_vec(), len }).collect())
+    /// `eq` of one point for a tensor of this shape, the axes' variables following each other.
+    ///
+    /// Panics unless the point has as many variables as the axes together.
+    pub fn at_flat(mut point: &[F], shape: &[usize]) -> Self {
+        let axis = |&len: &usize| {
+            let (head, tail) = point.split_at(log2_ceil(len));
+            point = tail;
+            Axis::Eq { point: head.to_vec(), len }
+        };
+        let axes = shape.iter().map(axis).collect();
+        assert!(point.is_empty(), "a point of more variables than the shape {shape:?} has");
+        Self(axes)
+    }
+
+    /// The same functional on a larger tensor, with weight zero on what it does not cover. Panics if an axis is longer
+    /// than the tensor's.
+    pub fn extended_to(self, shape: &[usize]) -> Self {
+        assert_eq!(self.0.len(), shape.len());
+        let extend = |(axis, &len): (Axis<F>, &usize)| match axis.len() == len {
+            true => axis,
+            false => {
+                let mut table = axis.table();
+                assert!(table.len() < len);
+                table.resize(len, F::zero());
+                Axis::Dense(table)
+            }
+        };
+        Self(self.0.into_iter().zip(shape).map(extend).collect())
     }
 
     /// True lengths of the axes.
@@ -104,6 +128,26 @@ pub fn outer<F: ProofField>(axes: &[Axis<F>]) -> Vec<F> {
     out
 }
 
+/// A row-major tensor on the hypercube: every axis padded with zeros to a power of two.
+pub fn pad<F: ProofField>(values: &[F], shape: &[usize]) -> Vec<F> {
+    let Some((last, leading)) = shape.split_last() else { return values.to_vec() };
+    let mut padded: Vec<F> = values.to_vec();
+    let mut width = 1;
+    for &n in std::iter::once(last).chain(leading.iter().rev()) {
+        let (row, padded_row) = (n * width, n.next_power_of_two() * width);
+        if row != padded_row {
+            let mut next = Vec::with_capacity(padded.len() / row * padded_row);
+            for chunk in padded.chunks_exact(row) {
+                next.extend_from_slice(chunk);
+                next.resize(next.len() + padded_row - row, F::zero());
+            }
+            padded = next;
+        }
+        width = padded_row;
+    }
+    padded
+}
+
 #[cfg(test)]
 mod tests {
     use ark_ff::UniformRand;
@@ -112,7 +156,6 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
 
     use super::*;
-    use crate::log2_ceil;
 
     fn random_axis(len: usize, rng: &mut ChaCha20Rng) -> Axis<Fr> {
         match rng.gen_range(0..3) {
@@ -134,6 +177,25 @@ mod tests {
             assert_eq!(functional.apply(values.as_slice()), values.as_slice().dot(&weights));
             assert_eq!(functional.sum(), weights.iter().sum());
         }
+    }
+
+    #[test]
+    fn an_extended_functional_ignores_what_it_does_not_cover() {
+        let functional = Functional::at_flat(&[3u64, 5, 7].map(Fr::from), &[3, 2]);
+        let extended = functional.clone().extended_to(&[4, 2]);
+        let values = Ints::I8(vec![1, 2, 3, 4, 5, 6, 99, 99]);
+        assert_eq!(extended.apply(values.as_slice()), functional.apply(values.as_slice().range(0, 6)));
+    }
+
+    #[test]
+    fn a_padded_tensor_has_the_same_extension() {
+        let shape = [3, 2, 5];
+        let values: Vec<Fr> = (1..31).map(Fr::from_i64).collect();
+        let point: Vec<Fr> = (7..13).map(Fr::from_i64).collect();
+        let padded = pad(&values, &shape);
+        assert_eq!(padded.len(), 64);
+        let direct = Fr::inner_product(&outer(&Functional::at_flat(&point, &shape).0), &values);
+        assert_eq!(Fr::inner_product(&padded, &crate::eq_table(&point)), direct);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod conv_axis;
 mod eq;
 mod lagrange;
 
-pub use axis::{Axis, Functional, outer};
+pub use axis::{Axis, Functional, outer, pad};
 pub use conv_axis::ConvAxis;
 pub use eq::{eq_bits, eq_point, eq_table, eq_truncated, log2_ceil, prefix_sum, weighted_prefix_sum};
 pub use lagrange::Lagrange;

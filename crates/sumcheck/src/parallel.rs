@@ -28,6 +28,16 @@ pub fn map<T: Send>(len: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> 
     (0..len).map(f).collect()
 }
 
+/// `f(i)` for every `i < len`, in order, for an `f` of a few field operations: threads take long runs.
+pub fn map_fine<T: Send>(len: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
+    #[cfg(feature = "parallel")]
+    if len >= MIN_STEPS {
+        use rayon::prelude::*;
+        return (0..len).into_par_iter().with_min_len(MIN_STEPS / 2).map(f).collect();
+    }
+    (0..len).map(f).collect()
+}
+
 /// The elementwise sum of `f` over ranges that tile `0..len`; `f` always returns equally many values.
 pub fn sum<F: ProofField>(len: usize, f: impl Fn(Range<usize>) -> Vec<F> + Sync) -> Vec<F> {
     #[cfg(feature = "parallel")]

@@ -6,8 +6,6 @@ use std::fmt;
 /// some forgery then passes. The commitment's group equation and the canonical encodings are checked apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Check {
-    /// `P_root = 0`: the fractions of all lookups cancel those of the tables.
-    LookupNumeratorRoot,
     /// `Q_root * Q' = 1`: no denominator is zero.
     LookupDenominatorRoot,
     /// `p0*q1 + p1*q0 + lambda*q0*q1 = claim` at the end of a layer's sumcheck.
@@ -21,6 +19,11 @@ pub enum Check {
     LookupLeafDenominator,
     /// `sum_j lambda_j * product of factors_j = claim` at the end of the zero-checks.
     ZeroCheck,
+    /// `sum_i m_i * v_i + constant * 1_u = v` of an affine layer.
+    Affine {
+        /// Index of the layer.
+        layer: usize,
+    },
     /// `sum lambda * w~ * X' = claim` at the end of a wave's sumcheck over kernel positions.
     KernelPositions {
         /// Index of the wave.
@@ -43,12 +46,12 @@ pub enum Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LookupNumeratorRoot => write!(f, "the lookups' fractions do not cancel (root numerator is not zero)"),
             Self::LookupDenominatorRoot => write!(f, "the lookups' root denominator has no inverse"),
             Self::LookupLayer { depth } => write!(f, "lookup tree, layer {depth}: the four claims do not meet the sumcheck"),
             Self::LookupLeafNumerator => write!(f, "lookup leaves: numerator is not that of selectors and multiplicities"),
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
+            Self::Affine { layer } => write!(f, "layer {layer} (affine): the terms' claims do not sum to the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
             Self::PublicWire { wire } => write!(f, "public wire {wire}: the claim is not the evaluation of its integers"),

@@ -7,17 +7,19 @@ use crate::parallel;
 /// One sum over `{0,1}^num_vars` of products of pairs of tables.
 pub struct Instance<F> {
     num_vars: usize,
+    weight: F,
     claim: F,
     pairs: Vec<[Vec<F>; 2]>,
 }
 
 impl<F: ProofField> Instance<F> {
-    /// Tables of at most `2^num_vars` entries; what is missing is zero. `claim` is what the verifier was told the sum is.
+    /// Tables of at most `2^num_vars` entries; what is missing is zero. `claim` is what the verifier was told the sum is,
+    /// `weight` its batching weight.
     ///
     /// Panics if a table is too long.
-    pub fn new(num_vars: usize, claim: F, pairs: Vec<[Vec<F>; 2]>) -> Self {
+    pub fn new(num_vars: usize, weight: F, claim: F, pairs: Vec<[Vec<F>; 2]>) -> Self {
         assert!(pairs.iter().flatten().all(|table| table.len() <= 1 << num_vars));
-        Self { num_vars, claim, pairs }
+        Self { num_vars, weight, claim, pairs }
     }
 
     /// `h(0), h(2)` of the current round, `half` pairs of entries a table.
@@ -70,8 +72,8 @@ where
                 // Not active yet: half of claim * 2^(left - n_j).
                 None => [instance.claim * F::from_i64(1 << (left - 1 - instance.num_vars)); 2],
             };
-            message[0] += part[0];
-            message[1] += part[1];
+            message[0] += instance.weight * part[0];
+            message[1] += instance.weight * part[1];
         }
         channel.send(ROUND, &message);
         let r = channel.challenge(CHALLENGE);

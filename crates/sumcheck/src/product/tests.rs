@@ -15,6 +15,11 @@ fn tables(sizes: &[usize], rng: &mut ChaCha20Rng) -> Vec<Vec<[Vec<Fr>; 2]>> {
     sizes.iter().map(|&n| vec![[table(n), table(n)], [table(n), table(n)]]).collect()
 }
 
+/// A batching weight for an instance of n variables.
+fn weight(n: usize) -> Fr {
+    Fr::from(n as u64 + 5)
+}
+
 fn total(pairs: &[[Vec<Fr>; 2]]) -> Fr {
     pairs.iter().map(|[f, g]| f.iter().zip(g).map(|(a, b)| *a * b).sum::<Fr>()).sum()
 }
@@ -24,7 +29,7 @@ fn claims(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<(usize, Fr)> {
 }
 
 fn run_prover(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<u8> {
-    let instance = |((n, claim), pairs): ((usize, Fr), &Vec<_>)| Instance::new(n, claim, pairs.clone());
+    let instance = |((n, claim), pairs): ((usize, Fr), &Vec<_>)| Instance::new(n, weight(n), claim, pairs.clone());
     let mut prover = PlainProver::new(Transcript::new("test"));
     prove(&mut prover, claims(sizes, batch).into_iter().zip(batch).map(instance).collect());
     prover.finish()
@@ -32,7 +37,8 @@ fn run_prover(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<u8> {
 
 fn run_verifier(claims: &[(usize, Fr)], proof: &[u8]) -> Result<SumcheckClaim<Fr, Fr>, convince_transcript::ChannelError> {
     let mut verifier = PlainVerifier::new(Transcript::new("test"), proof);
-    let claim = verify(&mut verifier, claims)?;
+    let weighted: Vec<_> = claims.iter().map(|&(n, c)| (n, weight(n) * c)).collect();
+    let claim = verify(&mut verifier, &weighted)?;
     verifier.finish()?;
     Ok(claim)
 }
@@ -40,7 +46,7 @@ fn run_verifier(claims: &[(usize, Fr)], proof: &[u8]) -> Result<SumcheckClaim<Fr
 /// The summand at the point, from the tables.
 fn expected(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>], point: &[Fr]) -> Fr {
     let at = |t: &Vec<Fr>, n: usize| Fr::inner_product(t, &eq_truncated(suffix(point, n), t.len()));
-    sizes.iter().zip(batch).flat_map(|(&n, pairs)| pairs.iter().map(move |[f, g]| at(f, n) * at(g, n))).sum()
+    sizes.iter().zip(batch).flat_map(|(&n, pairs)| pairs.iter().map(move |[f, g]| weight(n) * at(f, n) * at(g, n))).sum()
 }
 
 #[test]

@@ -5,10 +5,10 @@ use convince_transcript::{ChannelError, ChannelScalar, VerifierChannel};
 use super::{CHALLENGE, ROUND};
 use crate::SumcheckClaim;
 
-/// Checks the rounds of a batch given as (number of variables, claim) an instance.
+/// Checks the rounds of a batch given as (number of variables, lambda_j * c_j) an instance.
 ///
 /// # Soundness
-/// The caller must check that the claim out is the sum of the instances' products at their suffixes of the point.
+/// The caller must check that the claim out is the weighted sum of the instances' products at their suffixes.
 ///
 /// # Errors
 /// The channel's: a short proof or an encoding that is not canonical.

@@ -1,0 +1,120 @@
+//! LogUp-GKR: every row of every looked-up column is a row of its table (DESIGN section 7; Papini and Haböck, "Improving
+//! logarithmic derivative lookups using GKR", 2023).
+//!
+//! ```text
+//! Claim in:   none; columns and multiplicities m_t are committed, then alpha, beta (full-size) are drawn
+//! Messages:   Q_root and its inverse Q'; P_root = 0 is not sent
+//!             per layer: rounds of sum_x eq(r,x) (p0 q1 + p1 q0 + lambda q0 q1), then p0, p1, q0, q1, then tau is drawn;
+//!             the children of node i are 2i and 2i+1, so the next point is (r | tau); the next lambda follows the four claims
+//!             at the leaves: one claim a column and a multiplicity, in the order of the blocks
+//! Claim out:  each column and each m_t at the suffix of the leaf point that belongs to its block
+//! Error:      J (N + sum T) / p for the fractions, 3 n (n-1)/2 / 2^128 for the layers of a tree of 2^n leaves
+//! ```
+//!
+//! A leaf of a lookup has numerator 1 on true entries and 0 on padding, a leaf of table t has -m_t and 0 beyond its rows;
+//! the denominator is `alpha - id_T - sum_{j>=1} beta^j col_j` over the whole block, `id_T` being the table's index plus one.
+//! Leaves behind the last block are (0, 1); the prover never touches them.
+
+mod leaves;
+mod prove;
+mod tree;
+mod verify;
+
+use convince_circuit::{BlockSource, Circuit, Lookup, WireId};
+use convince_field::ProofField;
+use convince_poly::{Axis, Functional};
+use convince_sumcheck::suffix;
+use convince_transcript::Label;
+
+use crate::Claim;
+
+pub use prove::prove;
+pub use tree::Tree;
+pub use verify::verify;
+
+const ALPHA: Label = "gkr/lookup/alpha";
+const BETA: Label = "gkr/lookup/beta";
+const ROOT: Label = "gkr/lookup/root";
+const LAMBDA: Label = "gkr/lookup/lambda";
+const CHILDREN: Label = "gkr/lookup/children";
+const TAU: Label = "gkr/lookup/tau";
+const COLUMNS: Label = "gkr/lookup/columns";
+
+/// The claims at the leaves, block by block.
+pub struct ColumnClaims<F, S> {
+    point: Vec<F>,
+    values: Vec<Vec<S>>,
+    sources: Vec<(BlockSource, usize)>,
+    lookups: Vec<Lookup>,
+}
+
+impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
+    /// `values` holds, block after block, the columns of a lookup or the multiplicity of a table.
+    fn new(circuit: &Circuit, point: Vec<F>, values: Vec<S>) -> Self {
+        let mut rest = values.into_iter();
+        let width = |source| match source {
+            BlockSource::Lookup(k) => circuit.lookups()[k].columns.len(),
+            BlockSource::Table(_) => 1,
+        };
+        let values = circuit.blocks().iter().map(|b| rest.by_ref().take(width(b.source)).collect()).collect();
+        let sources = circuit.blocks().iter().map(|b| (b.source, b.log_size)).collect();
+        Self { point, values, sources, lookups: circuit.lookups().to_vec() }
+    }
+
+    /// Number of scalars at the leaves.
+    fn count(circuit: &Circuit) -> usize {
+        circuit.lookups().iter().map(|l| l.columns.len()).sum::<usize>() + circuit.tables().len()
+    }
+
+    /// Where the columns of an advice wire are claimed.
+    pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> &[F] {
+        let vars = circuit.wire(wire).shape[1..].iter().map(|&n| convince_poly::log2_ceil(n)).sum();
+        suffix(&self.point, vars)
+    }
+
+    /// The claims on the columns of an advice wire, by column.
+    pub(crate) fn of_wire(&self, wire: WireId) -> Vec<S> {
+        let mut columns: Vec<(usize, S)> = Vec::new();
+        for ((source, _), values) in self.sources.iter().zip(&self.values) {
+            if let BlockSource::Lookup(k) = source {
+                let lookup = &self.lookups[*k];
+                if lookup.wire == wire {
+                    columns.extend(lookup.columns.iter().copied().zip(values.iter().cloned()));
+                }
+            }
+        }
+        columns.sort_by_key(|(column, _)| *column);
+        columns.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// One claim a column and a multiplicity.
+    pub(crate) fn into_claims(self, circuit: &Circuit) -> Vec<Claim<F, S>> {
+        let mut claims = Vec::new();
+        for ((source, log_size), values) in self.sources.into_iter().zip(self.values) {
+            let point = suffix(&self.point, log_size);
+            match source {
+                BlockSource::Table(k) => {
+                    let wire = circuit.tables()[k].multiplicities;
+                    let functional = Functional::at_flat(point, &circuit.wire(wire).shape);
+                    claims.extend(values.into_iter().map(|value| Claim { wire, functional: functional.clone(), value }));
+                }
+                BlockSource::Lookup(k) => {
+                    let Lookup { wire, columns, .. } = &circuit.lookups()[k];
+                    let shape = &circuit.wire(*wire).shape;
+                    let Functional(axes) = Functional::at_flat(point, &shape[1..]);
+                    for (&index, value) in columns.iter().zip(values) {
+                        let mut axes = axes.clone();
+                        axes.insert(0, Axis::Index { index, len: shape[0] });
+                        claims.push(Claim { wire: *wire, functional: Functional(axes), value });
+                    }
+                }
+            }
+        }
+        claims
+    }
+}
+
+/// `id_T`.
+fn table_id<F: ProofField>(table: usize) -> F {
+    F::from_i64(table as i64 + 1)
+}

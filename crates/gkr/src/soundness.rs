@@ -1,0 +1,58 @@
+//! The error of one proof's interactive protocol, counted from its circuit.
+
+use convince_circuit::Circuit;
+
+/// log2 of the size of the set that sumcheck and batching challenges come from.
+pub const CHALLENGE_BITS: i32 = 128;
+
+/// A sum of error terms, each a polynomial's degree over the size of its challenge's set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Error {
+    /// Sum over all rounds, as a real number.
+    pub total: f64,
+    /// Largest term: what one round's Fiat–Shamir challenge is worth to a grinding prover.
+    pub largest: f64,
+}
+
+impl Error {
+    /// No rounds.
+    pub const NONE: Self = Self { total: 0.0, largest: 0.0 };
+
+    /// Adds `count` rounds that each fail with probability `degree / 2^bits`.
+    #[must_use]
+    pub fn with(self, count: usize, degree: usize, bits: i32) -> Self {
+        let term = if count == 0 { 0.0 } else { degree as f64 * 2f64.powi(-bits) };
+        Self { total: self.total + count as f64 * term, largest: self.largest.max(term) }
+    }
+
+    /// `-log2` of the total.
+    pub fn bits(self) -> f64 {
+        -self.total.log2()
+    }
+
+    /// `-log2` of the largest term.
+    pub fn largest_bits(self) -> f64 {
+        -self.largest.log2()
+    }
+}
+
+/// The reductions of this crate; `field_bits` is a lower bound of log2 of the field's size. The opening is not included.
+pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
+    let n = circuit.log_leaves();
+    let lookups: usize = circuit.blocks().iter().map(|b| 1usize << b.log_size).sum();
+    // The fractions' identity in alpha and beta, tables' fingerprints included.
+    let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
+    // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
+    error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
+    // Corners of fused pools.
+    error = error.with(2, 1, CHALLENGE_BITS);
+    let (vars, degree, products) = crate::zero_check::size(circuit);
+    error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
+    error = error.with(vars, degree, CHALLENGE_BITS);
+    let output_vars = circuit.shape(circuit.output()).iter().map(|&n| convince_poly::log2_ceil(n)).sum();
+    error = error.with(output_vars, 1, CHALLENGE_BITS);
+    crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
+        let batching = 2 * wave.instances.saturating_sub(1);
+        error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS)
+    })
+}

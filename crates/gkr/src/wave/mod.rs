@@ -1,0 +1,226 @@
+//! Waves: linear layers whose output claims are complete, reduced together to claims on their inputs and weights.
+//!
+//! ```text
+//! Claim in:   out~ = v_t for every claim t on an output: functionals E_b, E_co, E_y, E_x (DESIGN section 5)
+//! Messages:   bias~ of every claim, then lambda is drawn
+//!             A: rounds over kernel positions (ci,i,j) of sum_t lambda^t sum W'_t X'_t = sum_t lambda^t (v_t - bias~_t 1(b,y,x));
+//!                w~_t and X'_t at rho, then mu is drawn
+//!             B: rounds over input positions q of sum_l sum_q in_l(q) sum_t mu^t K_t(q) = sum_t mu^t X'_t; in_l~ at q
+//!             affine layers: the claim on every term
+//! Claim out:  weight: E_co and rho; bias: E_co; input: E_b, rho_ci, q_y, q_x
+//! Error:      (2 * rounds + number of claims - 1) / 2^128 for each of A and B
+//! ```
+//!
+//! mu is never lambda: two false X' claims could be traded against each other. A layer whose kernel is the whole plane
+//! has K = eq, so X'(rho) is the claim on its input and B is skipped. All layers of a wave share the suffixes of the two
+//! points, so the number of rounds does not grow with depth.
+
+mod conv;
+mod prove;
+mod verify;
+
+use std::collections::BTreeMap;
+
+use convince_circuit::{Circuit, Conv2dLayer, Layer, WireId, WireKind};
+use convince_field::ProofField;
+use convince_poly::{Axis, ConvAxis, Functional, log2_ceil};
+use convince_transcript::Label;
+
+use crate::Claim;
+
+pub use prove::prove;
+pub use verify::verify;
+
+const AFFINE: Label = "gkr/wave/affine";
+const BIAS: Label = "gkr/wave/bias";
+const LAMBDA: Label = "gkr/wave/lambda";
+const KERNEL_CLAIMS: Label = "gkr/wave/kernel-claims";
+const MU: Label = "gkr/wave/mu";
+const INPUT_CLAIMS: Label = "gkr/wave/input-claims";
+
+/// The layers of each wave, from the output back to the input. Depends on the circuit alone.
+pub fn schedule(circuit: &Circuit) -> Vec<Vec<usize>> {
+    let linear: Vec<usize> = (0..circuit.layers().len()).filter(|&k| output(&circuit.layers()[k]).is_some()).collect();
+    let mut wave_of: BTreeMap<usize, usize> = BTreeMap::new();
+    // A layer comes one wave behind the last linear layer that reads its output. Layers read only what stands before them.
+    for &k in linear.iter().rev() {
+        let defined = output(&circuit.layers()[k]);
+        let readers = linear.iter().filter(|&&j| j > k && reads(&circuit.layers()[j]).any(|wire| Some(wire) == defined));
+        wave_of.insert(k, readers.map(|j| wave_of[j] + 1).max().unwrap_or(0));
+    }
+    let count = wave_of.values().max().map_or(0, |last| last + 1);
+    (0..count).map(|wave| linear.iter().copied().filter(|k| wave_of[k] == wave).collect()).collect()
+}
+
+/// The virtual wire that a linear layer defines.
+fn output(layer: &Layer) -> Option<WireId> {
+    match layer {
+        Layer::Conv2d(l) => Some(l.output),
+        Layer::Affine(l) => Some(l.output),
+        Layer::Requant(_) => None,
+    }
+}
+
+fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
+    let tensors: Vec<_> = match layer {
+        Layer::Conv2d(l) => vec![l.input.wire],
+        Layer::Affine(l) => l.terms.iter().map(|(_, t)| t.wire).collect(),
+        Layer::Requant(_) => vec![],
+    };
+    tensors.into_iter()
+}
+
+/// Claims that wait for their layer, and those that are on wires the caller can discharge.
+struct Pending<F, S> {
+    waiting: BTreeMap<WireId, Vec<Claim<F, S>>>,
+    settled: Vec<Claim<F, S>>,
+}
+
+impl<F: ProofField, S> Pending<F, S> {
+    fn new(circuit: &Circuit, claims: Vec<Claim<F, S>>) -> Self {
+        let mut pending = Self { waiting: BTreeMap::new(), settled: Vec::new() };
+        claims.into_iter().for_each(|claim| pending.add(circuit, claim));
+        pending
+    }
+
+    fn add(&mut self, circuit: &Circuit, claim: Claim<F, S>) {
+        let wire = circuit.wire(claim.wire);
+        if wire.kind == WireKind::Virtual {
+            self.waiting.entry(claim.wire).or_default().push(claim);
+        } else {
+            let functional = claim.functional.extended_to(&wire.shape);
+            self.settled.push(Claim { functional, ..claim });
+        }
+    }
+
+    /// The claims on a layer's output.
+    fn take(&mut self, wire: WireId) -> Vec<Claim<F, S>> {
+        self.waiting.remove(&wire).unwrap_or_default()
+    }
+}
+
+/// One claim on a convolution's output: an instance of stage A.
+struct Instance<'a, F, S> {
+    layer: &'a Conv2dLayer,
+    claim: Claim<F, S>,
+}
+
+impl<F: ProofField, S> Instance<'_, F, S> {
+    fn axis(&self, k: usize) -> &Axis<F> {
+        &self.claim.functional.0[k]
+    }
+
+    /// `1(b, y, x)`: what a bias counts.
+    fn ones(&self) -> F {
+        self.axis(0).sum() * self.axis(2).sum() * self.axis(3).sum()
+    }
+
+    /// `K_t` along rows (`axis` 0) or columns (1), for the kernel's point on that axis.
+    fn kernel_table(&self, axis: usize, rho: &Axis<F>) -> Vec<F> {
+        conv_axes(self.layer)[axis].kernel_table(&self.axis(2 + axis).table(), &rho.table())
+    }
+}
+
+fn conv_axes(layer: &Conv2dLayer) -> [ConvAxis; 2] {
+    let axis = |k: usize| ConvAxis {
+        input: layer.input_shape[k],
+        kernel: layer.weight_shape[k],
+        stride: layer.params.stride,
+        padding: layer.params.padding,
+    };
+    [axis(2), axis(3)]
+}
+
+/// Whether stage B vanishes.
+fn is_whole(layer: &Conv2dLayer) -> bool {
+    conv_axes(layer).iter().all(ConvAxis::is_whole)
+}
+
+/// `[ci, kh, kw]`.
+fn kernel_shape(layer: &Conv2dLayer) -> &[usize] {
+    &layer.weight_shape[1..]
+}
+
+/// `[H, W]`.
+fn plane_shape(layer: &Conv2dLayer) -> &[usize] {
+    &layer.input_shape[2..]
+}
+
+fn variables(shape: &[usize]) -> usize {
+    shape.iter().map(|&n| log2_ceil(n)).sum()
+}
+
+/// 1, x, x^2, ...
+fn powers<F: ProofField>(x: F, count: usize) -> Vec<F> {
+    std::iter::successors(Some(F::one()), |power| Some(*power * x)).take(count).collect()
+}
+
+/// The claim on the weights: E_co and rho.
+fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Functional<F>, value: S) -> Claim<F, S> {
+    let axes = std::iter::once(instance.axis(1)).chain(&rho.0).cloned().collect();
+    Claim { wire: instance.layer.weight, functional: Functional(axes), value }
+}
+
+/// The claim on a layer's input: E_b, rho_ci, q_y, q_x.
+fn input_claim<F: ProofField, S>(
+    circuit: &Circuit,
+    instance: &Instance<'_, F, S>,
+    channels: &Axis<F>,
+    plane: &[Axis<F>],
+    value: S,
+) -> Claim<F, S> {
+    let axes = [instance.axis(0), channels].into_iter().chain(plane).cloned().collect();
+    Claim::on(circuit, instance.layer.input, Functional(axes), value)
+}
+
+/// Runs of instances that belong to one layer, as ranges: they share one instance of stage B.
+fn by_layer<F, S>(instances: &[Instance<'_, F, S>]) -> Vec<std::ops::Range<usize>> {
+    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+    for (k, instance) in instances.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if instances[run.start].layer.output == instance.layer.output => run.end = k + 1,
+            _ => runs.push(k..k + 1),
+        }
+    }
+    runs
+}
+
+/// Sizes of a wave's sumchecks.
+pub(crate) struct Rounds {
+    /// Rounds over kernel positions.
+    pub(crate) kernel: usize,
+    /// Rounds over input positions.
+    pub(crate) input: usize,
+    /// Claims that are batched, at most.
+    pub(crate) instances: usize,
+}
+
+/// Sizes of every wave, from the circuit alone.
+pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
+    let mut claims: BTreeMap<WireId, usize> = BTreeMap::new();
+    let mut add = |wire: WireId, count: usize| *claims.entry(wire).or_default() += count;
+    add(circuit.output().wire, 1);
+    for layer in circuit.layers() {
+        if let Layer::Requant(l) = layer {
+            add(l.input.wire, 1);
+        }
+    }
+    let mut out = Vec::new();
+    for wave in schedule(circuit) {
+        let mut rounds = Rounds { kernel: 0, input: 0, instances: 0 };
+        for k in wave {
+            let layer = &circuit.layers()[k];
+            let count = output(layer).and_then(|wire| claims.get(&wire).copied()).unwrap_or(0);
+            if let Layer::Conv2d(conv) = layer {
+                rounds.instances += count;
+                rounds.kernel = rounds.kernel.max(variables(kernel_shape(conv)));
+                rounds.input = rounds.input.max(if is_whole(conv) { 0 } else { variables(plane_shape(conv)) });
+            }
+            for wire in reads(layer) {
+                *claims.entry(wire).or_default() += count;
+            }
+        }
+        out.push(rounds);
+    }
+    out
+}

@@ -1,0 +1,132 @@
+use convince_circuit::{AffineLayer, Circuit, Layer, Witness};
+use convince_field::ProofField;
+use convince_poly::{Functional, pad};
+use convince_sumcheck::{parallel, product, suffix};
+use convince_transcript::ProverChannel;
+
+use super::{
+    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, conv, input_claim, is_whole, kernel_shape,
+    plane_shape, powers, schedule, variables, weight_claim,
+};
+use crate::Claim;
+
+/// Reduces claims on virtual wires, wave by wave. Returns the claims on input, weight and advice wires.
+pub fn prove<F, C>(
+    circuit: &Circuit,
+    witness: &Witness,
+    channel: &mut C,
+    claims: Vec<Claim<F, F>>,
+) -> Vec<Claim<F, F>>
+where
+    F: ProofField,
+    C: ProverChannel<F>,
+{
+    let mut pending = Pending::new(circuit, claims);
+    for wave in schedule(circuit) {
+        let mut instances = Vec::new();
+        for layer in wave {
+            match &circuit.layers()[layer] {
+                Layer::Conv2d(conv) => {
+                    instances.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                }
+                Layer::Affine(affine) => prove_affine(circuit, witness, channel, &mut pending, affine),
+                Layer::Requant(_) => {}
+            }
+        }
+        if !instances.is_empty() {
+            prove_convolutions(circuit, witness, channel, &mut pending, &instances);
+        }
+    }
+    pending.settled
+}
+
+fn prove_affine<F: ProofField, C: ProverChannel<F>>(
+    circuit: &Circuit,
+    witness: &Witness,
+    channel: &mut C,
+    pending: &mut Pending<F, F>,
+    layer: &AffineLayer,
+) {
+    for claim in pending.take(layer.output) {
+        let value = |functional: &Functional<F>, tensor| {
+            functional.clone().extended_to(circuit.shape(tensor)).apply(witness.tensor(circuit, tensor))
+        };
+        let values: Vec<F> = layer.terms.iter().map(|(_, tensor)| value(&claim.functional, *tensor)).collect();
+        channel.send(AFFINE, &values);
+        for ((_, tensor), value) in layer.terms.iter().zip(values) {
+            pending.add(circuit, Claim::on(circuit, *tensor, claim.functional.clone(), value));
+        }
+    }
+}
+
+fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
+    circuit: &Circuit,
+    witness: &Witness,
+    channel: &mut C,
+    pending: &mut Pending<F, F>,
+    instances: &[Instance<'_, F, F>],
+) {
+    let mut starts: Vec<F> = instances.iter().map(|i| i.claim.value).collect();
+    for (instance, start) in instances.iter().zip(&mut starts) {
+        let Some(wire) = instance.layer.bias else { continue };
+        let functional = Functional(vec![instance.axis(1).clone()]);
+        let value = functional.apply(witness.wire(wire));
+        channel.send(BIAS, &[value]);
+        *start -= value * instance.ones();
+        pending.add(circuit, Claim { wire, functional, value });
+    }
+    let lambdas = powers(channel.challenge(LAMBDA), instances.len());
+    let tables = parallel::map(instances.len(), |k| {
+        let layer = instances[k].layer;
+        conv::kernel_tables(&instances[k], witness.wire(layer.weight), witness.tensor(circuit, layer.input))
+    });
+    let stage_a = tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
+        product::Instance::new(variables(kernel_shape(i.layer)), lambda, start, vec![pair])
+    });
+    let (rho, finals) = product::prove(channel, stage_a.collect());
+    let kernel_claims: Vec<[F; 2]> = finals.into_iter().map(|pairs| pairs[0]).collect();
+    channel.send(KERNEL_CLAIMS, kernel_claims.as_flattened());
+    let at_rho = |i: &Instance<'_, F, F>| {
+        let shape = kernel_shape(i.layer);
+        Functional::at_flat(suffix(&rho, variables(shape)), shape)
+    };
+    for (instance, [weight, _]) in instances.iter().zip(&kernel_claims) {
+        pending.add(circuit, weight_claim(instance, &at_rho(instance), *weight));
+    }
+
+    let mus = powers(channel.challenge(MU), instances.len());
+    let mut stage_b = Vec::new();
+    let mut summed_layers = Vec::new();
+    for run in by_layer(instances) {
+        let first = &instances[run.start];
+        let Functional(rho) = at_rho(first);
+        if is_whole(first.layer) {
+            for k in run {
+                pending.add(circuit, input_claim(circuit, &instances[k], &rho[0], &rho[1..], kernel_claims[k][1]));
+            }
+            continue;
+        }
+        let shape = plane_shape(first.layer);
+        let plane = conv::folded_channels(witness.tensor(circuit, first.layer.input), &rho[0]);
+        let mut kernel = vec![F::zero(); plane.len()];
+        for k in run.clone() {
+            let columns = instances[k].kernel_table(1, &rho[2]);
+            for (row, k_y) in kernel.chunks_exact_mut(columns.len()).zip(instances[k].kernel_table(0, &rho[1])) {
+                let scale = k_y * mus[k];
+                row.iter_mut().zip(&columns).for_each(|(out, k_x)| *out += scale * k_x);
+            }
+        }
+        let claim = run.clone().map(|k| mus[k] * kernel_claims[k][1]).sum();
+        let pair = [plane, kernel].map(|table| pad(&table, shape));
+        stage_b.push(product::Instance::new(variables(shape), F::one(), claim, vec![pair]));
+        summed_layers.push((first, rho));
+    }
+    let (q, finals) = product::prove(channel, stage_b);
+    let values: Vec<F> = finals.iter().map(|pairs| pairs[0][0]).collect();
+    channel.send(INPUT_CLAIMS, &values);
+    for ((instance, rho), value) in summed_layers.into_iter().zip(values) {
+        let shape = plane_shape(instance.layer);
+        let Functional(plane) = Functional::at_flat(suffix(&q, variables(shape)), shape);
+        pending.add(circuit, input_claim(circuit, instance, &rho[0], &plane, value));
+    }
+}

@@ -1,0 +1,134 @@
+use convince_circuit::{AffineLayer, Circuit, Layer};
+use convince_field::ProofField;
+use convince_poly::{Axis, Functional};
+use convince_sumcheck::{SumcheckClaim, product, suffix};
+use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
+
+use super::{
+    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, input_claim, is_whole, kernel_shape,
+    plane_shape, powers, schedule, variables, weight_claim,
+};
+use crate::Claim;
+
+/// Verifies the waves. Returns the claims on input, weight and advice wires.
+///
+/// # Errors
+/// The channel's; the checks are [`Check::Affine`], [`Check::KernelPositions`] and [`Check::InputPositions`].
+pub fn verify<F, C>(
+    circuit: &Circuit,
+    channel: &mut C,
+    claims: Vec<Claim<F, C::Scalar>>,
+) -> Result<Vec<Claim<F, C::Scalar>>, ChannelError>
+where
+    F: ProofField,
+    C: VerifierChannel<F>,
+{
+    let mut pending = Pending::new(circuit, claims);
+    for (wave, layers) in schedule(circuit).into_iter().enumerate() {
+        let mut instances = Vec::new();
+        for index in layers {
+            match &circuit.layers()[index] {
+                Layer::Conv2d(conv) => {
+                    instances.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                }
+                Layer::Affine(affine) => verify_affine(circuit, channel, &mut pending, index, affine)?,
+                Layer::Requant(_) => {}
+            }
+        }
+        if !instances.is_empty() {
+            verify_convolutions(circuit, channel, &mut pending, wave, &instances)?;
+        }
+    }
+    Ok(pending.settled)
+}
+
+fn verify_affine<F: ProofField, C: VerifierChannel<F>>(
+    circuit: &Circuit,
+    channel: &mut C,
+    pending: &mut Pending<F, C::Scalar>,
+    index: usize,
+    layer: &AffineLayer,
+) -> Result<(), ChannelError> {
+    for claim in pending.take(layer.output) {
+        let values = channel.receive(AFFINE, layer.terms.len())?;
+        let constant = C::Scalar::constant(F::from_i64(layer.constant) * claim.functional.sum());
+        let terms = layer.terms.iter().zip(&values);
+        let sum = terms.fold(constant, |sum, ((m, _), value)| sum + value.clone() * F::from_i64(*m));
+        channel.assert_eq(sum, claim.value, Check::Affine { layer: index })?;
+        for ((_, tensor), value) in layer.terms.iter().zip(values) {
+            pending.add(circuit, Claim::on(circuit, *tensor, claim.functional.clone(), value));
+        }
+    }
+    Ok(())
+}
+
+fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
+    circuit: &Circuit,
+    channel: &mut C,
+    pending: &mut Pending<F, C::Scalar>,
+    wave: usize,
+    instances: &[Instance<'_, F, C::Scalar>],
+) -> Result<(), ChannelError> {
+    let zero = C::Scalar::constant(F::zero());
+    let mut starts: Vec<C::Scalar> = instances.iter().map(|i| i.claim.value.clone()).collect();
+    for (instance, start) in instances.iter().zip(&mut starts) {
+        let Some(wire) = instance.layer.bias else { continue };
+        let value = channel.receive_one(BIAS)?;
+        *start = start.clone() - value.clone() * instance.ones();
+        pending.add(circuit, Claim { wire, functional: Functional(vec![instance.axis(1).clone()]), value });
+    }
+    let lambdas = powers(channel.challenge(LAMBDA), instances.len());
+    let weighted = instances.iter().zip(starts).zip(&lambdas);
+    let stage_a: Vec<_> = weighted.map(|((i, start), l)| (variables(kernel_shape(i.layer)), start * *l)).collect();
+    let SumcheckClaim { value, point: rho } = product::verify(channel, &stage_a)?;
+    let received = channel.receive(KERNEL_CLAIMS, 2 * instances.len())?;
+    let kernel_claims: Vec<(C::Scalar, C::Scalar)> =
+        received.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    let mut total = zero.clone();
+    for ((weight, window), lambda) in kernel_claims.iter().zip(&lambdas) {
+        total = total + channel.mul(weight, window) * *lambda;
+    }
+    channel.assert_eq(total, value, Check::KernelPositions { wave })?;
+    let at_rho = |i: &Instance<'_, F, C::Scalar>| {
+        let shape = kernel_shape(i.layer);
+        Functional::at_flat(suffix(&rho, variables(shape)), shape)
+    };
+    for (instance, (weight, _)) in instances.iter().zip(&kernel_claims) {
+        pending.add(circuit, weight_claim(instance, &at_rho(instance), weight.clone()));
+    }
+
+    let mus = powers(channel.challenge(MU), instances.len());
+    let (mut stage_b, mut summed) = (Vec::new(), Vec::new());
+    for run in by_layer(instances) {
+        let first = &instances[run.start];
+        let Functional(rho) = at_rho(first);
+        if is_whole(first.layer) {
+            for k in run {
+                let value = kernel_claims[k].1.clone();
+                pending.add(circuit, input_claim(circuit, &instances[k], &rho[0], &rho[1..], value));
+            }
+            continue;
+        }
+        let claim = run.clone().fold(zero.clone(), |sum, k| sum + kernel_claims[k].1.clone() * mus[k]);
+        stage_b.push((variables(plane_shape(first.layer)), claim));
+        summed.push((run, rho));
+    }
+    let SumcheckClaim { value, point: q } = product::verify(channel, &stage_b)?;
+    let inputs = channel.receive(INPUT_CLAIMS, summed.len())?;
+    let mut total = zero;
+    for ((run, rho), input) in summed.into_iter().zip(inputs) {
+        let first = &instances[run.start];
+        let shape = plane_shape(first.layer);
+        let Functional(plane) = Functional::at_flat(suffix(&q, variables(shape)), shape);
+        let weight: F = run.map(|k| mus[k] * kernel_value(&instances[k], &rho, &plane)).sum();
+        total = total + input.clone() * weight;
+        pending.add(circuit, input_claim(circuit, first, &rho[0], &plane, input));
+    }
+    channel.assert_eq(total, value, Check::InputPositions { wave })
+}
+
+/// `K~_t(q) = K~_y(q_y) K~_x(q_x)`, in `O(k (H + W))`.
+fn kernel_value<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &[Axis<F>], plane: &[Axis<F>]) -> F {
+    let along = |axis: usize| F::inner_product(&instance.kernel_table(axis, &rho[1 + axis]), &plane[axis].table());
+    along(0) * along(1)
+}
