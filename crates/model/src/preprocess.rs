@@ -220,7 +220,11 @@ impl Preprocessing {
         by_plane.flat_map(|(c, plane)| plane.iter().map(move |&pixel| self.pixel_to_float(c, pixel))).collect()
     }
 
-    pub(crate) fn validate(&self, shape: [usize; 4], bits: Bits) -> Result<(), ModelError> {
+    /// Checks that this makes inputs `[1, C, H, W]` of `shape` and format `bits`, and that every number in it is one.
+    ///
+    /// # Errors
+    /// [`ModelError::Preprocessing`], [`ModelError::Number`].
+    pub fn validate(&self, shape: [usize; 4], bits: Bits) -> Result<(), ModelError> {
         let misfit = |what| Err(ModelError::Preprocessing { what });
         let channels = self.shape[0];
         match self {

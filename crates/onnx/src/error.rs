@@ -1,0 +1,206 @@
+use convince_model::{ModelError, RunError};
+
+/// Why an ONNX file is not imported, or a network not quantised.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum OnnxError {
+    /// The bytes are no ONNX file.
+    #[error("not an ONNX file: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// The file holds no network.
+    #[error("not an ONNX file, or one without a graph")]
+    NoGraph,
+    /// An operator set that is not supported, or none.
+    #[error("ONNX operator set {found:?} is not supported, 9 to 21 are")]
+    Opset {
+        /// The version, if the file names one.
+        found: Option<i64>,
+    },
+    /// A node of an operator that is not supported.
+    #[error("unsupported operator {operator:?} at node {node:?}")]
+    UnsupportedOperator {
+        /// The operator.
+        operator: String,
+        /// The node.
+        node: String,
+    },
+    /// A node that is not supported or not valid.
+    #[error("operator {operator:?} at node {node:?}: {problem}")]
+    Node {
+        /// The operator.
+        operator: String,
+        /// The node.
+        node: String,
+        /// What is wrong.
+        problem: NodeProblem,
+    },
+    /// A constant that is not supported or not valid.
+    #[error("tensor {name:?}: {problem}")]
+    Tensor {
+        /// The tensor's name.
+        name: String,
+        /// What is wrong.
+        problem: TensorProblem,
+    },
+    /// Two values of one name.
+    #[error("the name {0:?} is defined twice")]
+    DuplicateName(String),
+    /// Another number of inputs than one.
+    #[error("the graph has {0} inputs, one is needed")]
+    InputCount(usize),
+    /// Another number of outputs than one.
+    #[error("the graph has {0} outputs, one is needed")]
+    OutputCount(usize),
+    /// The input is not a tensor of floats `[1, C, H, W]` or `[1, N]`.
+    #[error("graph input {name:?} is {found}, a float tensor [batch, C, H, W] or [batch, N] with batch 1 is needed")]
+    Input {
+        /// The input's name.
+        name: String,
+        /// What it is.
+        found: String,
+    },
+    /// The output is no value that is computed from the input.
+    #[error("graph output {0:?} is not computed from the input")]
+    Output(String),
+    /// The network is larger than this program handles.
+    #[error("the network has more than {limit} parameters and intermediate values")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// A network without convolutions and matrix products.
+    #[error("the network has no convolution and no matrix product")]
+    NoLayers,
+    /// An input of another length than the network takes.
+    #[error("an input of {found} values, the network takes {expected}")]
+    InputLength {
+        /// Values that the network takes.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// Calibration or evaluation on no inputs.
+    #[error("there are no inputs to calibrate or to evaluate with")]
+    NoInputs,
+    /// A calibration input with a value that is no number.
+    #[error("value {index} of calibration input {input} is {value}")]
+    InputNotFinite {
+        /// Which input.
+        input: usize,
+        /// Which of its values.
+        index: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+    /// A value of the float network overflows.
+    #[error("the float network's values at node {node:?} are not finite")]
+    ValueNotFinite {
+        /// The node.
+        node: String,
+    },
+    /// The integer network is invalid: accumulators of more than 32 bits, unsuitable labels or preprocessing.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The integer network does not run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// What is wrong with a node.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NodeProblem {
+    /// An input that nothing before the node defines.
+    #[error("input {0:?} is not defined before the node: it is missing, or the graph has a cycle or is not in order")]
+    UndefinedInput(String),
+    /// An input that the operator needs is left out.
+    #[error("input {0} is missing")]
+    MissingInput(usize),
+    /// More inputs or outputs than the operator has, or than is supported.
+    #[error("{inputs} inputs and {outputs} outputs are not supported")]
+    Arity {
+        /// Number of inputs.
+        inputs: usize,
+        /// Number of outputs.
+        outputs: usize,
+    },
+    /// An input that must be a constant is computed.
+    #[error("input {0} is supported as a constant only")]
+    NotConstant(usize),
+    /// An input that must be computed from the network's input is a constant.
+    #[error("input {0} is not supported as a constant")]
+    Constant(usize),
+    /// An attribute, or a value of one, that is not supported.
+    #[error("attribute {name} = {value} is not supported")]
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// An attribute of another type than the operator's, or twice.
+    #[error("attribute {0} is malformed")]
+    MalformedAttribute(String),
+    /// An attribute that the operator needs is left out.
+    #[error("attribute {0} is missing")]
+    MissingAttribute(&'static str),
+    /// A constant of floats where integers are needed, or the other way round.
+    #[error("input {0} has the wrong element type")]
+    ElementType(usize),
+    /// A tensor whose shape does not fit the operator or what is supported.
+    #[error("{what} of shape {shape:?} is not supported here")]
+    Shape {
+        /// Which tensor.
+        what: &'static str,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A kernel or window that is larger than the padded input.
+    #[error(
+        "a {kernel}x{kernel} window of stride {stride} and padding {padding} does not fit an input of shape {shape:?}"
+    )]
+    Window {
+        /// Kernel or window size.
+        kernel: usize,
+        /// Stride.
+        stride: usize,
+        /// Padding.
+        padding: usize,
+        /// Shape of the input.
+        shape: Vec<usize>,
+    },
+    /// A constant is added to something else than a convolution or a matrix product.
+    #[error("a constant can only be added to the result of a convolution or a matrix product")]
+    NoBias,
+    /// An activation or pooling before the first convolution or matrix product.
+    #[error("supported only after a convolution or a matrix product")]
+    StandAlone,
+}
+
+/// What is wrong with a constant.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TensorProblem {
+    /// Its elements are in another file.
+    #[error("its data is in another file, which is not supported")]
+    External,
+    /// A negative or empty axis, or more elements than there can be.
+    #[error("dimensions {0:?} are not supported")]
+    Dimensions(Vec<i64>),
+    /// An element type that is not supported.
+    #[error("element type {0} is not supported (float 1, double 11, int32 6, int64 7 and bool 9 are)")]
+    Type(i32),
+    /// Another number of elements than the dimensions say.
+    #[error("{found} elements or bytes of data where the dimensions say {expected}")]
+    Length {
+        /// The number that the dimensions imply.
+        expected: usize,
+        /// The number found.
+        found: usize,
+    },
+    /// An element that is no number.
+    #[error("element {index} is {value}")]
+    NotFinite {
+        /// The element's place.
+        index: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+}

@@ -1,0 +1,156 @@
+//! ONNX files built by hand, and the files in `vectors/`.
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use convince_onnx::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
+};
+use prost::Message;
+
+/// Shape and elements of a committed array of floats.
+pub fn floats(name: &str) -> (Vec<usize>, Vec<f32>) {
+    array(name)
+}
+
+/// Shape and elements of a committed array of bytes.
+pub fn bytes(name: &str) -> (Vec<usize>, Vec<u8>) {
+    array(name)
+}
+
+fn array<T: npyz::Deserialize>(name: &str) -> (Vec<usize>, Vec<T>) {
+    let content = read(name);
+    let file = npyz::NpyFile::new(&content[..]).expect("committed array");
+    let shape = file.shape().iter().map(|&n| n as usize).collect();
+    (shape, file.into_vec().expect("committed array"))
+}
+
+/// A file of `vectors/`.
+pub fn read(name: &str) -> Vec<u8> {
+    fs::read(vectors().join(name)).unwrap_or_else(|error| panic!("vectors/{name}: {error}"))
+}
+
+pub fn vectors() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors")
+}
+
+/// An input or output of fixed size but for its batch axis.
+pub fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
+    let named = DimensionProto { dim_value: None, dim_param: Some("batch".into()) };
+    let fixed = |&n| if n < 0 { named.clone() } else { DimensionProto { dim_value: Some(n), dim_param: None } };
+    let shape = Some(TensorShapeProto { dim: dims.iter().map(fixed).collect() });
+    let tensor_type = Some(TensorTypeProto { elem_type: data_type::FLOAT, shape });
+    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
+}
+
+pub fn tensor(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: data_type::FLOAT,
+        float_data: values,
+        ..TensorProto::default()
+    }
+}
+
+/// A tensor of some numbers between -1 and 1.
+pub fn noise(name: &str, dims: &[i64]) -> TensorProto {
+    let len = dims.iter().product::<i64>() as usize;
+    tensor(name, dims, wave(len, name.len()))
+}
+
+pub fn wave(len: usize, seed: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
+}
+
+pub fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: vec![values.len() as i64],
+        data_type: data_type::INT64,
+        int64_data: values.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+/// A node with one output, which bears the node's name.
+pub fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|&input| input.into()).collect(),
+        output: vec![name.into()],
+        name: name.into(),
+        op_type: operator.into(),
+        domain: String::new(),
+        attribute,
+    }
+}
+
+pub fn int(name: &str, i: i64) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: 2, i, ..AttributeProto::default() }
+}
+
+pub fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: 1, f, ..AttributeProto::default() }
+}
+
+pub fn string(name: &str, s: &str) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: 3, s: s.into(), ..AttributeProto::default() }
+}
+
+pub fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: 7, ints: ints.to_vec(), ..AttributeProto::default() }
+}
+
+pub fn constant(name: &str, tensor: TensorProto) -> NodeProto {
+    let value =
+        AttributeProto { name: "value".into(), r#type: 4, t: Some(Box::new(tensor)), ..AttributeProto::default() };
+    node("Constant", name, &[], vec![value])
+}
+
+/// A file whose output is its last node's.
+pub fn model(input: &[i64], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+    let output = nodes.last().map_or("input".into(), |node| node.output[0].clone());
+    ModelProto {
+        ir_version: 7,
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 13 }],
+        graph: Some(GraphProto {
+            node: nodes,
+            name: "test".into(),
+            initializer,
+            input: vec![value("input", input)],
+            output: vec![ValueInfoProto { name: output, r#type: None }],
+        }),
+    }
+}
+
+pub fn encode(model: &ModelProto) -> Vec<u8> {
+    model.encode_to_vec()
+}
+
+/// Every supported operator, on a 1x6x6 image; 2 outputs.
+pub fn small_model() -> ModelProto {
+    let nodes = vec![
+        node("Conv", "conv", &["input", "w1", "b1"], vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4])]),
+        node("MaxPool", "pool", &["conv"], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
+        node("Relu", "relu", &["pool"], vec![]),
+        node("Dropout", "dropout", &["relu"], vec![float("ratio", 0.5)]),
+        constant("target", int_tensor("", &[0, -1])),
+        node("Reshape", "reshape", &["dropout", "target"], vec![]),
+        node("Flatten", "flatten", &["reshape"], vec![int("axis", 1)]),
+        node("MatMul", "matmul", &["flatten", "w2"], vec![]),
+        node("Add", "add", &["b2", "matmul"], vec![]),
+        node("Identity", "identity", &["add"], vec![]),
+        node("Gemm", "gemm", &["identity", "w3", "b3"], vec![int("transB", 1)]),
+    ];
+    let initializers = vec![
+        noise("w1", &[2, 1, 3, 3]),
+        noise("b1", &[2]),
+        noise("w2", &[18, 4]),
+        noise("b2", &[4]),
+        noise("w3", &[2, 4]),
+        noise("b3", &[2]),
+    ];
+    model(&[-1, 1, 6, 6], nodes, initializers)
+}
