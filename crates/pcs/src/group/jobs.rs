@@ -1,0 +1,46 @@
+//! Independent pieces of work, on one thread or many.
+
+/// `run(0), .., run(num_jobs - 1)`, in this order.
+pub(super) fn map<T: Send>(num_jobs: usize, run: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
+    #[cfg(feature = "parallel")]
+    {
+        use rayon::prelude::*;
+        (0..num_jobs).into_par_iter().map(run).collect()
+    }
+    #[cfg(not(feature = "parallel"))]
+    {
+        (0..num_jobs).map(run).collect()
+    }
+}
+
+/// Number of threads that [`map`] may use.
+pub(super) fn num_threads() -> usize {
+    #[cfg(feature = "parallel")]
+    {
+        rayon::current_num_threads()
+    }
+    #[cfg(not(feature = "parallel"))]
+    {
+        1
+    }
+}
+
+/// Cuts consecutive items into runs whose sizes add up to about `target`; an item is never divided.
+///
+/// Returns the runs' ranges.
+pub(super) fn cut(sizes: impl IntoIterator<Item = usize>, target: usize) -> Vec<std::ops::Range<usize>> {
+    let mut runs = Vec::new();
+    let (mut start, mut end, mut total) = (0, 0, 0);
+    for size in sizes {
+        if end > start && total + size > target {
+            runs.push(start..end);
+            (start, total) = (end, 0);
+        }
+        total += size;
+        end += 1;
+    }
+    if end > start {
+        runs.push(start..end);
+    }
+    runs
+}

@@ -1,0 +1,121 @@
+//! Hyrax over BLS12-381 G1 (Wahby et al., 2018), with blinded rows and one opening for all claims.
+//!
+//! ```text
+//! Claim in:   <functional_t, wire_t> = v_t, all absorbed; the rows' commitments C_r = <row_r, G> + b_r H are bound before
+//! Challenge:  lambda
+//! Rounds:     sum over columns of sum_g f_g L_g = sum_t lambda^t v_t, where a group g holds claims that share their column
+//!             functional L_g, and f_g = sum_r R_g[r] row_r with the lambda^t inside R_g; tables are extended by zeros
+//! Messages:   F = sum_g L_g~(sigma) f_g and its blind, in the clear
+//! Checks:     <F, eq(sigma)> = claim, and <F, G> + b H = sum_g L_g~(sigma) sum_r R_g[r] C_r
+//! Error:      (number of claims - 1 + 2 log2(columns)) / 2^128, and discrete logarithms between the generators
+//! ```
+//!
+//! L_g is public, so that the sumcheck ends in a claim that is linear in F, and no evaluation of an f_g is sent.
+//! The generators come from hashing to the curve, never from a key or a proof.
+
+mod claims;
+mod prove;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use ark_bls12_381::{Fr, G1Affine};
+use ark_ec::AffineRepr;
+use ark_ff::UniformRand;
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use convince_field::IntSlice;
+use convince_transcript::{Label, ProverChannel, VerifierChannel};
+use rand::{CryptoRng, RngCore};
+
+use crate::group::{FixedBase, Generators, MAX_WIDTH};
+use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
+
+pub use claims::opening_error_terms;
+
+const LAMBDA: Label = "pcs/hyrax/lambda";
+const VECTOR: Label = "pcs/hyrax/vector";
+
+/// The scheme; see the module's documentation.
+pub struct Hyrax;
+
+/// Generators for one width, with the tables that committing needs, built on first use.
+pub struct HyraxParams {
+    generators: Generators,
+    fixed_base: std::sync::OnceLock<FixedBase>,
+}
+
+impl HyraxParams {
+    fn fixed_base(&self) -> &FixedBase {
+        self.fixed_base.get_or_init(|| FixedBase::new(&self.generators))
+    }
+
+    /// Builds the tables that committing needs now rather than in the first proof.
+    pub fn prepare(&self) {
+        self.fixed_base();
+    }
+}
+
+impl CommitmentScheme for Hyrax {
+    const ID: &'static str = "hyrax/bls12-381-g1/v1";
+    const ROW_BYTES: usize = 48;
+    type Field = Fr;
+    type Params = HyraxParams;
+    type Row = G1Affine;
+    type Blind = Fr;
+
+    fn params(width: usize) -> Result<HyraxParams, PcsError> {
+        if !(1..=MAX_WIDTH).contains(&width) {
+            return Err(PcsError::Width { width, max: MAX_WIDTH });
+        }
+        Ok(HyraxParams { generators: Generators::new(width)?, fixed_base: Default::default() })
+    }
+
+    fn blinds(rows: usize, rng: &mut (impl RngCore + CryptoRng)) -> Vec<Fr> {
+        (0..rows).map(|_| Fr::rand(rng)).collect()
+    }
+
+    fn commit(params: &HyraxParams, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
+        params.fixed_base().commit_rows(rows, blinds)
+    }
+
+    fn rows_to_bytes(rows: &[G1Affine]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(rows.len() * Self::ROW_BYTES);
+        for row in rows {
+            row.serialize_compressed(&mut out).expect("writing to memory");
+        }
+        out
+    }
+
+    fn rows_from_bytes(count: usize, bytes: &[u8]) -> Result<Vec<G1Affine>, PcsError> {
+        let expected = count.saturating_mul(Self::ROW_BYTES);
+        if bytes.len() != expected {
+            return Err(PcsError::Length { expected, found: bytes.len() });
+        }
+        let read = |row: usize| {
+            let point = G1Affine::deserialize_compressed(&bytes[row * Self::ROW_BYTES..][..Self::ROW_BYTES]);
+            point.ok().filter(|p| !p.is_zero()).ok_or(PcsError::Point { row })
+        };
+        convince_sumcheck::parallel::map(count, read).into_iter().collect()
+    }
+
+    fn open<C: ProverChannel<Fr>>(
+        params: &HyraxParams,
+        wires: &[CommittedWire<'_, Self>],
+        claims: &[OpeningClaim<Fr, Fr>],
+        channel: &mut C,
+    ) {
+        prove::open(params.generators.width(), wires, claims, channel);
+    }
+
+    fn verify<C: VerifierChannel<Fr, Scalar = Fr>>(
+        params: &HyraxParams,
+        wires: &[WireCommitment<'_, Self>],
+        claims: &[OpeningClaim<Fr, Fr>],
+        channel: &mut C,
+    ) -> Result<(), PcsError> {
+        let splits: Vec<_> = wires.iter().map(|w| w.split).collect();
+        let reduced = verify::reduce(params.generators.width(), &splits, claims, channel)?;
+        verify::finish_plain(&params.generators, wires, reduced, channel)
+    }
+}

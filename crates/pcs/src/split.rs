@@ -1,0 +1,227 @@
+use convince_field::{IntSlice, ProofField};
+use convince_poly::{Axis, Functional, eq_truncated, outer};
+
+/// How a tensor is cut into rows of at most `n` columns (DESIGN section 9).
+///
+/// The cut is at blocks of `2^log_block` places of one axis: row = (earlier axes, place >> log_block), column = (place mod
+/// `2^log_block`, later axes). Row-major tensors make every row a contiguous run. A ragged last chunk keeps its empty slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    shape: Vec<usize>,
+    axis: usize,
+    log_block: u32,
+}
+
+/// A rank-one part of a functional: weights over rows and over columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term<F> {
+    /// One weight a row.
+    pub rows: Vec<F>,
+    /// One weight a column.
+    pub columns: Vec<F>,
+}
+
+impl Split {
+    /// The cut with the fewest rows of at most `width` columns; ties go to fewer columns.
+    ///
+    /// A tensor without axes is one row of one column. `width` is at least 1.
+    pub fn choose(shape: &[usize], width: usize) -> Self {
+        let shape = if shape.is_empty() { vec![1] } else { shape.to_vec() };
+        let cuts = (0..shape.len()).flat_map(|axis| {
+            let blocks = 0..=shape[axis].next_power_of_two().trailing_zeros();
+            blocks.map(move |log_block| (axis, log_block))
+        });
+        let split = |(axis, log_block)| Self { shape: shape.clone(), axis, log_block };
+        let fitting = cuts.map(split).filter(|s| s.num_columns() <= width);
+        let best = fitting.min_by_key(|s| (s.num_rows(), s.num_columns()));
+        // Blocks of one place of the last axis always fit.
+        best.unwrap_or(Self { axis: shape.len() - 1, log_block: 0, shape })
+    }
+
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.earlier() * self.chunks()
+    }
+
+    /// Number of columns.
+    pub fn num_columns(&self) -> usize {
+        self.places() * self.later()
+    }
+
+    fn len(&self) -> usize {
+        self.shape[self.axis]
+    }
+
+    fn chunks(&self) -> usize {
+        self.len().div_ceil(1 << self.log_block)
+    }
+
+    /// Places of the cut axis in one row.
+    fn places(&self) -> usize {
+        self.len().min(1 << self.log_block)
+    }
+
+    fn earlier(&self) -> usize {
+        self.shape[..self.axis].iter().product()
+    }
+
+    fn later(&self) -> usize {
+        self.shape[self.axis + 1..].iter().product()
+    }
+
+    /// The rows' values; those of a ragged last chunk are shorter, which commits to zeros in the empty slots.
+    pub fn rows<'a>(&self, values: IntSlice<'a>) -> Vec<IntSlice<'a>> {
+        let (len, places, later) = (self.len(), self.places(), self.later());
+        let row = |index: usize| {
+            let (earlier, first) = (index / self.chunks(), index % self.chunks() * places);
+            let count = places.min(len - first);
+            values.range((earlier * len + first) * later, count * later)
+        };
+        (0..self.num_rows()).map(row).collect()
+    }
+
+    /// `f = sum_r weights[r] * row_r`: one pass over the rows of nonzero weight.
+    pub fn fold<F: ProofField>(&self, values: IntSlice<'_>, weights: &[F]) -> Vec<F> {
+        let columns = self.num_columns();
+        if self.len() % self.places() == 0 {
+            return values.fold_rows(columns, weights);
+        }
+        let (full, later) = (self.len() / self.places(), self.later());
+        let tail = (self.len() % self.places()) * later;
+        let mut out = vec![F::zero(); columns];
+        for (earlier, weights) in weights.chunks_exact(self.chunks()).enumerate() {
+            let values = values.range(earlier * self.len() * later, self.len() * later);
+            let whole = values.range(0, full * columns).fold_rows(columns, &weights[..full]);
+            let ragged = values.range(full * columns, tail).fold_rows(tail, &weights[full..]);
+            out.iter_mut().zip(&whole).for_each(|(o, v)| *o += v);
+            out.iter_mut().zip(&ragged).for_each(|(o, v)| *o += v);
+        }
+        out
+    }
+
+    /// A functional as rank-one terms. The truncated eq of the cut axis does not factor over a ragged last chunk, so that `Eq`
+    /// gives one term or two; `Dense` gives one a chunk. Whatever stands in the empty slots has weight zero.
+    ///
+    /// Panics unless the functional has the tensor's shape.
+    pub fn terms<F: ProofField>(&self, functional: &Functional<F>) -> Vec<Term<F>> {
+        let axes = &functional.0;
+        if axes.is_empty() {
+            return vec![Term { rows: vec![F::one()], columns: vec![F::one()] }];
+        }
+        assert_eq!(functional.shape(), self.shape);
+        let (earlier, later) = (outer(&axes[..self.axis]), outer(&axes[self.axis + 1..]));
+        let product = |a: &[F], b: &[F]| a.iter().flat_map(|x| b.iter().map(move |y| *x * y)).collect();
+        let term = |(chunks, places): (Vec<F>, Vec<F>)| Term {
+            rows: product(&earlier, &chunks),
+            columns: product(&places, &later),
+        };
+        self.cut_axis(&axes[self.axis]).into_iter().map(term).collect()
+    }
+
+    /// The cut axis' weights as pairs (over chunks, over places in a chunk).
+    fn cut_axis<F: ProofField>(&self, axis: &Axis<F>) -> Vec<(Vec<F>, Vec<F>)> {
+        let (len, chunks, places) = (self.len(), self.chunks(), self.places());
+        if chunks == 1 {
+            return vec![(vec![F::one()], axis.table())];
+        }
+        let unit = |chunk: usize, value: F| {
+            let mut weights = vec![F::zero(); chunks];
+            weights[chunk] = value;
+            weights
+        };
+        match axis {
+            Axis::Index { index, .. } => {
+                let mut place = vec![F::zero(); places];
+                place[index % places] = F::one();
+                vec![(unit(index / places, F::one()), place)]
+            }
+            Axis::Dense(weights) => {
+                let chunk = |(c, run): (usize, &[F])| {
+                    let mut run = run.to_vec();
+                    run.resize(places, F::zero());
+                    (unit(c, F::one()), run)
+                };
+                weights.chunks(places).enumerate().map(chunk).collect()
+            }
+            Axis::Eq { point, .. } => {
+                let (high, low) = point.split_at(point.len() - self.log_block as usize);
+                let (mut over_chunks, over_places) = (eq_truncated(high, chunks), eq_truncated(low, places));
+                let tail = len % places;
+                if tail == 0 {
+                    return vec![(over_chunks, over_places)];
+                }
+                let last = std::mem::replace(&mut over_chunks[chunks - 1], F::zero());
+                let mut ragged = over_places[..tail].to_vec();
+                ragged.resize(places, F::zero());
+                vec![(over_chunks, over_places), (unit(chunks - 1, last), ragged)]
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_ff::UniformRand;
+    use convince_field::{Fr, Ints};
+    use convince_poly::log2_ceil;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    fn random_axis(len: usize, rng: &mut ChaCha20Rng) -> Axis<Fr> {
+        match rng.gen_range(0..4) {
+            0 => Axis::Dense((0..len).map(|_| Fr::rand(rng)).collect()),
+            1 => Axis::Index { index: rng.gen_range(0..len), len },
+            _ => Axis::Eq { point: (0..log2_ceil(len)).map(|_| Fr::rand(rng)).collect(), len },
+        }
+    }
+
+    #[test]
+    fn terms_and_folds_give_the_functional_whatever_fills_the_ragged_slots() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        for _ in 0..300 {
+            let shape: Vec<usize> = (0..rng.gen_range(1..4)).map(|_| rng.gen_range(1..9)).collect();
+            let axis = rng.gen_range(0..shape.len());
+            let split = Split { log_block: rng.gen_range(0..=log2_ceil(shape[axis]) as u32), axis, shape: shape.clone() };
+            let values = Ints::I16((0..shape.iter().product()).map(|_| rng.r#gen()).collect());
+            let functional = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect());
+            let terms = split.terms(&functional);
+            let garbage: Vec<Vec<Fr>> = split
+                .rows(values.as_slice())
+                .iter()
+                .map(|row| {
+                    let mut row: Vec<Fr> = row.to_field();
+                    row.resize_with(split.num_columns(), || Fr::rand(&mut rng));
+                    row
+                })
+                .collect();
+            let value: Fr = terms
+                .iter()
+                .flat_map(|t| garbage.iter().zip(&t.rows).map(|(row, w)| *w * Fr::inner_product(row, &t.columns)))
+                .sum();
+            assert_eq!(value, functional.apply(values.as_slice()), "{split:?} {functional:?}");
+            let folded: Fr =
+                terms.iter().map(|t| Fr::inner_product(&split.fold(values.as_slice(), &t.rows), &t.columns)).sum();
+            assert_eq!(folded, value, "{split:?}");
+            let one_term = matches!(functional.0[axis], Axis::Eq { .. } if shape[axis] % (1 << split.log_block) == 0);
+            assert!(!one_term || terms.len() == 1);
+        }
+    }
+
+    #[test]
+    fn choices_have_the_fewest_rows() {
+        let rows = |shape: &[usize], width| {
+            let split = Split::choose(shape, width);
+            assert!(split.num_columns() <= width);
+            (split.num_rows(), split.num_columns())
+        };
+        assert_eq!(rows(&[6, 1, 5, 5], 256), (1, 150));
+        assert_eq!(rows(&[120, 16, 5, 5], 400), (120, 400));
+        assert_eq!(rows(&[84, 120, 1, 1], 400), (42, 240));
+        assert_eq!(rows(&[10, 1, 6, 14, 14], 400), (30, 392));
+        assert_eq!(rows(&[2048], 256), (8, 256));
+        assert_eq!(rows(&[], 4), (1, 1));
+        assert_eq!(rows(&[3, 100], 1), (300, 1));
+    }
+}
