@@ -9,6 +9,7 @@ use convince_model::{
 };
 use convince_transcript::container::{Kind, open, seal};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn model() -> Model {
     let conv = Conv2d {
@@ -128,7 +129,7 @@ fn errors_name_the_node() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig { cases: 4000, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn changed_files_are_errors_or_valid_models(

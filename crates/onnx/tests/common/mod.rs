@@ -11,12 +11,12 @@ use convince_onnx::proto::{
 use prost::Message;
 
 /// Shape and elements of a committed array of floats.
-pub fn floats(name: &str) -> (Vec<usize>, Vec<f32>) {
+pub(crate) fn floats(name: &str) -> (Vec<usize>, Vec<f32>) {
     array(name)
 }
 
 /// Shape and elements of a committed array of bytes.
-pub fn bytes(name: &str) -> (Vec<usize>, Vec<u8>) {
+pub(crate) fn bytes(name: &str) -> (Vec<usize>, Vec<u8>) {
     array(name)
 }
 
@@ -28,16 +28,16 @@ fn array<T: npyz::Deserialize>(name: &str) -> (Vec<usize>, Vec<T>) {
 }
 
 /// A file of `vectors/`.
-pub fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     fs::read(vectors().join(name)).unwrap_or_else(|error| panic!("vectors/{name}: {error}"))
 }
 
-pub fn vectors() -> PathBuf {
+pub(crate) fn vectors() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors")
 }
 
 /// An input or output of fixed size but for its batch axis.
-pub fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
+pub(crate) fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
     let named = DimensionProto { dim_value: None, dim_param: Some("batch".into()) };
     let fixed = |&n| if n < 0 { named.clone() } else { DimensionProto { dim_value: Some(n), dim_param: None } };
     let shape = Some(TensorShapeProto { dim: dims.iter().map(fixed).collect() });
@@ -45,7 +45,7 @@ pub fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
     ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
 }
 
-pub fn tensor(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
+pub(crate) fn tensor(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
     TensorProto {
         name: name.into(),
         dims: dims.to_vec(),
@@ -56,16 +56,16 @@ pub fn tensor(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
 }
 
 /// A tensor of some numbers between -1 and 1.
-pub fn noise(name: &str, dims: &[i64]) -> TensorProto {
+pub(crate) fn noise(name: &str, dims: &[i64]) -> TensorProto {
     let len = dims.iter().product::<i64>() as usize;
     tensor(name, dims, wave(len, name.len()))
 }
 
-pub fn wave(len: usize, seed: usize) -> Vec<f32> {
+pub(crate) fn wave(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
 }
 
-pub fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
+pub(crate) fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
     TensorProto {
         name: name.into(),
         dims: vec![values.len() as i64],
@@ -76,7 +76,7 @@ pub fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
 }
 
 /// A node with one output, which bears the node's name.
-pub fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+pub(crate) fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
         input: inputs.iter().map(|&input| input.into()).collect(),
         output: vec![name.into()],
@@ -87,30 +87,30 @@ pub fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<Attribut
     }
 }
 
-pub fn int(name: &str, i: i64) -> AttributeProto {
+pub(crate) fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: 2, i, ..AttributeProto::default() }
 }
 
-pub fn float(name: &str, f: f32) -> AttributeProto {
+pub(crate) fn float(name: &str, f: f32) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: 1, f, ..AttributeProto::default() }
 }
 
-pub fn string(name: &str, s: &str) -> AttributeProto {
+pub(crate) fn string(name: &str, s: &str) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: 3, s: s.into(), ..AttributeProto::default() }
 }
 
-pub fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+pub(crate) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: 7, ints: ints.to_vec(), ..AttributeProto::default() }
 }
 
-pub fn constant(name: &str, tensor: TensorProto) -> NodeProto {
+pub(crate) fn constant(name: &str, tensor: TensorProto) -> NodeProto {
     let value =
         AttributeProto { name: "value".into(), r#type: 4, t: Some(Box::new(tensor)), ..AttributeProto::default() };
     node("Constant", name, &[], vec![value])
 }
 
 /// A file whose output is its last node's.
-pub fn model(input: &[i64], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+pub(crate) fn model(input: &[i64], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
     let output = nodes.last().map_or("input".into(), |node| node.output[0].clone());
     ModelProto {
         ir_version: 7,
@@ -125,12 +125,12 @@ pub fn model(input: &[i64], nodes: Vec<NodeProto>, initializer: Vec<TensorProto>
     }
 }
 
-pub fn encode(model: &ModelProto) -> Vec<u8> {
+pub(crate) fn encode(model: &ModelProto) -> Vec<u8> {
     model.encode_to_vec()
 }
 
 /// Every supported operator, on a 1x6x6 image; 2 outputs.
-pub fn small_model() -> ModelProto {
+pub(crate) fn small_model() -> ModelProto {
     let nodes = vec![
         node("Conv", "conv", &["input", "w1", "b1"], vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4])]),
         node("MaxPool", "pool", &["conv"], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
