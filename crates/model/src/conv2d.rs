@@ -156,7 +156,8 @@ mod tests {
             let bits = if wide { Bits::signed(17) } else { Bits::U8 };
             let info = ValueInfo { shape: [1, ci, rows, columns], low: bits.low(), high: bits.high() };
             let len = info.num_elements() as i64;
-            let input: Vec<i32> = (0..len).map(|i| (bits.low() + (i * 7919 + seed) % (1 << bits.width)) as i32).collect();
+            let value = |i| (bits.low() + (i * 7919 + seed) % (1 << bits.width)) as i32;
+            let input: Vec<i32> = (0..len).map(value).collect();
             let Ok(out) = op.infer(&info) else {
                 prop_assert!(padding >= kernel || kernel > rows.min(columns) + 2 * padding);
                 return Ok(());

@@ -23,7 +23,8 @@ pub enum ModelError {
     NoNodes,
     /// The graph's input is no tensor of one batch entry with a size and a format.
     #[error(
-        "the graph's input of shape {shape:?} and {bits:?} is not supported: it needs batch 1, no empty axis, 1 to 31 bits"
+        "the graph's input of shape {shape:?} and {bits:?} is not supported: \
+         it needs batch 1, no empty axis, 1 to 31 bits"
     )]
     Input {
         /// The declared shape.
@@ -55,8 +56,8 @@ pub enum ModelError {
         /// Its value.
         value: f64,
     },
-    /// The preprocessing produces another shape or format than the graph takes, or has another number of channels in its
-    /// means or deviations.
+    /// The preprocessing produces another shape or format than the graph takes, or has another number of channels in
+    /// its means or deviations.
     #[error("the preprocessing does not fit the graph's input: {what}")]
     Preprocessing {
         /// What does not fit.
@@ -115,7 +116,8 @@ pub enum NodeError {
     },
     /// A pooling window that is not supported.
     #[error(
-        "{window}x{window} max-pooling of stride {stride} is not supported (2x2 of stride 2 is), or its input is smaller"
+        "{window}x{window} max-pooling of stride {stride} is not supported (2x2 of stride 2 is), \
+         or its input is smaller"
     )]
     Window {
         /// Window size.
@@ -175,9 +177,9 @@ pub enum NodeError {
     /// The values that the formats allow do not fit 32 bits.
     #[error("the declared formats allow values {low}..={high}, which do not fit 32 bits")]
     Bound {
-        /// Least possible value.
-        low: i128,
-        /// Largest possible value.
-        high: i128,
+        /// Least possible value; saturates.
+        low: i64,
+        /// Largest possible value; saturates.
+        high: i64,
     },
 }

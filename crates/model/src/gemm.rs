@@ -9,7 +9,8 @@ use crate::graph::checked_len;
 use crate::linear::{bias_at, check_layer, fits_i16, products};
 use crate::{NodeError, ValueInfo};
 
-/// Matrix times flattened input, with bias. The input is any `[1, C, H, W]` of `C*H*W == in`, the output `[1, out, 1, 1]`.
+/// Matrix times flattened input, with bias. The input is any `[1, C, H, W]` of `C*H*W == in`, the output `[1, out, 1,
+/// 1]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gemm {
     /// Weights, row-major.

@@ -123,7 +123,10 @@ impl ValueInfo {
     pub(crate) fn bounded(shape: Shape, low: i128, high: i128) -> Result<Self, NodeError> {
         match (i32::try_from(low), i32::try_from(high)) {
             (Ok(low), Ok(high)) => Ok(Self { shape, low: low.into(), high: high.into() }),
-            _ => Err(NodeError::Bound { low, high }),
+            _ => {
+                let saturate = |v: i128| v.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+                Err(NodeError::Bound { low: saturate(low), high: saturate(high) })
+            }
         }
     }
 }

@@ -1,19 +1,20 @@
 //! Quantised networks as integer graphs, and the reference interpreter that defines what is proven.
 //!
-//! A [`Model`] is a [`Graph`] of exact integer operators with the [`Preprocessing`] that turns an image into integers and
-//! the scale that turns integer outputs into the float model's logits. [`run`] interprets a graph on an input and keeps
-//! every value it computes; a proof shows that these integers, and no others, follow from the weights and the input. Use
-//! this crate to build, check, store and run integer networks; the importer makes them from ONNX files, and the lowering
-//! turns them into circuits.
+//! A [`Model`] is a [`Graph`] of exact integer operators with the [`Preprocessing`] that turns an image into integers
+//! and the scale that turns integer outputs into the float model's logits. [`run`] interprets a graph on an input and
+//! keeps every value it computes; a proof shows that these integers, and no others, follow from the weights and the
+//! input. Use this crate to build, check, store and run integer networks; the importer makes them from ONNX files, and
+//! the lowering turns them into circuits.
 //!
-//! Tensors are `[batch = 1, channel, row, column]`, row-major. Every value has an interval that follows from the declared
-//! formats alone, never from the weights (they may be private), and lies within `i32`: no run of a checked graph overflows.
+//! Tensors are `[batch = 1, channel, row, column]`, row-major. Every value has an interval that follows from the
+//! declared formats alone, never from the weights (they may be private), and lies within `i32`: no run of a checked
+//! graph overflows.
 //!
-//! Key types: [`Graph`], [`Node`], [`Op`] with [`Conv2d`], [`Gemm`], [`Requant`], [`MaxPool`] and [`Affine`], whose files are
-//! the definition of the operators; [`ValueInfo`] (shape and interval); [`Trace`] (the integers of a run).
+//! Key types: [`Graph`], [`Node`], [`Op`] with [`Conv2d`], [`Gemm`], [`Requant`], [`MaxPool`] and [`Affine`], whose
+//! files are the definition of the operators; [`ValueInfo`] (shape and interval); [`Trace`] (the integers of a run).
 //!
-//! Related crates: `convince-field` holds the integer formats, `convince-onnx` makes models, `convince-lower` turns them
-//! into circuits.
+//! Related crates: `convince-field` holds the integer formats, `convince-onnx` makes models, `convince-lower` turns
+//! them into circuits.
 
 #![forbid(unsafe_code)]
 

@@ -6,7 +6,8 @@ use convince_field::{Bits, IntSlice, Ints};
 
 use crate::NodeError;
 
-/// The interval of a sum of `taps` products of a weight of format `weight_bits` and a value of `low..=high`, hull with 0.
+/// The interval of a sum of `taps` products of a weight of format `weight_bits` and a value of `low..=high`, hull with
+/// 0.
 ///
 /// Partial sums, and sums with terms left out (padding), lie in it too.
 ///

@@ -1,4 +1,5 @@
-//! `out[c, y, x] = max over i, j < window of in[c, s*y + i, s*x + j]`; rows and columns that fill no window are cropped.
+//! `out[c, y, x] = max over i, j < window of in[c, s*y + i, s*x + j]`; rows and columns that fill no window are
+//! cropped.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,10 @@ impl MaxPool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::Requant;
 
     const POOL: MaxPool = MaxPool { window: 2, stride: 2 };
 
@@ -64,6 +68,22 @@ mod tests {
         let out = POOL.infer(&info).expect("supported");
         assert_eq!(out, ValueInfo { shape: [1, 2, 1, 1], ..info });
         assert_eq!(POOL.run(&input, info.shape), [4, -1]);
+    }
+
+    proptest! {
+        /// What lets the importer move pooling behind requantisation, and a proof fuse the two.
+        #[test]
+        fn pooling_commutes_with_non_decreasing_requantisation(
+            input in prop::collection::vec(-5000i32..5000, 30),
+            (shift, low, steps) in (0u32..8, -40i32..40, prop::collection::vec(0i32..3, 1..60)),
+            has_table in any::<bool>(),
+        ) {
+            let high = low + steps.len() as i32 - 1;
+            let table = steps.iter().scan(0, |sum, step| { *sum += step; Some(*sum) }).collect();
+            let op = Requant { shift, low, high, table: has_table.then_some(table) };
+            let shape = [1, 1, 5, 6];
+            prop_assert_eq!(POOL.run(&op.run(&input), shape), op.run(&POOL.run(&input, shape)));
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From images and arrays to the integers that a graph takes.
 //!
-//! A pixel `p` of channel `c` is the float `(p * scale - mean[c]) / std[c]`, computed in `f32` as training pipelines do; a
-//! float `f` is the integer `round(f / input_scale)`, halves away from zero, clamped to the input's format. A proof
-//! authenticates the integers; this step is outside of it.
+//! A pixel `p` of channel `c` is the float `(p * scale - mean[c]) / std[c]`, computed in `f32` as training pipelines
+//! do; a float `f` is the integer `round(f / input_scale)`, halves away from zero, clamped to the input's format. A
+//! proof authenticates the integers; this step is outside of it.
 
 use convince_field::Bits;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,8 @@ pub struct Preprocessing {
 pub enum InputError {
     /// An image of another size.
     #[error(
-        "the image is {found_width}x{found_height} with {found_channels} channels, the model takes {width}x{height} with {channels}"
+        "the image is {found_width}x{found_height} with {found_channels} channels, \
+         the model takes {width}x{height} with {channels}"
     )]
     ImageSize {
         /// Columns that the model takes.
@@ -146,8 +147,8 @@ impl Preprocessing {
         Ok(self.quantize(&self.image_to_floats(pixels, height, width, channels)?))
     }
 
-    /// Floats, channel by channel, of an array of pixels in the declared layout; axes of size 1 may be left out or added,
-    /// and the array may be flat.
+    /// Floats, channel by channel, of an array of pixels in the declared layout; axes of size 1 may be left out or
+    /// added, and the array may be flat.
     ///
     /// # Errors
     /// [`InputError::Shape`], [`InputError::Length`].

@@ -1,12 +1,13 @@
 //! From an ONNX file to an integer network: importer, float execution, calibration and 8-bit quantiser.
 //!
-//! [`import`] reads a file into a [`FloatGraph`], which executes in single precision; [`quantize_graph`] (or [`quantize`],
-//! from the bytes) turns it into a [`Model`](convince_model::Model) of integers, with scales chosen on calibration inputs, and
-//! measures what that costs; [`evaluate`] measures the same on other inputs. Files are hostile input: whatever they hold, the
-//! answer is a network or an error that names the operator and the node.
+//! [`import`] reads a file into a [`FloatGraph`], which executes in single precision; [`quantize_graph`] (or
+//! [`quantize`], from the bytes) turns it into a [`Model`](convince_model::Model) of integers, with scales chosen on
+//! calibration inputs, and measures what that costs; [`evaluate`] measures the same on other inputs. Files are hostile
+//! input: whatever they hold, the answer is a network or an error that names the operator and the node.
 //!
-//! Supported: operator sets 9 to 21; Conv, Relu, MaxPool, Flatten, Reshape to two axes, Gemm, MatMul with a constant, Add of a
-//! constant bias, Identity, Constant and Dropout, in a chain from one input to one output. `quantize` documents the numbers.
+//! Supported: operator sets 9 to 21; Conv, Relu, MaxPool, Flatten, Reshape to two axes, Gemm, MatMul with a constant,
+//! Add of a constant bias, Identity, Constant and Dropout, in a chain from one input to one output. `quantize`
+//! documents the numbers.
 //!
 //! Key types: [`FloatGraph`], [`Calibration`], [`QuantizeOptions`], [`OnnxError`].
 //!

