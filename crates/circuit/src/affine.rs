@@ -19,7 +19,12 @@ pub struct AffineLayer {
 impl AffineLayer {
     /// The values. Within the wires' ranges every sum fits `i32`.
     pub(crate) fn evaluate(&self, inputs: &[IntSlice<'_>], size: usize) -> Vec<i32> {
-        let value = |i| self.terms.iter().zip(inputs).fold(self.constant, |sum, ((m, _), v)| sum.wrapping_add(m.wrapping_mul(v.get(i))));
+        let value = |i| {
+            self.terms
+                .iter()
+                .zip(inputs)
+                .fold(self.constant, |sum, ((m, _), v)| sum.wrapping_add(m.wrapping_mul(v.get(i))))
+        };
         (0..size).map(|i| value(i) as i32).collect()
     }
 }

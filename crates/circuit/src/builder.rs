@@ -144,7 +144,8 @@ impl CircuitBuilder {
         let (low, high) = product_range(self.range(input)?, (kernel.low, kernel.high));
         let taps = (ci * kh * kw) as i128;
         // Padding drops terms, so that partial sums count as well as whole ones.
-        let range = (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
+        let range =
+            (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
         let output = self.define(output_shape, range)?;
         self.layers.push(Pending::Ready(Layer::Conv2d(Conv2dLayer {
@@ -178,7 +179,9 @@ impl CircuitBuilder {
     /// # Errors
     /// No terms, unequal shapes, values that could leave 32 bits.
     pub fn affine(&mut self, terms: &[(i64, Tensor)], constant: i64) -> Result<Tensor, CircuitError> {
-        let Some(&(_, first)) = terms.first() else { return Err(self.parameter("an affine layer has at least one term")) };
+        let Some(&(_, first)) = terms.first() else {
+            return Err(self.parameter("an affine layer has at least one term"));
+        };
         let shape = self.shape4(first)?;
         let mut range = (i128::from(constant), i128::from(constant));
         for &(m, tensor) in terms {
@@ -410,7 +413,8 @@ impl CircuitBuilder {
     }
 
     fn weight_wire(&self, tensor: Tensor) -> Result<&Wire, CircuitError> {
-        let wire = self.wires.get(tensor.wire.index()).filter(|w| w.kind == WireKind::Weight && tensor.column.is_none());
+        let wire =
+            self.wires.get(tensor.wire.index()).filter(|w| w.kind == WireKind::Weight && tensor.column.is_none());
         wire.ok_or_else(|| self.wire_error("a kernel or a bias is a weight wire"))
     }
 

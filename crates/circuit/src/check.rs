@@ -88,7 +88,6 @@ pub fn check(circuit: &Circuit, witness: &Witness) -> Result<(), Violation> {
     Ok(())
 }
 
-
 fn first_difference(a: impl Iterator<Item = i64>, b: impl Iterator<Item = i64>) -> Option<(usize, (i64, i64))> {
     a.zip(b).enumerate().find(|(_, (x, y))| x != y)
 }

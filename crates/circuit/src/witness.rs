@@ -116,9 +116,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
     let tensor = |tensor| tensor_of(values, circuit, tensor);
     let wire = |id: WireId| values[id.index()].as_slice();
     match layer {
-        Layer::Conv2d(l) => {
-            (l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire))))
-        }
+        Layer::Conv2d(l) => (l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire)))),
         Layer::Affine(l) => {
             let inputs: Vec<_> = l.terms.iter().map(|(_, t)| tensor(*t)).collect();
             (l.output, Ints::I32(l.evaluate(&inputs, circuit.wire(l.output).size())))

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, Requant, Violation, WireKind, check, evaluate,
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, Requant, Violation, WireKind, check,
+    evaluate,
 };
 use convince_field::Ints;
 use proptest::prelude::*;

@@ -36,11 +36,7 @@ where
 ///
 /// # Errors
 /// The channel's, among them [`ChannelError::CheckFailed`].
-pub fn verify<F, C>(
-    circuit: &Circuit,
-    output: &Ints,
-    channel: &mut C,
-) -> Result<Vec<Claim<F, C::Scalar>>, ChannelError>
+pub fn verify<F, C>(circuit: &Circuit, output: &Ints, channel: &mut C) -> Result<Vec<Claim<F, C::Scalar>>, ChannelError>
 where
     F: ProofField,
     C: VerifierChannel<F>,

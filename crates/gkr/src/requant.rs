@@ -35,9 +35,10 @@ pub(crate) fn input_claims<F: ProofField, S: ChannelScalar<F>>(
             1 => (rho.clone(), vec![F::one()]),
             _ => (merge_corners(&rho, tau), (0..4).map(|i| eq_bits(&tau, i)).collect()),
         };
-        let value = corners.iter().enumerate().fold(S::constant(F::zero()), |sum, (i, weight)| {
-            sum + corner(layer, i, &values, rho.sum()) * *weight
-        });
+        let value = corners
+            .iter()
+            .enumerate()
+            .fold(S::constant(F::zero()), |sum, (i, weight)| sum + corner(layer, i, &values, rho.sum()) * *weight);
         Claim::on(circuit, layer.input, functional, value)
     };
     requants.map(claim).collect()

@@ -56,3 +56,11 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
         error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS)
     })
 }
+
+/// An upper bound of the number of claims that a proof ends in.
+pub fn max_claims(circuit: &Circuit) -> usize {
+    let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
+    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three.
+    let waves: usize = crate::wave::rounds(circuit).iter().map(|wave| 3 * wave.instances).sum();
+    2 * columns + circuit.tables().len() + waves + 1
+}

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use convince_circuit::{
-    Bits, Circuit, CircuitBuilder, Conv2d, Requant, WireId, WireKind, Witness, check, evaluate,
-};
+use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Requant, WireId, WireKind, Witness, check, evaluate};
 use convince_field::{Fr, Ints};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
 use proptest::prelude::*;
@@ -39,7 +37,6 @@ fn residual() -> Circuit {
     c.output(out).unwrap();
     c.finish().unwrap()
 }
-
 
 fn random_ints(bits: Bits, len: usize, rng: &mut ChaCha20Rng) -> Ints {
     let values: Vec<i64> = (0..len).map(|_| rng.gen_range(bits.low()..=bits.high())).collect();
@@ -91,7 +88,8 @@ fn random_circuit(seed: u64) -> Circuit {
     let mut x = c.input([1, channels, h, w], if rng.r#gen() { Bits::U8 } else { Bits::I8 }).unwrap();
     let mut shape = [channels, h, w];
     for _ in 0..rng.gen_range(1..4) {
-        let (co, k, padding, stride) = (rng.gen_range(1..5), rng.gen_range(1..5), rng.gen_range(0..3), rng.gen_range(1..4));
+        let (co, k, padding, stride) =
+            (rng.gen_range(1..5), rng.gen_range(1..5), rng.gen_range(0..3), rng.gen_range(1..4));
         if shape[1] + 2 * padding < k || shape[2] + 2 * padding < k {
             continue;
         }

@@ -47,7 +47,9 @@ pub enum LowerError {
     #[error(transparent)]
     Circuit(#[from] CircuitError),
     /// A max-pool that cannot be fused.
-    #[error("node \"{node}\": a max-pool has 2x2 windows of stride 2 and directly follows a requantisation that nothing else reads")]
+    #[error(
+        "node \"{node}\": a max-pool has 2x2 windows of stride 2 and directly follows a requantisation that nothing else reads"
+    )]
     Pool {
         /// The node's name.
         node: String,
@@ -128,8 +130,7 @@ impl State {
             }
             Op::Requant(op) => {
                 let window = if pool { 2 } else { 1 };
-                let params =
-                    Requant { window, shift: op.shift, low: op.low, high: op.high, table: op.table.clone() };
+                let params = Requant { window, shift: op.shift, low: op.low, high: op.high, table: op.table.clone() };
                 self.builder.requant(inputs[0], params)
             }
             Op::Affine(op) => {

@@ -83,7 +83,7 @@ impl Split {
     /// `f = sum_r weights[r] * row_r`: one pass over the rows of nonzero weight.
     pub fn fold<F: ProofField>(&self, values: IntSlice<'_>, weights: &[F]) -> Vec<F> {
         let columns = self.num_columns();
-        if self.len() % self.places() == 0 {
+        if self.len().is_multiple_of(self.places()) {
             return values.fold_rows(columns, weights);
         }
         let (full, later) = (self.len() / self.places(), self.later());
@@ -183,7 +183,8 @@ mod tests {
         for _ in 0..300 {
             let shape: Vec<usize> = (0..rng.gen_range(1..4)).map(|_| rng.gen_range(1..9)).collect();
             let axis = rng.gen_range(0..shape.len());
-            let split = Split { log_block: rng.gen_range(0..=log2_ceil(shape[axis]) as u32), axis, shape: shape.clone() };
+            let split =
+                Split { log_block: rng.gen_range(0..=log2_ceil(shape[axis]) as u32), axis, shape: shape.clone() };
             let values = Ints::I16((0..shape.iter().product()).map(|_| rng.r#gen()).collect());
             let functional = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect());
             let terms = split.terms(&functional);

@@ -47,14 +47,20 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LookupDenominatorRoot => write!(f, "the lookups' root denominator has no inverse"),
-            Self::LookupLayer { depth } => write!(f, "lookup tree, layer {depth}: the four claims do not meet the sumcheck"),
-            Self::LookupLeafNumerator => write!(f, "lookup leaves: numerator is not that of selectors and multiplicities"),
+            Self::LookupLayer { depth } => {
+                write!(f, "lookup tree, layer {depth}: the four claims do not meet the sumcheck")
+            }
+            Self::LookupLeafNumerator => {
+                write!(f, "lookup leaves: numerator is not that of selectors and multiplicities")
+            }
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
             Self::Affine { layer } => write!(f, "layer {layer} (affine): the terms' claims do not sum to the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
-            Self::PublicWire { wire } => write!(f, "public wire {wire}: the claim is not the evaluation of its integers"),
+            Self::PublicWire { wire } => {
+                write!(f, "public wire {wire}: the claim is not the evaluation of its integers")
+            }
             Self::OpeningEvaluation => write!(f, "opening: the opened vector does not have the claimed evaluation"),
         }
     }

@@ -73,7 +73,8 @@ impl<'a, F: ProofField> PlainVerifier<'a, F> {
 
     fn take(&mut self, label: Label, needed: usize) -> Result<&'a [u8], ChannelError> {
         let (offset, left) = (self.offset, self.proof.len() - self.offset);
-        let bytes = self.proof[offset..].get(..needed).ok_or(ChannelError::Truncated { label, offset, needed, left })?;
+        let bytes =
+            self.proof[offset..].get(..needed).ok_or(ChannelError::Truncated { label, offset, needed, left })?;
         self.offset += needed;
         self.transcript.absorb(label, bytes);
         Ok(bytes)
@@ -86,9 +87,8 @@ impl<F: ProofField> VerifierChannel<F> for PlainVerifier<'_, F> {
     fn receive(&mut self, label: Label, len: usize) -> Result<Vec<F>, ChannelError> {
         let start = self.offset;
         let bytes = self.take(label, len.saturating_mul(F::BYTES))?;
-        let scalar = |(i, chunk)| {
-            F::read_from(chunk).ok_or(ChannelError::NonCanonical { label, offset: start + i * F::BYTES })
-        };
+        let scalar =
+            |(i, chunk)| F::read_from(chunk).ok_or(ChannelError::NonCanonical { label, offset: start + i * F::BYTES });
         bytes.chunks_exact(F::BYTES).enumerate().map(scalar).collect()
     }
 

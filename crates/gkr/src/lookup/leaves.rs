@@ -10,8 +10,12 @@ use super::{ColumnClaims, table_id};
 
 /// Numerators and denominators of all allocated leaves.
 pub(super) fn fractions<F: ProofField>(circuit: &Circuit, witness: &Witness, alpha: F, beta: F) -> [Vec<F>; 2] {
-    let tables: Vec<Vec<F>> =
-        circuit.tables().iter().enumerate().map(|(k, t)| denominators(&t.content, alpha - table_id::<F>(k), beta)).collect();
+    let tables: Vec<Vec<F>> = circuit
+        .tables()
+        .iter()
+        .enumerate()
+        .map(|(k, t)| denominators(&t.content, alpha - table_id::<F>(k), beta))
+        .collect();
     let blocks = parallel::map(circuit.blocks().len(), |k| {
         let block = &circuit.blocks()[k];
         match block.source {

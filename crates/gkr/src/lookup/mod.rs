@@ -96,7 +96,11 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
                 BlockSource::Table(k) => {
                     let wire = circuit.tables()[k].multiplicities;
                     let functional = Functional::at_flat(point, &circuit.wire(wire).shape);
-                    claims.extend(values.into_iter().map(|value| Claim { wire, functional: functional.clone(), value }));
+                    claims.extend(values.into_iter().map(|value| Claim {
+                        wire,
+                        functional: functional.clone(),
+                        value,
+                    }));
                 }
                 BlockSource::Lookup(k) => {
                     let Lookup { wire, columns, .. } = &circuit.lookups()[k];

@@ -26,8 +26,7 @@ where
     let (mut p, mut q, mut point) = (constant(F::zero()), root, Vec::with_capacity(circuit.log_leaves()));
     for depth in 0..circuit.log_leaves() {
         let lambda = channel.challenge(LAMBDA);
-        let SumcheckClaim { value, point: next } =
-            eq_product::verify(channel, &point, 2, p + q * lambda)?;
+        let SumcheckClaim { value, point: next } = eq_product::verify(channel, &point, 2, p + q * lambda)?;
         let [p0, p1, q0, q1] = channel.receive_array(CHILDREN)?;
         let cross = channel.mul(&p0, &q1) + channel.mul(&q0, &(p1.clone() + q1.clone() * lambda));
         channel.assert_eq(cross, value, Check::LookupLayer { depth })?;

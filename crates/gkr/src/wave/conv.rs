@@ -65,9 +65,6 @@ pub(super) fn kernel_tables<F: ProofField, S: Sync>(
     weights: IntSlice<'_>,
     input: IntSlice<'_>,
 ) -> [Vec<F>; 2] {
-    let (w, x) = parallel::join(
-        || folded_weights(instance, weights),
-        || folded_windows(instance, input),
-    );
+    let (w, x) = parallel::join(|| folded_weights(instance, weights), || folded_windows(instance, input));
     [w, x].map(|table| pad(&table, kernel_shape(instance.layer)))
 }

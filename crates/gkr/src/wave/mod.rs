@@ -45,7 +45,8 @@ pub fn schedule(circuit: &Circuit) -> Vec<Vec<usize>> {
     // A layer comes one wave behind the last linear layer that reads its output. Layers read only what stands before them.
     for &k in linear.iter().rev() {
         let defined = output(&circuit.layers()[k]);
-        let readers = linear.iter().filter(|&&j| j > k && reads(&circuit.layers()[j]).any(|wire| Some(wire) == defined));
+        let readers =
+            linear.iter().filter(|&&j| j > k && reads(&circuit.layers()[j]).any(|wire| Some(wire) == defined));
         wave_of.insert(k, readers.map(|j| wave_of[j] + 1).max().unwrap_or(0));
     }
     let count = wave_of.values().max().map_or(0, |last| last + 1);

@@ -5,18 +5,13 @@ use convince_sumcheck::{parallel, product, suffix};
 use convince_transcript::ProverChannel;
 
 use super::{
-    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, conv, input_claim, is_whole, kernel_shape,
-    plane_shape, powers, schedule, variables, weight_claim,
+    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, conv, input_claim, is_whole,
+    kernel_shape, plane_shape, powers, schedule, variables, weight_claim,
 };
 use crate::Claim;
 
 /// Reduces claims on virtual wires, wave by wave. Returns the claims on input, weight and advice wires.
-pub fn prove<F, C>(
-    circuit: &Circuit,
-    witness: &Witness,
-    channel: &mut C,
-    claims: Vec<Claim<F, F>>,
-) -> Vec<Claim<F, F>>
+pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C, claims: Vec<Claim<F, F>>) -> Vec<Claim<F, F>>
 where
     F: ProofField,
     C: ProverChannel<F>,
@@ -27,7 +22,8 @@ where
         for layer in wave {
             match &circuit.layers()[layer] {
                 Layer::Conv2d(conv) => {
-                    instances.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                    instances
+                        .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Affine(affine) => prove_affine(circuit, witness, channel, &mut pending, affine),
                 Layer::Requant(_) => {}
@@ -80,9 +76,10 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
         let layer = instances[k].layer;
         conv::kernel_tables(&instances[k], witness.wire(layer.weight), witness.tensor(circuit, layer.input))
     });
-    let stage_a = tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
-        product::Instance::new(variables(kernel_shape(i.layer)), lambda, start, vec![pair])
-    });
+    let stage_a =
+        tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
+            product::Instance::new(variables(kernel_shape(i.layer)), lambda, start, vec![pair])
+        });
     let (rho, finals) = product::prove(channel, stage_a.collect());
     let kernel_claims: Vec<[F; 2]> = finals.into_iter().map(|pairs| pairs[0]).collect();
     channel.send(KERNEL_CLAIMS, kernel_claims.as_flattened());

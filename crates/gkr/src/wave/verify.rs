@@ -5,8 +5,8 @@ use convince_sumcheck::{SumcheckClaim, product, suffix};
 use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
 
 use super::{
-    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, input_claim, is_whole, kernel_shape,
-    plane_shape, powers, schedule, variables, weight_claim,
+    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, input_claim, is_whole,
+    kernel_shape, plane_shape, powers, schedule, variables, weight_claim,
 };
 use crate::Claim;
 
@@ -29,7 +29,8 @@ where
         for index in layers {
             match &circuit.layers()[index] {
                 Layer::Conv2d(conv) => {
-                    instances.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                    instances
+                        .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Affine(affine) => verify_affine(circuit, channel, &mut pending, index, affine)?,
                 Layer::Requant(_) => {}

@@ -15,6 +15,6 @@ mod msm;
 mod sum;
 
 pub use fixed_base::FixedBase;
-pub use generators::{Generators, GeneratorsError};
+pub use generators::{Generators, MAX_WIDTH};
 pub use msm::msm;
 pub use sum::sum_groups;

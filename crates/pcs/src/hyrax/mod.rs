@@ -28,7 +28,8 @@ use convince_field::IntSlice;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
-use crate::group::{FixedBase, Generators, MAX_WIDTH};
+pub use crate::group::MAX_WIDTH;
+use crate::group::{FixedBase, Generators};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
 pub use claims::opening_error_terms;

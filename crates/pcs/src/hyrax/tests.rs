@@ -104,10 +104,7 @@ fn a_vector_that_fits_a_false_evaluation_is_not_the_committed_one() {
     let mut fixture = fixture(6);
     fixture.claims[0].value += Fr::from(1u64);
     let mut proof = fixture.prove();
-    assert_eq!(
-        fixture.verify(&proof),
-        Err(PcsError::Channel(ChannelError::CheckFailed(Check::OpeningEvaluation)))
-    );
+    assert_eq!(fixture.verify(&proof), Err(PcsError::Channel(ChannelError::CheckFailed(Check::OpeningEvaluation))));
     // The challenges before F do not depend on it, so a forger can solve for its first entry.
     let start = proof.len() - 32 * (WIDTH + 1);
     let mut channel = PlainVerifier::<Fr>::new(Transcript::new("test"), &proof);

@@ -35,7 +35,10 @@ fn run_prover(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>]) -> Vec<u8> {
     prover.finish()
 }
 
-fn run_verifier(claims: &[(usize, Fr)], proof: &[u8]) -> Result<SumcheckClaim<Fr, Fr>, convince_transcript::ChannelError> {
+fn run_verifier(
+    claims: &[(usize, Fr)],
+    proof: &[u8],
+) -> Result<SumcheckClaim<Fr, Fr>, convince_transcript::ChannelError> {
     let mut verifier = PlainVerifier::new(Transcript::new("test"), proof);
     let weighted: Vec<_> = claims.iter().map(|&(n, c)| (n, weight(n) * c)).collect();
     let claim = verify(&mut verifier, &weighted)?;
@@ -46,7 +49,11 @@ fn run_verifier(claims: &[(usize, Fr)], proof: &[u8]) -> Result<SumcheckClaim<Fr
 /// The summand at the point, from the tables.
 fn expected(sizes: &[usize], batch: &[Vec<[Vec<Fr>; 2]>], point: &[Fr]) -> Fr {
     let at = |t: &Vec<Fr>, n: usize| Fr::inner_product(t, &eq_truncated(suffix(point, n), t.len()));
-    sizes.iter().zip(batch).flat_map(|(&n, pairs)| pairs.iter().map(move |[f, g]| weight(n) * at(f, n) * at(g, n))).sum()
+    sizes
+        .iter()
+        .zip(batch)
+        .flat_map(|(&n, pairs)| pairs.iter().map(move |[f, g]| weight(n) * at(f, n) * at(g, n)))
+        .sum()
 }
 
 #[test]

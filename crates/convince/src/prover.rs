@@ -1,0 +1,264 @@
+use convince_circuit::{WireKind, Witness, WitnessError};
+use convince_field::Ints;
+use convince_lower::{LowerError, Lowered, lower};
+use convince_model::{Model, ModelError};
+use convince_pcs::{CommitmentScheme, Split, WireShape, choose_width, hyrax::MAX_WIDTH};
+use convince_transcript::PlainProver;
+use convince_transcript::container::{Kind, open, seal};
+use rand::rngs::OsRng;
+use rand::{RngCore, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::key::Presentation;
+use crate::protocol::{Binding, Scheme, Statement, num_rows, run_prover, splits};
+use crate::{KeyError, Proof, VerifyingKey};
+
+/// Why a model cannot be set up.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SetupError {
+    /// The model is not valid.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model has no circuit.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// The weights do not fit the circuit.
+    #[error(transparent)]
+    Weights(#[from] WitnessError),
+    /// The key could not be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Why a proof could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProveError {
+    /// The input does not fit the network.
+    #[error("input: {0}")]
+    Input(#[from] WitnessError),
+}
+
+/// A seed that makes blinds predictable: for tests and golden vectors only. A proof made with one hides nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TestSeed(pub [u8; 32]);
+
+/// The stages of a proof, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Running the network and laying out the advice.
+    Witness,
+    /// Committing to the advice.
+    Commit,
+    /// Lookups, zero-checks and waves.
+    Reduce,
+    /// Opening all claims.
+    Open,
+}
+
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Self; 4] = [Self::Witness, Self::Commit, Self::Reduce, Self::Open];
+
+    /// A lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Witness => "witness",
+            Self::Commit => "commit",
+            Self::Reduce => "reduce",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// What a proof is made with, beside key and input.
+#[derive(Clone, Copy, Default)]
+pub struct ProveOptions<'a> {
+    /// The verifier's nonce; may be empty.
+    pub nonce: &'a [u8],
+    /// Leaves the input out of the proof file, so that the verifier must have it from elsewhere.
+    pub detach_input: bool,
+    /// Hears when a phase begins.
+    pub progress: Option<&'a dyn Fn(Phase)>,
+    /// Predictable blinds, for tests.
+    pub seed: Option<TestSeed>,
+}
+
+/// A model with the secrets of its commitment. Whoever has it can prove, and sees the weights. `Send + Sync`.
+pub struct ProvingKey {
+    pub(crate) lowered: Lowered,
+    pub(crate) width: usize,
+    pub(crate) params: <Scheme as CommitmentScheme>::Params,
+    pub(crate) weight_splits: Vec<Split>,
+    pub(crate) blinds: Vec<<Scheme as CommitmentScheme>::Blind>,
+    model: Model,
+    seed: Zeroizing<[u8; 32]>,
+    model_digest: [u8; 32],
+    presentation_digest: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    model: Vec<u8>,
+    width: u64,
+    seed: [u8; 32],
+    model_digest: [u8; 32],
+}
+
+/// Commits to a model's weights, with fresh blinds, and makes both keys. Some 0.4 µs a weight.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    let mut seed = [0; 32];
+    OsRng.fill_bytes(&mut seed);
+    setup_with(model, seed)
+}
+
+/// [`setup`] with predictable blinds.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    setup_with(model, seed.0)
+}
+
+fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    model.validate()?;
+    let lowered = lower(&model.graph)?;
+    let circuit = &lowered.circuit;
+    let shape = |kind, in_proof| {
+        circuit.wires_of(kind).map(move |id| WireShape { shape: circuit.wire(id).shape.clone(), in_proof })
+    };
+    let shapes: Vec<WireShape> = shape(WireKind::Weight, false).chain(shape(WireKind::Advice, true)).collect();
+    let width = choose_width(&shapes, MAX_WIDTH);
+    let mut proving = ProvingKey::assemble(model.clone(), lowered, width, seed, [0; 32])?;
+    let rows: Vec<_> = proving
+        .weight_splits
+        .iter()
+        .zip(&proving.lowered.weights)
+        .flat_map(|(split, values)| split.rows(values.as_slice()))
+        .collect();
+    let commitments = Scheme::commit(&proving.params, &rows, &proving.blinds);
+    let verifying = VerifyingKey::new(proving.lowered.circuit.clone(), width, commitments, presentation(model))?;
+    proving.model_digest = verifying.model_commitment();
+    Ok((proving, verifying))
+}
+
+fn presentation(model: &Model) -> Presentation {
+    Presentation {
+        output_scale: model.output_scale,
+        labels: model.labels.clone(),
+        preprocessing: postcard::to_allocvec(&model.preprocessing).expect("plain data in memory"),
+    }
+}
+
+impl ProvingKey {
+    fn assemble(
+        model: Model,
+        lowered: Lowered,
+        width: usize,
+        seed: [u8; 32],
+        model_digest: [u8; 32],
+    ) -> Result<Self, KeyError> {
+        let weight_splits = splits(&lowered.circuit, WireKind::Weight, width);
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let blinds = Scheme::blinds(num_rows(&weight_splits), &mut rng);
+        let params = Scheme::params(width)?;
+        let presentation_digest = presentation(&model).digest();
+        let seed = Zeroizing::new(seed);
+        Ok(Self { lowered, width, params, weight_splits, blinds, model, seed, model_digest, presentation_digest })
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// [`KeyError`]: damaged files, models that do not validate or have no circuit.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let payload = open(Kind::ProverKey, bytes)?;
+        let decoded = postcard::take_from_bytes::<Payload>(payload);
+        let (payload, rest) = decoded.map_err(|e| KeyError::Encoding(e.to_string()))?;
+        if !rest.is_empty() {
+            return Err(KeyError::Encoding(format!("{} bytes are left over", rest.len())));
+        }
+        let model = Model::from_bytes(&payload.model).map_err(|e| KeyError::Encoding(e.to_string()))?;
+        let lowered = lower(&model.graph).map_err(|e| KeyError::Encoding(e.to_string()))?;
+        let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
+        Scheme::params(width)?;
+        Self::assemble(model, lowered, width, payload.seed, payload.model_digest)
+    }
+
+    /// The key's file. It holds the weights and the seed of the blinds.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let payload = Payload {
+            model: self.model.to_bytes(),
+            width: self.width as u64,
+            seed: *self.seed,
+            model_digest: self.model_digest,
+        };
+        seal(Kind::ProverKey, &postcard::to_allocvec(&payload).expect("plain data in memory"))
+    }
+
+    /// Builds the tables that committing needs, which the first proof would build otherwise. Some tens of milliseconds.
+    pub fn prepare(&self) {
+        self.params.prepare();
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model's circuit and weights.
+    pub fn lowered(&self) -> &Lowered {
+        &self.lowered
+    }
+
+    /// The model commitment that proofs refer to.
+    pub fn model_commitment(&self) -> [u8; 32] {
+        self.model_digest
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        Binding {
+            circuit: &self.lowered.circuit,
+            width: self.width,
+            model_digest: &self.model_digest,
+            presentation_digest: &self.presentation_digest,
+        }
+    }
+
+    /// Proves whatever a witness says, honest or not: experiments and forgeries. The witness's input and output wires are the
+    /// statement, and the proof verifies only if the witness satisfies the circuit.
+    pub fn prove_witness(&self, witness: &Witness, options: &ProveOptions<'_>) -> Proof {
+        let circuit = &self.lowered.circuit;
+        let ints = |values: convince_field::IntSlice<'_>| Ints::I32(values.iter().map(|v| v as i32).collect());
+        let input = ints(witness.wire(circuit.input()));
+        let output = ints(witness.tensor(circuit, circuit.output()));
+        let statement = Statement { input: &input, output: &output, nonce: options.nonce };
+        let mut channel = PlainProver::new(self.binding().transcript(&statement));
+        let mut rng = match options.seed {
+            Some(seed) => ChaCha20Rng::from_seed(seed.0),
+            None => ChaCha20Rng::from_entropy(),
+        };
+        run_prover(self, witness, &mut rng, &mut channel, &|phase| report(options, phase));
+        Proof::assemble(circuit, (!options.detach_input).then_some(&input), &output, &channel.finish())
+    }
+}
+
+/// Runs the network on an input and proves it.
+///
+/// # Errors
+/// [`ProveError`]: an input of the wrong length or with values outside the network's input format.
+pub fn prove(key: &ProvingKey, input: &[i32], options: &ProveOptions<'_>) -> Result<Proof, ProveError> {
+    report(options, Phase::Witness);
+    let witness = key.lowered.witness(input)?;
+    Ok(key.prove_witness(&witness, options))
+}
+
+fn report(options: &ProveOptions<'_>, phase: Phase) {
+    if let Some(progress) = options.progress {
+        progress(phase);
+    }
+}

@@ -1,0 +1,188 @@
+//! Many sums of points at once, in affine coordinates.
+//!
+//! Neighbours are added pairwise, level by level, until one point a list is left. An affine addition divides by a difference
+//! of abscissas, and all divisions of a level share one inversion (Montgomery's trick), so an addition costs six
+//! multiplications: 0.35 us on one Zen 3 core, where a mixed addition costs 0.73 us.
+
+use ark_bls12_381::{Fq, G1Affine, G1Projective};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, Field};
+
+use super::jobs;
+
+/// Points that one job works on: lists are long enough together to share an inversion (9 us), and 1.5 MB stay near the core.
+const JOB: usize = 1 << 14;
+/// A level of fewer additions is left to mixed additions, which need no inversion.
+const MIN_ADDITIONS: usize = 24;
+
+/// The sum of every list: `lens[0]` points, then `lens[1]` points, and so on. An empty list has the sum zero.
+///
+/// Any points of the curve are allowed: equal, opposite or zero. About 0.35 us a point.
+///
+/// # Panics
+/// Unless `lens` adds up to the number of points.
+pub fn sum_groups(points: &[G1Affine], lens: &[usize]) -> Vec<G1Affine> {
+    assert_eq!(points.len(), lens.iter().sum::<usize>());
+    let per_thread = points.len().div_ceil(jobs::num_threads());
+    let runs = jobs::cut(lens.iter().copied(), JOB.min(per_thread));
+    let mut start = 0;
+    let starts: Vec<usize> = runs
+        .iter()
+        .map(|run| std::mem::replace(&mut start, start + lens[run.clone()].iter().sum::<usize>()))
+        .collect();
+    jobs::map(runs.len(), |i| {
+        let lens = lens[runs[i].clone()].to_vec();
+        let len = lens.iter().sum::<usize>();
+        sum_lists(points[starts[i]..][..len].to_vec(), lens)
+    })
+    .concat()
+}
+
+/// [`sum_groups`] on one thread.
+pub(super) fn sum_lists(mut points: Vec<G1Affine>, mut lens: Vec<usize>) -> Vec<G1Affine> {
+    let mut scratch = Scratch::default();
+    while lens.iter().map(|len| len / 2).sum::<usize>() >= MIN_ADDITIONS {
+        scratch.add_neighbours(&mut points, &mut lens);
+    }
+    let mut rest = points.as_slice();
+    let sums: Vec<G1Projective> = lens
+        .iter()
+        .map(|&len| {
+            let (list, after) = rest.split_at(len);
+            rest = after;
+            list.iter().fold(G1Projective::ZERO, |sum, p| sum + p)
+        })
+        .collect();
+    G1Projective::normalize_batch(&sums)
+}
+
+/// Buffers that levels share.
+#[derive(Default)]
+struct Scratch {
+    sums: Vec<G1Affine>,
+    /// Before addition i: the product of the denominators of all earlier ones.
+    products: Vec<Fq>,
+}
+
+impl Scratch {
+    /// Replaces every list by the sums of its first and second point, its third and fourth, and so on.
+    fn add_neighbours(&mut self, points: &mut Vec<G1Affine>, lens: &mut [usize]) {
+        let mut product = Fq::ONE;
+        self.products.clear();
+        self.sums.clear();
+        let mut rest = points.as_slice();
+        for &len in &*lens {
+            let (list, after) = rest.split_at(len);
+            rest = after;
+            for pair in list.chunks_exact(2) {
+                self.products.push(product);
+                if let Some(denominator) = denominator(&pair[0], &pair[1]) {
+                    product *= denominator;
+                }
+            }
+        }
+
+        // Backwards, `inverse` is that of the product of all denominators up to the current one.
+        let mut inverse = product.inverse().expect("denominators are not zero");
+        let mut products = self.products.iter().rev();
+        let mut rest = points.as_slice();
+        for len in lens.iter_mut().rev() {
+            let (before, list) = rest.split_at(rest.len() - *len);
+            rest = before;
+            let pairs = list.chunks_exact(2);
+            self.sums.extend(pairs.remainder());
+            for (pair, product) in pairs.rev().zip(&mut products) {
+                let (p, q) = (&pair[0], &pair[1]);
+                self.sums.push(match denominator(p, q) {
+                    Some(denominator) => {
+                        let slope_scale = inverse * product;
+                        inverse *= denominator;
+                        add(p, q, slope_scale)
+                    }
+                    None if p.is_zero() => *q,
+                    None if q.is_zero() => *p,
+                    None => G1Affine::zero(),
+                });
+            }
+            *len = len.div_ceil(2);
+        }
+        self.sums.reverse();
+        std::mem::swap(points, &mut self.sums);
+    }
+}
+
+/// The denominator of the slope through `p` and `q`. `None` if their sum takes no slope: one is zero, or they are opposite.
+#[inline(always)]
+fn denominator(p: &G1Affine, q: &G1Affine) -> Option<Fq> {
+    if p.is_zero() || q.is_zero() {
+        return None;
+    }
+    if p.x != q.x {
+        return Some(q.x - p.x);
+    }
+    // Equal points: the tangent, which is vertical if y = 0.
+    (p.y == q.y && p.y != Fq::ZERO).then(|| p.y.double())
+}
+
+/// `p + q`, given the inverse of their [`denominator`].
+#[inline(always)]
+fn add(p: &G1Affine, q: &G1Affine, inverse: Fq) -> G1Affine {
+    let numerator = if p.x == q.x { p.x.square() * Fq::from(3) } else { q.y - p.y };
+    let slope = numerator * inverse;
+    let x = slope.square() - p.x - q.x;
+    G1Affine::new_unchecked(x, slope * (p.x - x) - p.y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Generators;
+    use proptest::prelude::*;
+
+    fn reference(points: &[G1Affine], lens: &[usize]) -> Vec<G1Affine> {
+        let mut rest = points;
+        lens.iter()
+            .map(|&len| {
+                let (list, after) = rest.split_at(len);
+                rest = after;
+                list.iter().sum::<G1Projective>().into_affine()
+            })
+            .collect()
+    }
+
+    /// Points of which many are equal, opposite or zero.
+    fn points() -> Vec<G1Affine> {
+        let generators = Generators::new(3).unwrap();
+        let [a, b, c] = [0, 1, 2].map(|i| generators.columns()[i]);
+        let sum = (a + b).into_affine();
+        vec![a, b, c, -a, -b, G1Affine::zero(), sum, -sum, (a + a).into_affine(), a, a]
+    }
+
+    #[test]
+    fn long_lists_of_one_point_add_up() {
+        let a = points()[0];
+        let lens = [JOB + 1, 0, 1, 2, JOB - 3];
+        let list = vec![a; lens.iter().sum()];
+        assert_eq!(sum_groups(&list, &lens), lens.map(|len| (a * ark_bls12_381::Fr::from(len as u64)).into_affine()));
+    }
+
+    #[test]
+    fn no_lists_have_no_sums() {
+        assert_eq!(sum_groups(&[], &[]), []);
+        assert_eq!(sum_groups(&[], &[0, 0]), [G1Affine::zero(); 2]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn sums_agree(lists in prop::collection::vec(prop::collection::vec(0usize..11, 0..40), 0..30)) {
+            let points = points();
+            let lens: Vec<usize> = lists.iter().map(Vec::len).collect();
+            let list: Vec<G1Affine> = lists.into_iter().flatten().map(|i| points[i]).collect();
+            let expected = reference(&list, &lens);
+            prop_assert_eq!(&sum_groups(&list, &lens), &expected);
+            prop_assert_eq!(sum_lists(list, lens), expected);
+        }
+    }
+}
