@@ -6,8 +6,8 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "interim.rs"]
-mod group;
+#[doc(hidden)]
+pub mod group;
 pub mod hyrax;
 mod split;
 mod width;

@@ -44,3 +44,37 @@ pub(super) fn cut(sizes: impl IntoIterator<Item = usize>, target: usize) -> Vec<
     }
     runs
 }
+
+/// Where each of consecutive items of these sizes starts.
+pub(super) fn starts(sizes: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let step = |next: &mut usize, size| {
+        let start = *next;
+        *next += size;
+        Some(start)
+    };
+    sizes.into_iter().scan(0, step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_the_items_in_order() {
+        assert!(cut([], 3).is_empty());
+        assert_eq!(cut([0, 0, 5], 3), [0..2, 2..3]);
+        assert_eq!(cut([1, 2, 3, 9, 1, 1], 3), [0..2, 2..3, 3..4, 4..6]);
+        assert_eq!(cut([1, 1], 0), [0..1, 1..2]);
+    }
+
+    #[test]
+    fn starts_are_sums_of_earlier_sizes() {
+        assert!(starts([]).is_empty());
+        assert_eq!(starts([2, 0, 5]), [0, 2, 2]);
+    }
+
+    #[test]
+    fn results_keep_their_order() {
+        assert_eq!(map(100, |i| i * i), (0..100).map(|i| i * i).collect::<Vec<_>>());
+    }
+}

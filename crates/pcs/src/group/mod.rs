@@ -1,7 +1,7 @@
 //! Group kernels over BLS12-381 G1: what a Hyrax commitment costs is spent here.
 //!
 //! [`sum_groups`] adds many lists of points at once in affine coordinates; everything else is a way to lay out lists for it:
-//! [`FixedBase`] commits to rows of small integers with tables of the generators' multiples, [`msm`] is a multi-scalar
+//! [`FixedBase`] commits to rows of small integers with tables of the generators' multiples, [`msm()`] is a multi-scalar
 //! multiplication with full-size scalars. [`Generators`] is the fixed list of generators.
 //!
 //! With the `parallel` feature the lists are shared out among threads. Results are affine points or compared as group

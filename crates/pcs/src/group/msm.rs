@@ -12,7 +12,7 @@ use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::AdditiveGroup;
 
 use super::digits::{for_each_wide_digit, split};
-use super::sum_groups;
+use super::{jobs, sum_groups};
 
 /// Bits of a half scalar, the sign included.
 const HALF_BITS: usize = 128;
@@ -43,8 +43,7 @@ pub fn msm(points: &[G1Affine], scalars: &[Fr]) -> G1Projective {
     }
 
     // Counting sort by bucket, then the buckets' sums.
-    let mut next = 0;
-    let mut places: Vec<usize> = lens.iter().map(|len| std::mem::replace(&mut next, next + len)).collect();
+    let mut places = jobs::starts(lens.iter().copied());
     let mut lists = vec![G1Affine::zero(); digits.len()];
     for (bucket, source) in digits {
         let place = &mut places[bucket as usize];

@@ -25,11 +25,7 @@ pub fn sum_groups(points: &[G1Affine], lens: &[usize]) -> Vec<G1Affine> {
     assert_eq!(points.len(), lens.iter().sum::<usize>());
     let per_thread = points.len().div_ceil(jobs::num_threads());
     let runs = jobs::cut(lens.iter().copied(), JOB.min(per_thread));
-    let mut start = 0;
-    let starts: Vec<usize> = runs
-        .iter()
-        .map(|run| std::mem::replace(&mut start, start + lens[run.clone()].iter().sum::<usize>()))
-        .collect();
+    let starts = jobs::starts(runs.iter().map(|run| lens[run.clone()].iter().sum()));
     jobs::map(runs.len(), |i| {
         let lens = lens[runs[i].clone()].to_vec();
         let len = lens.iter().sum::<usize>();
@@ -168,7 +164,7 @@ mod tests {
 
     #[test]
     fn no_lists_have_no_sums() {
-        assert_eq!(sum_groups(&[], &[]), []);
+        assert!(sum_groups(&[], &[]).is_empty());
         assert_eq!(sum_groups(&[], &[0, 0]), [G1Affine::zero(); 2]);
     }
 
