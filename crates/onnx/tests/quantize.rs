@@ -68,8 +68,8 @@ fn formats_depend_on_the_architecture_alone() {
     let (a, b) = (quantized(&small_model(), &some_inputs(36)), quantized(&other, &some_inputs(36)));
     let formats = (formats(&a.expect("quantises")), formats(&b.expect("quantises")));
     assert_eq!(formats.0, formats.1);
-    // Nine taps of -128..=127 and 0..=255 reach 291,465: the largest power of two within is 2^18.
-    assert_eq!(formats.0[0], (Bits::I8, Bits::signed(19)));
+    // Nine taps of -128..=127 and 0..=255 reach 291,465: the largest power of two within a quarter is 2^16.
+    assert_eq!(formats.0[0], (Bits::I8, Bits::signed(17)));
 }
 
 /// `y = w x + b` on one number.

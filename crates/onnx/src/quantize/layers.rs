@@ -132,10 +132,11 @@ impl Layer<'_> {
         (largest(self.linear.weight()), self.linear.bias().map_or(0.0, largest))
     }
 
-    /// The widest signed format within the bound of the layer's dot product.
+    /// The widest signed format within a quarter of the bound of the layer's dot product: it depends on the architecture alone,
+    /// holds any bias of a trained network, and widens the accumulators, whose range the proof's tables follow, by a quarter at most.
     pub(super) fn bias_bits(&self, input: Bits) -> Bits {
         let (low, high) = dot_bound(self.linear.taps(), Bits::I8, input.low(), input.high());
-        let within = |bits: &Bits| low <= bits.low().into() && i128::from(bits.high()) <= high;
+        let within = |bits: &Bits| low / 4 <= bits.low().into() && i128::from(bits.high()) <= high / 4;
         (1..=Bits::MAX_WIDTH).rev().map(Bits::signed).find(within).unwrap_or(Bits::signed(1))
     }
 
