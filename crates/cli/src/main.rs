@@ -1,2 +1,67 @@
-//! The `convince` command.
-fn main() {}
+//! The `convince` command: one process a step, from an ONNX file to a verified proof.
+//!
+//! `args` declares the command line, `commands` has one file a subcommand, `input` and `output` are the only places that
+//! read and write files. Every error is one line; `error` says which exit code it has.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod array;
+mod commands;
+mod error;
+mod input;
+mod npy;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::args::Cli;
+use crate::error::{Context, Error, Exit};
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    let output = Output::new(cli.json);
+    let exit = limit_threads(cli.threads).and_then(|()| commands::dispatch(&cli, output));
+    let exit = exit.unwrap_or_else(|error| {
+        output.error(&error);
+        error.exit()
+    });
+    exit.into()
+}
+
+fn limit_threads(threads: Option<usize>) -> Result<(), Error> {
+    match threads {
+        Some(n) => rayon::ThreadPoolBuilder::new().num_threads(n).build_global().at("starting threads"),
+        None => Ok(()),
+    }
+}
+
+/// Help and version go to stdout; everything else is one line like every other error.
+fn usage(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Valid
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Exit::Unusable
+        }
+        _ => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let paragraphs = text.split("\n\n").map(|paragraph| paragraph.trim().replace(":\n", ": "));
+            let message = paragraphs.filter(|p| !p.is_empty()).collect::<Vec<_>>().join("; ");
+            Output::new(std::env::args_os().any(|arg| arg == "--json")).error(&Error::new(message));
+            Exit::Unusable
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The command line: subcommands, flags, and the texts of `--help`.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+EXIT CODES:
+  0  done; with verify and check: valid
+  1  a well-formed proof whose content is rejected, or a witness that breaks a relation
+  2  usage, an unreadable file, a file of the wrong kind or version, unsuitable input
+
+INPUTS:
+  .png   8-bit grey or RGB of exactly the model's size; the model's preprocessing applies
+  .npy   uint8: pixels, as above, in the model's layout
+         float32, float64: the float network's input as it is, in the model's layout
+         signed integers: the quantised network's input as it is, channel by channel
+  .json  nested or flat arrays of numbers, or {\"input\": [...]}: as float32;
+         {\"pixels\": [...]}: as uint8; {\"integers\": [...]}: as signed integers
+
+A proof says that the committed model maps this input to this output. Until range proofs and hiding
+land, the weights are assumed to be of their formats, and proofs are not zero-knowledge.";
+
+/// Prove that a quantised convolutional network was run as claimed, and verify it.
+#[derive(Parser)]
+#[command(name = "convince", version, after_help = EXIT_CODES, max_term_width = 120)]
+pub(crate) struct Cli {
+    /// Print one JSON object on stdout; errors too, as {"error": ...}
+    #[arg(long, global = true, display_order = 100)]
+    pub(crate) json: bool,
+
+    /// Number of threads [default: one a core]
+    #[arg(long, global = true, value_name = "N", display_order = 101,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub(crate) threads: Option<usize>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands, in the order in which they are used.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Demo(Demo),
+    Quantize(Quantize),
+    Run(Run),
+    Check(Check),
+    Eval(Eval),
+    Setup(Setup),
+    Prove(Prove),
+    Verify(Verify),
+    Inspect(Inspect),
+    Completions(Completions),
+}
+
+/// Prove and verify a handwritten digit, start to finish
+///
+/// Writes a trained LeNet-5, calibration digits and one digit to a folder, then quantises the network, sets it up, proves
+/// its answer on the digit and verifies the proof, each as a process of its own. Needs no other file.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince demo
+  convince demo --digit my-seven.png -o /tmp/demo
+  convince demo --json
+
+JSON: {quantize, setup, prove, verify}, the objects of these four commands.")]
+pub(crate) struct Demo {
+    /// Grey 28x28 PNG of a white digit on black [default: a built-in seven]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) digit: Option<PathBuf>,
+
+    /// Folder for all files, made if it is missing
+    #[arg(short, long, value_name = "DIR", default_value = "convince-demo")]
+    pub(crate) output: PathBuf,
+}
+
+/// Quantise an ONNX network to 8 bits
+///
+/// Chooses scales on the calibration inputs and writes a model file: the integer network, the preprocessing of its
+/// inputs, and the accuracy measured on the calibration inputs against the float network. Some tens of inputs suffice.
+///
+/// A pixel p of a channel becomes the float (p * scale - mean) / std, which the quantised network takes as an integer.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince quantize lenet5.onnx --calibrate vectors/mnist/calibration -o lenet5.cnvm
+  convince quantize net.onnx --calibrate batch.npy --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o net.cnvm
+
+JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}.")]
+pub(crate) struct Quantize {
+    /// The ONNX file
+    #[arg(value_name = "MODEL.onnx")]
+    pub(crate) model: PathBuf,
+
+    /// Inputs to choose scales on: PNG, .npy (batches too), .json, or folders of PNG files
+    #[arg(long, value_name = "FILES", required = true, num_args = 1..)]
+    pub(crate) calibrate: Vec<PathBuf>,
+
+    /// Subtracted from scaled pixels: one number per channel, separated by commas [default: 0]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_hyphen_values = true, value_parser = finite)]
+    pub(crate) mean: Vec<f32>,
+
+    /// What pixels are then divided by: one positive number per channel, separated by commas [default: 1]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = positive)]
+    pub(crate) std: Vec<f32>,
+
+    /// What pixels (0 to 255) are multiplied by first, a positive number [default: 1/255]
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    pub(crate) scale: Option<f32>,
+
+    /// Order of the axes of arrays handed in; images are not concerned
+    #[arg(long, value_enum, default_value_t = Layout::Nchw)]
+    pub(crate) layout: Layout,
+
+    /// Names of the outputs: separated by commas, or @FILE with one a line [default: none]
+    #[arg(long, value_name = "NAMES|@FILE")]
+    pub(crate) labels: Option<String>,
+
+    /// Model file to write
+    #[arg(short, long, value_name = "M")]
+    pub(crate) output: PathBuf,
+}
+
+/// Run the quantised network on one input
+///
+/// Prints the label (the index of the largest output, the lowest of several) and all outputs. Nothing is proven.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince run lenet5.cnvm --input seven.png
+
+JSON: {label, label_name, logits (float units), logits_int}.")]
+pub(crate) struct Run {
+    /// Model file
+    #[arg(value_name = "M")]
+    pub(crate) model: PathBuf,
+
+    /// Input: PNG, .npy or .json
+    #[arg(short, long, value_name = "X")]
+    pub(crate) input: PathBuf,
+}
+
+/// Check that the circuit computes what the network computes
+///
+/// Fills the circuit's witness for one input and checks every relation in it over the integers, and its output against
+/// the reference interpreter. Exit code 1 names the layer of the first relation that does not hold.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince check lenet5.cnvm --input seven.png
+
+JSON: {valid, layers, layer (name, or null), error}.")]
+pub(crate) struct Check {
+    /// Model file
+    #[arg(value_name = "M")]
+    pub(crate) model: PathBuf,
+
+    /// Input: PNG, .npy or .json
+    #[arg(short, long, value_name = "X")]
+    pub(crate) input: PathBuf,
+}
+
+/// Measure a quantised network's accuracy
+///
+/// Runs the network on many inputs and counts the right labels; with --float also compares it with the float network.
+/// Labels are those of the inputs in their order, or found by the inputs' file names.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince eval lenet5.cnvm --data heldout-images.npy --labels heldout-labels.npy --float lenet5.onnx
+  convince eval lenet5.cnvm --data digits --labels digits/labels.json
+
+JSON: {inputs, correct, accuracy (0 to 1), top1_agreement, max_logit_error, mean_logit_error}; the last three are
+null without --float.")]
+pub(crate) struct Eval {
+    /// Model file
+    #[arg(value_name = "M")]
+    pub(crate) model: PathBuf,
+
+    /// Inputs: PNG, .npy (batches too), .json, or folders of PNG files
+    #[arg(long, value_name = "FILES", required = true, num_args = 1..)]
+    pub(crate) data: Vec<PathBuf>,
+
+    /// Labels: .npy of integers, or .json with a list or with a map from file name to label
+    #[arg(long, value_name = "L")]
+    pub(crate) labels: PathBuf,
+
+    /// The float network to compare with
+    #[arg(long, value_name = "MODEL.onnx")]
+    pub(crate) float: Option<PathBuf>,
+}
+
+/// Commit to a model and make its keys
+///
+/// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only its
+/// owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes another
+/// model commitment.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince setup lenet5.cnvm -o keys
+
+JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex)}.")]
+pub(crate) struct Setup {
+    /// Model file
+    #[arg(value_name = "M")]
+    pub(crate) model: PathBuf,
+
+    /// Folder for the two keys, made if it is missing
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+/// Run the network on one input and prove the result
+///
+/// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
+/// and building the tables for committing, which all proofs with a key share.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince prove --key keys/prover.key --input seven.png -o seven.cnvp
+  convince prove --key keys/prover.key --input seven.png --nonce 5f3c9a --detach-input -o seven.cnvp
+
+JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes (null where the
+system does not tell), label, label_name, logits}.")]
+pub(crate) struct Prove {
+    /// The prover's key
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// Input: PNG, .npy or .json
+    #[arg(short, long, value_name = "X")]
+    pub(crate) input: PathBuf,
+
+    /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nonce: Option<Nonce>,
+
+    /// Leave the input out of the proof file; verify then needs --input
+    #[arg(long)]
+    pub(crate) detach_input: bool,
+
+    /// Proof file to write
+    #[arg(short, long, value_name = "P")]
+    pub(crate) output: PathBuf,
+}
+
+/// Verify proofs
+///
+/// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
+/// logits and the label. Whoever cares which input it was gives it with --input, and a nonce if the proof must be fresh.
+/// verify_ms leaves out reading and checking the key, which is key_ms.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince verify --key keys/verifier.key seven.cnvp
+  convince verify --key keys/verifier.key --input seven.png --nonce 5f3c9a seven.cnvp
+  convince verify --key keys/verifier.key --json a.cnvp b.cnvp
+
+JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, input_digest, status, error}; all but
+valid, the times and error are null if the proof is not valid. Several proofs give an array. The exit code is the worst.")]
+pub(crate) struct Verify {
+    /// The verifier's key
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// Proof files
+    #[arg(value_name = "P", required = true)]
+    pub(crate) proofs: Vec<PathBuf>,
+
+    /// The input that the proofs must be about: PNG, .npy or .json
+    #[arg(short, long, value_name = "X")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// The nonce that the proofs must have been made with, hexadecimal [default: empty]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nonce: Option<Nonce>,
+}
+
+/// Show what a model, a key or a proof holds
+///
+/// Sizes, layers with their shapes and the range of their values, lookup tables, the commitment's dimensions, the model's
+/// status and the protocol's soundness error. Nothing secret is shown. A proof by itself says little: give its key.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince inspect lenet5.cnvm
+  convince inspect keys/verifier.key
+  convince inspect seven.cnvp --key keys/verifier.key
+
+JSON: {kind, file_bytes, ...}, the rest depending on the kind.")]
+pub(crate) struct Inspect {
+    /// Model, key or proof file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// For a proof: the verifier's key, which says how to read it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// Print a completion script for a shell
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES:
+  convince completions bash > ~/.local/share/bash-completion/completions/convince
+
+JSON: {shell, script}.")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Order of the axes of arrays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// Channel, row, column
+    Nchw,
+    /// Row, column, channel
+    Nhwc,
+}
+
+/// A nonce's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Nonce(pub(crate) Vec<u8>);
+
+impl std::str::FromStr for Nonce {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digit = |c: char| c.to_digit(16).map(|d| d as u8).ok_or("a nonce consists of hexadecimal digits");
+        let digits = text.chars().map(digit).collect::<Result<Vec<_>, _>>()?;
+        let (pairs, rest) = digits.as_chunks::<2>();
+        match (pairs.len(), rest) {
+            (..=1024, []) => Ok(Self(pairs.iter().map(|[high, low]| high << 4 | low).collect())),
+            (..=1024, _) => Err("a nonce has an even number of hexadecimal digits"),
+            _ => Err("a nonce has at most 1024 bytes"),
+        }
+    }
+}
+
+fn finite(text: &str) -> Result<f32, String> {
+    let number: f32 = text.trim().parse().map_err(|_| "not a number".to_owned())?;
+    if number.is_finite() { Ok(number) } else { Err("not a finite number".into()) }
+}
+
+fn positive(text: &str) -> Result<f32, String> {
+    finite(text).and_then(|number| if number > 0.0 { Ok(number) } else { Err("not a positive number".into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn nonces_are_whole_bytes() {
+        assert_eq!("00fF".parse(), Ok(Nonce(vec![0, 255])));
+        assert_eq!("".parse(), Ok(Nonce(Vec::new())));
+        for bad in ["0", "0g", "+1", "0x00", "é0"] {
+            assert!(bad.parse::<Nonce>().is_err(), "{bad}");
+        }
+        assert!("00".repeat(1025).parse::<Nonce>().is_err());
+    }
+
+    #[test]
+    fn numbers_are_finite_and_scales_positive() {
+        assert!(finite("-0.5").is_ok() && finite("nan").is_err() && finite("inf").is_err());
+        assert!(positive("0").is_err() && positive("-1").is_err() && positive("1e-3").is_ok());
+    }
+}

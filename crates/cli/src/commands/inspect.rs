@@ -1,0 +1,270 @@
+use std::path::Path;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use convince::circuit::{Bits, Circuit, Layer, Statistics, TableContent};
+use convince::container::{Kind, kind_of};
+use convince::lower::lower;
+use convince::model::Model;
+use convince::{Proof, ProvingKey, VerifyingKey, soundness};
+use serde_json::{Value, json};
+
+use crate::args::Inspect;
+use crate::error::{Error, Exit};
+use crate::input;
+use crate::output::{Output, fields, hex, logits, printable, size};
+
+use super::verify;
+
+/// What is shown of a file: an object, and text that says the same.
+struct View {
+    json: Value,
+    text: String,
+}
+
+/// `convince inspect`.
+pub(super) fn run(args: &Inspect, output: Output) -> Result<Exit, Error> {
+    let bytes = input::read(&args.file)?;
+    let broken = |error: &dyn std::fmt::Display| input::file_error(&args.file, &bytes, error);
+    let kind = kind_of(&bytes).map_err(|error| broken(&error))?;
+    if args.key.is_some() && kind != Kind::Proof {
+        return Err(Error::new(format!("--key is for proofs, and {} is a {kind} file", args.file.display())));
+    }
+    let mut view = match kind {
+        Kind::Model => model(&Model::from_bytes(&bytes).map_err(|error| broken(&error))?),
+        Kind::ProverKey => prover_key(&ProvingKey::from_bytes(&bytes).map_err(|error| broken(&error))?),
+        Kind::VerifierKey => verifier_key(&VerifyingKey::from_bytes(&bytes).map_err(|error| broken(&error))?),
+        Kind::Proof => {
+            let proof = Proof::from_bytes(bytes.clone()).map_err(|error| broken(&error))?;
+            match &args.key {
+                None => bare_proof(&proof),
+                Some(path) => proof_under(&verify::verifying_key(path)?, &proof, path)?,
+            }
+        }
+    };
+    view.json["kind"] = json!(kind.to_string());
+    view.json["file_bytes"] = json!(bytes.len());
+    let head = fields(&[("file", format!("{}: {kind}, {}", args.file.display(), size(bytes.len() as u64)))]);
+    output.result(&view.json, || head + &view.text)?;
+    Ok(Exit::Valid)
+}
+
+fn model(model: &Model) -> View {
+    let infos = model.graph.infer().unwrap_or_default();
+    let nodes = model.graph.nodes.iter().zip(infos.iter().skip(1)).map(|(node, info)| Row {
+        name: node.name.clone(),
+        operator: node.op.name(),
+        shape: info.shape.to_vec(),
+        range: (info.low, info.high),
+    });
+    let nodes: Vec<Row> = nodes.collect();
+    let (report, preprocessing) = (model.report, &model.preprocessing);
+    let parameters = model.graph.parameters();
+    let (mean, std) = (&preprocessing.mean, &preprocessing.std);
+    let text = fields(&[
+        (
+            "input",
+            format!("{:?}, {}", model.graph.input_shape, range((preprocessing.bits.low(), preprocessing.bits.high()))),
+        ),
+        ("pixels", format!("times {}, minus mean {mean:?}, by deviation {std:?}", preprocessing.scale)),
+        ("parameters", parameters.to_string()),
+        ("output scale", model.output_scale.to_string()),
+        ("labels", labels(&model.labels)),
+        ("top-1 agreement", format!("{:.2} % of the calibration inputs", 100.0 * report.top1_agreement)),
+        ("logit error", format!("{:.4} mean, {:.4} largest", report.mean_logit_error, report.max_logit_error)),
+    ]);
+    let json = json!({
+        "input_shape": model.graph.input_shape,
+        "preprocessing": preprocessing,
+        "parameters": parameters,
+        "output_scale": model.output_scale,
+        "labels": model.labels,
+        "report": report,
+        "nodes": rows_json(&nodes),
+    });
+    let view = View { json, text: text + &table(&nodes) };
+    // A model without a circuit is still a model.
+    match lower(&model.graph) {
+        Ok(lowered) => view.and(sizes(&lowered.circuit)),
+        Err(_) => view,
+    }
+}
+
+fn prover_key(key: &ProvingKey) -> View {
+    let lowered = key.lowered();
+    let commitment = hex(&key.model_commitment());
+    let text = fields(&[
+        ("model commitment", commitment.clone()),
+        ("holds", "the weights and the secrets of their commitment".into()),
+    ]);
+    let view = View { json: json!({ "model_commitment": commitment }), text };
+    view.and(layers(&lowered.circuit, &lowered.layer_names)).and(sizes(&lowered.circuit))
+}
+
+fn verifier_key(key: &VerifyingKey) -> View {
+    let commitment = hex(&key.model_commitment());
+    let soundness = soundness(key.circuit(), key.width());
+    let text = fields(&[
+        ("model commitment", commitment.clone()),
+        ("model status", key.status().to_string()),
+        ("commitment", format!("{} rows of weights, {} columns wide", key.num_rows(), key.width())),
+        ("proof commits to", format!("{} rows of advice", key.num_advice_rows())),
+        ("soundness", format!("{:.1} bits, {:.1} in the worst round", soundness.bits, soundness.largest_round_bits)),
+        ("output scale", key.output_scale().to_string()),
+        ("labels", labels(key.labels())),
+    ]);
+    let json = json!({
+        "model_commitment": commitment,
+        "status": key.status().to_string(),
+        "width": key.width(),
+        "weight_rows": key.num_rows(),
+        "advice_rows": key.num_advice_rows(),
+        "soundness_bits": soundness.bits,
+        "largest_round_bits": soundness.largest_round_bits,
+        "output_scale": key.output_scale(),
+        "labels": key.labels(),
+    });
+    View { json, text }.and(layers(key.circuit(), &[])).and(sizes(key.circuit()))
+}
+
+/// What follows the header of a proof file: one byte of flags, of which bit 0 says that the input is in the file.
+fn body(proof: &Proof) -> Option<(bool, &[u8])> {
+    let (&flags, rest) = proof.as_bytes().get(HEADER_LEN..)?.split_first()?;
+    Some((flags & 1 == 1, rest))
+}
+
+/// Magic, kind and version.
+const HEADER_LEN: usize = 7;
+
+fn bare_proof(proof: &Proof) -> View {
+    let has_input = body(proof).is_some_and(|(has_input, _)| has_input);
+    let input = if has_input { "in the file" } else { "left out" };
+    let text = fields(&[("input", input.into()), ("more", "with --key, the verifier's key".into())]);
+    View { json: json!({ "has_input": has_input }), text }
+}
+
+fn proof_under(key: &VerifyingKey, proof: &Proof, path: &Path) -> Result<View, Error> {
+    let circuit = key.circuit();
+    let wire = circuit.wire(circuit.input());
+    let (has_input, rest) = body(proof).ok_or_else(|| Error::rejected("the proof ends behind its header"))?;
+    let value_bytes = usize::from(Bits::holding(wire.low, wire.high).width).div_ceil(8);
+    let input_bytes = if has_input { wire.size() * value_bytes } else { 0 };
+    let output_bytes = 4 * circuit.shape(circuit.output()).iter().product::<usize>();
+    let parts = rest.split_at_checked(input_bytes).and_then(|(_, rest)| rest.split_at_checked(output_bytes));
+    let unfit = || Error::rejected(format!("the proof is too short for the key in {}", path.display()));
+    let (output, messages) = parts.ok_or_else(unfit)?;
+    let claimed: Vec<i32> = output.as_chunks::<4>().0.iter().map(|word| i32::from_le_bytes(*word)).collect();
+    let claimed_logits: Vec<f64> = claimed.iter().map(|&v| f64::from(v) * key.output_scale()).collect();
+    let text = fields(&[
+        ("input", if has_input { size(input_bytes as u64) } else { "left out".into() }),
+        ("output", size(output_bytes as u64)),
+        ("messages", size(messages.len() as u64)),
+        ("claimed logits", format!("{} (nothing is verified here)", logits(&claimed_logits))),
+    ]);
+    let json = json!({
+        "has_input": has_input,
+        "input_bytes": input_bytes,
+        "output_bytes": output_bytes,
+        "message_bytes": messages.len(),
+        "claimed_logits": claimed_logits,
+        "claimed_logits_int": claimed,
+    });
+    Ok(View { json, text })
+}
+
+impl View {
+    /// Both, one after the other.
+    fn and(mut self, other: Self) -> Self {
+        if let (Value::Object(mine), Value::Object(others)) = (&mut self.json, other.json) {
+            mine.extend(others);
+        }
+        self.text += &other.text;
+        self
+    }
+}
+
+/// One line of the table of layers.
+struct Row {
+    name: String,
+    operator: &'static str,
+    shape: Vec<usize>,
+    range: (i64, i64),
+}
+
+fn layers(circuit: &Circuit, names: &[String]) -> View {
+    let row = |(index, layer): (usize, &Layer)| {
+        let defined = |id| (circuit.wire(id).shape.clone(), (circuit.wire(id).low, circuit.wire(id).high));
+        let (shape, range) = match layer {
+            Layer::Conv2d(l) => defined(l.output),
+            Layer::Affine(l) => defined(l.output),
+            Layer::Requant(l) => {
+                let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
+                let ends = images.clone().min().zip(images.max());
+                (l.advice_shape()[1..].to_vec(), ends.unwrap_or((l.params.low.into(), l.params.high.into())))
+            }
+        };
+        let name = names.get(index).cloned().unwrap_or_else(|| index.to_string());
+        Row { name, operator: layer.name(), shape, range }
+    };
+    let rows: Vec<Row> = circuit.layers().iter().enumerate().map(row).collect();
+    View { json: json!({ "layers": rows_json(&rows) }), text: table(&rows) }
+}
+
+fn sizes(circuit: &Circuit) -> View {
+    let Statistics { parameters, macs, advice, leaves } = circuit.statistics();
+    let of = |content: &TableContent| {
+        let columns = if content.values().is_some() { 2 } else { 1 };
+        json!({ "columns": columns, "rows": content.len(), "low": content.low() })
+    };
+    let tables: Vec<Value> = circuit.tables().iter().map(|table| of(&table.content)).collect();
+    let rows = circuit.tables().iter().map(|table| table.content.len().to_string()).collect::<Vec<_>>().join(", ");
+    let text = fields(&[
+        ("parameters", parameters.to_string()),
+        ("multiplications", macs.to_string()),
+        ("advice", format!("{advice} integers in every proof")),
+        ("lookups", format!("{} of {leaves} rows, tree of height {}", circuit.lookups().len(), circuit.log_leaves())),
+        ("tables", format!("of {rows} rows; limbs of {} bits", circuit.limb_bits())),
+    ]);
+    let json = json!({
+        "statistics": { "parameters": parameters, "macs": macs, "advice": advice, "leaves": leaves },
+        "lookups": circuit.lookups().len(),
+        "log_leaves": circuit.log_leaves(),
+        "limb_bits": circuit.limb_bits(),
+        "tables": tables,
+    });
+    View { json, text }
+}
+
+fn rows_json(rows: &[Row]) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "name": row.name,
+            "operator": row.operator,
+            "shape": row.shape,
+            "low": row.range.0,
+            "high": row.range.1,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(["layer", "operator", "shape", "values"]);
+    for row in rows {
+        table.add_row([printable(&row.name), row.operator.to_owned(), format!("{:?}", row.shape), range(row.range)]);
+    }
+    let lines = table.to_string();
+    lines.lines().fold("\n".to_owned(), |text, line| text + line.trim() + "\n") + "\n"
+}
+
+fn range((low, high): (i64, i64)) -> String {
+    format!("{low}..={high}")
+}
+
+fn labels(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names => printable(&names.join(", ")),
+    }
+}

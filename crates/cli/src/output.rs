@@ -1,0 +1,232 @@
+//! What leaves the program: results on stdout, errors on stderr, files that appear whole or not at all.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use crate::error::{Context, Error};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// JSON objects, or text for people.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether results are JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints one result.
+    pub(crate) fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
+        match self.json {
+            true => print(&format!("{}\n", serde_json::to_string(value).at("encoding the result")?)),
+            false => print(&text()),
+        }
+    }
+
+    /// Prints an error: a line on stderr, and `{"error": ...}` on stdout if results are JSON.
+    pub(crate) fn error(self, error: &Error) {
+        complain(error);
+        if self.json {
+            // Nobody is left to be told of an error in telling of an error.
+            let _ = print(&format!("{}\n", serde_json::json!({ "error": error.to_string() })));
+        }
+    }
+}
+
+/// One line on stderr.
+pub(crate) fn complain(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+}
+
+/// Writes to stdout. A reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::new(format!("writing to stdout: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Lines of a name and a value, the values in one column.
+pub(crate) fn fields(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    fields.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:width$}  {value}");
+        text
+    })
+}
+
+/// Logits with three decimals each.
+pub(crate) fn logits(logits: &[f64]) -> String {
+    logits.iter().map(|logit| format!("{logit:.3}")).collect::<Vec<_>>().join("  ")
+}
+
+/// A label's index, with its name where there is one.
+pub(crate) fn label(index: usize, name: Option<&str>) -> String {
+    name.map_or_else(|| index.to_string(), |name| format!("{index} ({})", printable(name)))
+}
+
+/// A name from a file without characters that steer a terminal.
+pub(crate) fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// Bytes with a unit that fits.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        ..10_000 => format!("{bytes} B"),
+        ..10_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// Milliseconds, to the microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whom the umask allows.
+    Public,
+    /// The owner alone (mode 0600): the file holds secrets.
+    Private,
+}
+
+/// A place for a file, known to be one that a file can be put in.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Target {
+    /// Refuses directories, devices, and places in directories that do not exist, before any work is done.
+    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
+        // A link stays a link: what it points to is replaced.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                return Err(Error::new(format!("{}: is a directory; give the name of a file", path.display())));
+            }
+            Ok(found) if !found.is_file() => {
+                return Err(Error::new(format!("{}: is not a regular file", path.display())));
+            }
+            _ => {}
+        }
+        let folder = match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_owned(),
+            None => return Err(Error::new("the name of the output file is empty")),
+        };
+        if path.file_name().is_none() {
+            return Err(Error::new(format!("{}: is not the name of a file", path.display())));
+        }
+        if !folder.is_dir() {
+            return Err(Error::new(format!("{}: is no directory to write to; create it first", folder.display())));
+        }
+        Ok(Self { path, folder })
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts `bytes` here, at once or not at all.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        write_all(&[(self, bytes, Access::Public)])
+    }
+
+    fn stage(&self, bytes: &[u8], access: Access) -> Result<NamedTempFile, Error> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".convince-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = if access == Access::Private { 0o600 } else { 0o666 };
+            builder.permissions(std::fs::Permissions::from_mode(mode));
+        }
+        #[cfg(not(unix))]
+        let _ = access;
+        let write = || {
+            let mut file = builder.tempfile_in(&self.folder)?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            Ok::<_, std::io::Error>(file)
+        };
+        write().at(self.path.display())
+    }
+}
+
+/// Writes files such that none appears before all are on the disk.
+pub(crate) fn write_all(files: &[(&Target, &[u8], Access)]) -> Result<(), Error> {
+    let staged =
+        files.iter().map(|(target, bytes, access)| target.stage(bytes, *access)).collect::<Result<Vec<_>, _>>();
+    for (file, (target, ..)) in staged?.into_iter().zip(files) {
+        file.persist(&target.path).map_err(|failed| failed.error).at(target.path.display())?;
+        // The name must survive a crash too; directories that cannot be synchronised are no reason to fail.
+        let _ = std::fs::File::open(&target.folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_replaced_whole_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let target = Target::new(&folder.path().join("file")).expect("a new file");
+        target.write(b"first, longer").expect("writes");
+        target.write(b"second").expect("replaces");
+        assert_eq!(std::fs::read(target.path()).expect("is there"), b"second");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("is there").count(), 1);
+    }
+
+    #[test]
+    fn places_that_hold_no_file_are_refused() {
+        let folder = tempfile::tempdir().expect("temporary directory");
+        for path in [folder.path(), &folder.path().join("none/file"), Path::new(""), Path::new("/dev/null")] {
+            assert!(Target::new(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn private_files_are_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let target = Target::new(&folder.path().join("key")).expect("a new file");
+        write_all(&[(&target, b"secret", Access::Private)]).expect("writes");
+        let mode = std::fs::metadata(target.path()).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([size(1), size(32_150), size(44_000_000)], ["1 B", "32.1 KB", "44.0 MB"]);
+    }
+}
