@@ -1,0 +1,409 @@
+//! Everything that the first issue says must not pass: forged witnesses through the real prover, statements and keys that
+//! do not belong together, and bytes that were changed on the way.
+
+mod common;
+
+use common::{Fixture, SEED, TINY, fixture, sample_input, tiny_model};
+use convince::circuit::{Bits, Layer, RequantLayer, Violation, WireId, WireKind, Witness, check};
+use convince::container::{Kind, open, seal};
+use convince::model::run;
+use convince::{
+    KeyError, Proof, ProveOptions, ProvingKey, Verified, VerifyError, VerifyingKey, prove, setup_seeded, verify,
+};
+use convince_field::Ints;
+use proptest::prelude::*;
+
+fn options() -> ProveOptions<'static> {
+    ProveOptions { seed: Some(SEED), ..Default::default() }
+}
+
+fn honest_proof(fixture: &Fixture) -> Proof {
+    prove(&fixture.proving, &fixture.input, &options()).unwrap()
+}
+
+fn accepts(fixture: &Fixture, proof: &Proof) -> Result<Verified, VerifyError> {
+    verify(&fixture.verifying, proof, None, &[])
+}
+
+fn requant(k: usize) -> &'static RequantLayer {
+    let layers = TINY.verifying.circuit().layers().iter();
+    let mut requants = layers.filter_map(|layer| if let Layer::Requant(l) = layer { Some(l) } else { None });
+    requants.nth(k).unwrap()
+}
+
+fn values(witness: &Witness, wire: WireId) -> Vec<i64> {
+    witness.wire(wire).iter().collect()
+}
+
+fn set(witness: &mut Witness, wire: WireId, values: &[i64]) {
+    let ints = Ints::I32(values.iter().map(|&v| v as i32).collect());
+    witness.set(TINY.verifying.circuit(), wire, ints).unwrap();
+}
+
+/// Changes a layer's advice by (column, place, difference).
+fn with_advice(layer: &RequantLayer, changes: &[(usize, usize, i64)]) -> Witness {
+    let mut witness = TINY.witness();
+    let mut advice = values(&witness, layer.advice);
+    for &(column, place, difference) in changes {
+        advice[column * layer.column_len() + place] += difference;
+    }
+    set(&mut witness, layer.advice, &advice);
+    witness
+}
+
+/// The proof of a forged witness is rejected, with multiplicities as they were and counted again; `check` finds the lie.
+fn assert_rejected(name: &str, forged: Witness) {
+    let circuit = TINY.verifying.circuit();
+    let mut counted = forged.clone();
+    counted.count_multiplicities(circuit);
+    for witness in [forged, counted] {
+        assert!(check(circuit, &witness).is_err(), "{name}: check");
+        let proof = TINY.proving.prove_witness(&witness, &options());
+        assert!(accepts(&TINY, &proof).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_honest_proof_passes_and_says_what_the_interpreter_computes() {
+    let verified = accepts(&TINY, &honest_proof(&TINY)).unwrap();
+    let trace = run(&TINY.model.graph, &TINY.input).unwrap();
+    assert_eq!(verified.output, trace.output());
+    assert_eq!(verified.label, convince::model::argmax(trace.output()));
+    assert_eq!(verified.label_name.as_deref(), Some(TINY.model.labels[verified.label].as_str()));
+    assert_eq!(verified.logits, trace.output().iter().map(|&v| f64::from(v) * 0.5).collect::<Vec<_>>());
+    assert_eq!(verified.model_commitment, TINY.proving.model_commitment());
+}
+
+#[test]
+fn wrong_remainders_and_values_out_of_range_are_rejected() {
+    for layer in [requant(0), requant(1)] {
+        let (remainder, gap) = (&layer.remainders[0], &layer.gaps[0]);
+        let (low, top) = (remainder[0], remainder[remainder.len() - 1]);
+        let shift = i64::from(layer.params.shift);
+        assert_rejected("wrong remainder", with_advice(layer, &[(low.column, 0, 1)]));
+        assert_rejected("wrong remainder, negative", with_advice(layer, &[(low.column, 1, -1)]));
+        // r + 2^s with the quotient one lower satisfies the equation; only the exact range of r stops it.
+        let wraps = [(top.column, 0, 1 << (shift - i64::from(top.shift))), (gap[0].column, 0, 1)];
+        assert_rejected("remainder out of range by 2^s", with_advice(layer, &wraps));
+        let many = [(top.column, 0, 5 << (shift - i64::from(top.shift))), (gap[0].column, 0, 5)];
+        assert_rejected("remainder out of range by a multiple of 2^s", with_advice(layer, &many));
+        let place = (0..layer.column_len()).find(|&p| value_of(layer, low.column, p) == (1 << low.width) - 1);
+        if let Some(place) = place {
+            assert_rejected("remainder out of range by one", with_advice(layer, &[(low.column, place, 1)]));
+        }
+        if remainder.len() > 1 {
+            let borrowed = [(low.column, 0, 1 << low.width), (remainder[1].column, 0, -1)];
+            assert_rejected("limb borrowed from the next", with_advice(layer, &borrowed));
+        }
+        if gap.len() > 1 {
+            let borrowed = [(gap[0].column, 0, 1 << gap[0].width), (gap[1].column, 0, -1)];
+            assert_rejected("gap's limb borrowed from the next", with_advice(layer, &borrowed));
+        }
+        assert_rejected("clamped value above its range", with_advice(layer, &[(0, 0, 1 << 10)]));
+        assert_rejected("clamped value below its range", with_advice(layer, &[(0, 0, -(1 << 10))]));
+    }
+}
+
+#[test]
+fn the_tiny_network_has_values_of_several_limbs() {
+    let limbs: Vec<usize> =
+        [requant(0), requant(1)].iter().map(|l| l.gaps[0].len().max(l.remainders[0].len())).collect();
+    assert!(limbs.iter().any(|&n| n > 1), "{limbs:?}: the borrowing attacks above would be idle");
+}
+
+fn value_of(layer: &RequantLayer, column: usize, place: usize) -> i64 {
+    values(&TINY.witness(), layer.advice)[column * layer.column_len() + place]
+}
+
+#[test]
+fn pooled_values_that_are_not_the_maximum_are_rejected() {
+    let layer = requant(0);
+    let gaps: Vec<usize> = layer.gaps.iter().map(|limbs| limbs[0].column).collect();
+    let moved = |place: usize, by: i64| {
+        let mut changes: Vec<(usize, usize, i64)> = gaps.iter().map(|&g| (g, place, by)).collect();
+        changes.push((0, place, by));
+        with_advice(layer, &changes)
+    };
+    for place in 0..layer.column_len() {
+        assert_rejected("pooled value above every candidate", moved(place, 1));
+        assert_rejected("pooled value below the maximum", moved(place, -1));
+    }
+    // All pooled activations forced to one value, the attack that a published prover let pass.
+    let mut forced = TINY.witness();
+    let mut advice = values(&forced, layer.advice);
+    advice[..layer.column_len()].fill(5);
+    set(&mut forced, layer.advice, &advice);
+    assert_rejected("all pooled values forced", forced);
+}
+
+#[test]
+fn saturation_and_activation_cannot_be_skipped() {
+    let layer = requant(1);
+    let activated = layer.activated.unwrap();
+    for place in 0..layer.column_len() {
+        assert_rejected("another image of the table", with_advice(layer, &[(activated, place, 1)]));
+    }
+    let first = requant(0);
+    if let Some(limb) = first.excess.first() {
+        // c one lower and u one higher leave c + u as it was.
+        assert_rejected("clamped below saturation", with_advice(first, &[(0, 0, -1), (limb.column, 0, 1)]));
+    }
+}
+
+#[test]
+fn swapped_channels_are_rejected() {
+    let layer = requant(0);
+    let mut witness = TINY.witness();
+    let mut advice = values(&witness, layer.advice);
+    let plane = layer.column_len() / 2;
+    for column in advice.chunks_exact_mut(2 * plane) {
+        let (a, b) = column.split_at_mut(plane);
+        a.swap_with_slice(b);
+    }
+    set(&mut witness, layer.advice, &advice);
+    assert_rejected("swapped channels", witness);
+}
+
+#[test]
+fn multiplicities_off_by_one_are_rejected() {
+    let circuit = TINY.verifying.circuit();
+    for table in circuit.tables() {
+        let last = circuit.wire(table.multiplicities).size() - 1;
+        for (at, difference) in [(0, 1), (last, -1), (last / 2, 1)] {
+            let mut witness = TINY.witness();
+            let mut counts = values(&witness, table.multiplicities);
+            counts[at] += difference;
+            set(&mut witness, table.multiplicities, &counts);
+            let proof = TINY.proving.prove_witness(&witness, &options());
+            assert!(accepts(&TINY, &proof).is_err());
+            assert!(matches!(check(circuit, &witness), Err(Violation::Multiplicity { .. })));
+        }
+    }
+}
+
+#[test]
+fn other_weights_and_biases_under_the_same_commitment_are_rejected() {
+    let circuit = TINY.verifying.circuit();
+    let lowered = TINY.proving.lowered();
+    for (k, id) in circuit.wires_of(WireKind::Weight).enumerate() {
+        let mut weights = lowered.weights.clone();
+        let mut changed = weights[k].to_i64();
+        let bits = Bits::holding(circuit.wire(id).low, circuit.wire(id).high);
+        changed[0] = if changed[0] == bits.high() { bits.low() } else { changed[0] + 1 };
+        weights[k] = Ints::pack(bits, &changed).unwrap().into();
+        // Everything else follows from the changed weights: only the commitment tells.
+        let input = Ints::U8(TINY.input.iter().map(|&v| v as u8).collect());
+        let witness = convince::circuit::evaluate(circuit, &input, &weights).unwrap();
+        check(circuit, &witness).unwrap();
+        let proof = TINY.proving.prove_witness(&witness, &options());
+        assert!(accepts(&TINY, &proof).is_err(), "weight wire {k}");
+    }
+}
+
+#[test]
+fn other_input_output_nonce_and_key_are_rejected() {
+    let proof = honest_proof(&TINY);
+    let other = sample_input(4);
+    assert_eq!(verify(&TINY.verifying, &proof, Some(&other), &[]), Err(VerifyError::InputDiffers));
+    assert!(verify(&TINY.verifying, &proof, Some(&TINY.input), &[]).is_ok());
+    assert!(verify(&TINY.verifying, &proof, None, b"replayed").is_err());
+    let answer = ProveOptions { nonce: b"request 1", ..options() };
+    let answer = prove(&TINY.proving, &TINY.input, &answer).unwrap();
+    assert!(verify(&TINY.verifying, &answer, None, b"request 1").is_ok());
+    assert!(verify(&TINY.verifying, &answer, None, b"request 2").is_err());
+    assert!(verify(&TINY.verifying, &answer, None, &[]).is_err());
+
+    let detached = prove(&TINY.proving, &TINY.input, &ProveOptions { detach_input: true, ..options() }).unwrap();
+    assert_eq!(detached.as_bytes().len() + 36, proof.as_bytes().len());
+    assert_eq!(verify(&TINY.verifying, &detached, None, &[]), Err(VerifyError::MissingInput));
+    assert!(verify(&TINY.verifying, &detached, Some(&TINY.input), &[]).is_ok());
+    assert!(verify(&TINY.verifying, &detached, Some(&other), &[]).is_err());
+    assert!(matches!(verify(&TINY.verifying, &detached, Some(&other[1..]), &[]), Err(VerifyError::Input(_))));
+    assert!(matches!(verify(&TINY.verifying, &detached, Some(&[256; 36]), &[]), Err(VerifyError::Input(_))));
+
+    // The input's and the output's bytes in the file.
+    let mut bytes = proof.as_bytes().to_vec();
+    bytes[8 + 3] ^= 1;
+    assert!(accepts(&TINY, &Proof::from_bytes(bytes).unwrap()).is_err());
+    let mut bytes = proof.as_bytes().to_vec();
+    bytes[8 + 36] ^= 1;
+    assert!(accepts(&TINY, &Proof::from_bytes(bytes).unwrap()).is_err());
+
+    let stranger = fixture(2);
+    assert_ne!(stranger.verifying.model_commitment(), TINY.verifying.model_commitment());
+    assert!(verify(&stranger.verifying, &proof, None, &[]).is_err());
+    // The same weights under other blinds are another commitment.
+    let (_, again) = setup_seeded(&TINY.model, convince::TestSeed([8; 32])).unwrap();
+    assert!(verify(&again, &proof, None, &[]).is_err());
+    // The same weights said to mean something else.
+    let mut renamed = tiny_model(1);
+    renamed.labels.reverse();
+    let (_, renamed) = setup_seeded(&renamed, SEED).unwrap();
+    assert_eq!(renamed.model_commitment(), TINY.verifying.model_commitment());
+    assert!(verify(&renamed, &proof, None, &[]).is_err());
+}
+
+/// A key cannot bring generators along, so a foreign generator can only hide in the rows: rows over other generators.
+#[test]
+fn a_key_with_foreign_generators_is_rejected() {
+    let file = TINY.verifying.to_bytes();
+    let payload = open(Kind::VerifierKey, &file).unwrap();
+    let rows_at = payload.len() - 48 * TINY.verifying.num_rows() - trailer_len(payload);
+    let mut forged = payload.to_vec();
+    // The first two rows exchanged: valid points, but not commitments to these weights over these generators.
+    let (first, rest) = forged[rows_at..].split_at_mut(48);
+    first.swap_with_slice(&mut rest[..48]);
+    let key = VerifyingKey::from_bytes(&seal(Kind::VerifierKey, &forged)).unwrap();
+    assert!(verify(&key, &honest_proof(&TINY), None, &[]).is_err());
+}
+
+/// Bytes behind the rows in a verifying key's payload.
+fn trailer_len(payload: &[u8]) -> usize {
+    let labels = TINY.model.labels.iter().map(|l| 1 + l.len()).sum::<usize>();
+    let preprocessing = TINY.verifying.preprocessing().len();
+    let trailer = 8 + 1 + labels + 1 + preprocessing;
+    assert!(payload.len() > trailer);
+    trailer
+}
+
+#[test]
+fn every_changed_word_of_a_proof_is_rejected() {
+    let proof = honest_proof(&TINY);
+    let bytes = proof.as_bytes();
+    for at in (7..bytes.len()).step_by(16) {
+        let mut bad = bytes.to_vec();
+        bad[at] ^= 1 << (at % 8);
+        assert!(accepts(&TINY, &Proof::from_bytes(bad).unwrap()).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+#[ignore = "some minutes: cargo test --release -p convince --test attacks -- --ignored"]
+fn every_flipped_bit_of_a_proof_is_rejected() {
+    let proof = honest_proof(&TINY);
+    for bit in 0..8 * proof.as_bytes().len() {
+        let mut bad = proof.as_bytes().to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(Proof::from_bytes(bad).is_err_or(|proof| accepts(&TINY, &proof).is_err()), "bit {bit}");
+    }
+}
+
+trait IsErrOr<T> {
+    fn is_err_or(self, f: impl FnOnce(T) -> bool) -> bool;
+}
+
+impl<T, E> IsErrOr<T> for Result<T, E> {
+    fn is_err_or(self, f: impl FnOnce(T) -> bool) -> bool {
+        self.map_or(true, f)
+    }
+}
+
+#[test]
+fn truncated_and_extended_proofs_are_rejected() {
+    let proof = honest_proof(&TINY);
+    let bytes = proof.as_bytes();
+    for len in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+        assert!(Proof::from_bytes(bytes[..len].to_vec()).is_err_or(|p| accepts(&TINY, &p).is_err()), "{len} bytes");
+    }
+    let extended = Proof::from_bytes([bytes, &[0]].concat()).unwrap();
+    assert!(accepts(&TINY, &extended).is_err());
+}
+
+#[test]
+fn encodings_that_are_not_canonical_are_rejected() {
+    let proof = honest_proof(&TINY);
+    let bytes = proof.as_bytes();
+    let scalars = 8 + 36 + 12 + 48 * TINY.verifying.num_advice_rows();
+    let modulus = "01000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73";
+    let modulus: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&modulus[2 * i..2 * i + 2], 16).unwrap()).collect();
+    for at in (scalars..bytes.len()).step_by(32) {
+        // The same residue, written with the modulus added.
+        let mut bad = bytes.to_vec();
+        let mut carry = 0u16;
+        for (byte, m) in bad[at..at + 32].iter_mut().zip(&modulus) {
+            let sum = u16::from(*byte) + u16::from(*m) + carry;
+            (*byte, carry) = (sum as u8, sum >> 8);
+        }
+        assert!(carry == 1 || accepts(&TINY, &Proof::from_bytes(bad).unwrap()).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn damaged_keys_with_the_checksum_recomputed_do_not_panic_nor_verify() {
+    let (proof, file) = (honest_proof(&TINY), TINY.verifying.to_bytes());
+    let payload = open(Kind::VerifierKey, &file).unwrap();
+    for at in 0..payload.len() {
+        for bit in [0, 7] {
+            let mut bad = payload.to_vec();
+            bad[at] ^= 1 << bit;
+            match VerifyingKey::from_bytes(&seal(Kind::VerifierKey, &bad)) {
+                Err(_) => {}
+                Ok(key) => assert!(verify(&key, &proof, None, &[]).is_err(), "byte {at}, bit {bit}"),
+            }
+        }
+        assert!(VerifyingKey::from_bytes(&seal(Kind::VerifierKey, &payload[..at])).is_err(), "cut at {at}");
+    }
+    let long = [payload, &[0]].concat();
+    assert!(matches!(VerifyingKey::from_bytes(&seal(Kind::VerifierKey, &long)), Err(KeyError::Encoding(_))));
+    assert!(matches!(VerifyingKey::from_bytes(&file[1..]), Err(KeyError::Container(_))));
+    assert!(matches!(VerifyingKey::from_bytes(&seal(Kind::ProverKey, payload)), Err(KeyError::Container(_))));
+}
+
+#[test]
+fn damaged_proving_keys_do_not_panic() {
+    let file = TINY.proving.to_bytes();
+    let again = ProvingKey::from_bytes(&file).unwrap();
+    assert!(accepts(&TINY, &prove(&again, &TINY.input, &options()).unwrap()).is_ok());
+    let payload = open(Kind::ProverKey, &file).unwrap();
+    for at in 0..payload.len() {
+        let mut bad = payload.to_vec();
+        bad[at] ^= 0x41;
+        if let Ok(key) = ProvingKey::from_bytes(&seal(Kind::ProverKey, &bad)) {
+            let proof = prove(&key, &TINY.input, &options());
+            assert!(proof.is_err_or(|proof| accepts(&TINY, &proof).is_err()), "byte {at}");
+        }
+        assert!(ProvingKey::from_bytes(&seal(Kind::ProverKey, &payload[..at])).is_err());
+    }
+}
+
+#[test]
+fn keys_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<ProvingKey>();
+    shared::<VerifyingKey>();
+    shared::<Proof>();
+}
+
+#[test]
+fn two_proofs_of_one_statement_share_no_commitment() {
+    let fresh = || prove(&TINY.proving, &TINY.input, &ProveOptions::default()).unwrap();
+    let (a, b) = (fresh(), fresh());
+    let rows = |proof: &Proof| -> Vec<Vec<u8>> {
+        let head = 8 + 36 + 12;
+        proof.as_bytes()[head..][..48 * TINY.verifying.num_advice_rows()].chunks(48).map(<[u8]>::to_vec).collect()
+    };
+    let (first, second) = (rows(&a), rows(&b));
+    assert!(first.iter().all(|row| !second.contains(row)));
+    assert!(accepts(&TINY, &a).is_ok() && accepts(&TINY, &b).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Any bytes behind any head: an error, never a panic.
+    #[test]
+    fn noise_is_rejected(flags in 0u8..3, noise in prop::collection::vec(any::<u8>(), 0..3000)) {
+        let mut bytes = convince::container::header(Kind::Proof);
+        bytes.push(flags);
+        bytes.extend(noise);
+        prop_assert!(accepts(&TINY, &Proof::from_bytes(bytes).unwrap()).is_err());
+    }
+
+    /// Every input's proof passes, extremes of the range included.
+    #[test]
+    fn every_input_has_a_proof(values in prop::collection::vec(prop_oneof![Just(0), Just(255), 0i32..256], 36)) {
+        let proof = prove(&TINY.proving, &values, &options()).unwrap();
+        prop_assert_eq!(proof.as_bytes().len(), honest_proof(&TINY).as_bytes().len());
+        prop_assert!(accepts(&TINY, &proof).is_ok());
+    }
+}

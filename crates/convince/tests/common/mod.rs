@@ -1,0 +1,91 @@
+//! A tiny network with every kind of layer and two waves, its keys, and what forgers need.
+
+#![allow(dead_code)]
+
+use std::sync::{Arc, LazyLock};
+
+use convince::circuit::{Bits, Witness};
+use convince::model::{
+    Affine, Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
+};
+use convince::{ProvingKey, TestSeed, VerifyingKey, setup_seeded};
+use convince_field::Ints;
+
+/// Seeds every blind of these tests.
+pub(crate) const SEED: TestSeed = TestSeed([7; 32]);
+
+pub(crate) struct Fixture {
+    pub(crate) model: Model,
+    pub(crate) proving: ProvingKey,
+    pub(crate) verifying: VerifyingKey,
+    pub(crate) input: Vec<i32>,
+}
+
+/// Shared by the tests of one binary.
+pub(crate) static TINY: LazyLock<Fixture> = LazyLock::new(|| fixture(1));
+
+/// The tiny network with weights drawn from `seed`.
+pub(crate) fn fixture(seed: i64) -> Fixture {
+    let model = tiny_model(seed);
+    let (proving, verifying) = setup_seeded(&model, SEED).unwrap();
+    Fixture { model, proving, verifying, input: sample_input(3) }
+}
+
+impl Fixture {
+    pub(crate) fn witness(&self) -> Witness {
+        self.proving.lowered().witness(&self.input).unwrap()
+    }
+}
+
+pub(crate) fn sample_input(seed: i64) -> Vec<i32> {
+    (0..36).map(|i| ((i * 37 + seed * 91) % 256) as i32).collect()
+}
+
+fn weights(len: usize, seed: i64, bits: Bits) -> Arc<Ints> {
+    let span = bits.high() - bits.low() + 1;
+    let values: Vec<i64> =
+        (0..len as i64).map(|i| bits.low() + (i * i * 31 + i * 7919 + seed * 104_729).rem_euclid(span)).collect();
+    Arc::new(Ints::pack(bits, &values).unwrap())
+}
+
+fn conv(shape: [usize; 4], padding: usize, seed: i64) -> Op {
+    Op::Conv2d(Conv2d {
+        weight: weights(shape.iter().product(), seed, Bits::I8),
+        weight_shape: shape,
+        weight_bits: Bits::I8,
+        bias: Some(weights(shape[0], seed + 1, Bits::signed(10))),
+        bias_bits: Bits::signed(10),
+        stride: 1,
+        padding,
+    })
+}
+
+/// conv (padded) → pooled ReLU → conv → affine → activation table → fully connected, on a 6x6 input.
+pub(crate) fn tiny_model(seed: i64) -> Model {
+    let node = |name: &str, op, input: u32| Node { name: name.into(), op, inputs: vec![ValueId(input)] };
+    let dense = Gemm {
+        weight: weights(24, seed + 5, Bits::I8),
+        weight_shape: [3, 8],
+        weight_bits: Bits::I8,
+        bias: Some(weights(3, seed + 6, Bits::signed(10))),
+        bias_bits: Bits::signed(10),
+    };
+    // Not monotone, and constant on runs, so that a clamped value can be moved without moving the activation.
+    let table = (-20..=60).map(|v: i32| (v / 8) * (v / 8)).collect();
+    let nodes = vec![
+        node("conv1", conv([2, 1, 3, 3], 1, seed), 0),
+        node("relu1", Op::Requant(Requant { shift: 8, low: 0, high: 255, table: None }), 1),
+        node("pool1", Op::MaxPool(MaxPool { window: 2, stride: 2 }), 2),
+        node("conv2", conv([2, 2, 2, 2], 0, seed + 3), 3),
+        node("scale", Op::Affine(Affine { multipliers: vec![-2], constant: 77 }), 4),
+        node("act", Op::Requant(Requant { shift: 10, low: -20, high: 60, table: Some(table) }), 5),
+        node("dense", Op::Gemm(dense), 6),
+    ];
+    Model {
+        graph: Graph { input_shape: [1, 1, 6, 6], input_bits: Bits::U8, nodes },
+        preprocessing: Preprocessing::pixels([1, 6, 6]),
+        output_scale: 0.5,
+        labels: vec!["zero".into(), "one".into(), "two".into()],
+        report: QuantizationReport { top1_agreement: 1.0, max_logit_error: 0.0, mean_logit_error: 0.0 },
+    }
+}

@@ -1,0 +1,39 @@
+//! The committed proof of `vectors/golden/tiny.txt` verifies under the committed key, by the verifier alone:
+//! `cargo test -p convince --no-default-features --test golden_verifier`.
+
+#[path = "../../../vectors/golden/golden.rs"]
+mod golden;
+
+use convince::{Proof, VerifyError, VerifyingKey, verify};
+use golden::committed_bytes;
+
+fn committed() -> (VerifyingKey, Proof) {
+    let key = VerifyingKey::from_bytes(&committed_bytes("tiny.txt", "verifying key")).expect("the committed key");
+    (key, Proof::from_bytes(committed_bytes("tiny.txt", "proof")).expect("the committed proof"))
+}
+
+#[test]
+fn the_committed_proof_verifies_and_says_what_it_said() {
+    let (key, proof) = committed();
+    let verified = verify(&key, &proof, None, b"golden").expect("a valid proof");
+    assert_eq!(verified.model_commitment.to_vec(), committed_bytes("tiny.txt", "model commitment"));
+    assert_eq!(verified.input_digest.to_vec(), committed_bytes("tiny.txt", "input digest"));
+    let largest = verified.output.iter().max();
+    assert_eq!(verified.output.get(verified.label), largest);
+    assert_eq!(verified.label_name.as_deref(), Some(["a", "b", "c", "d"][verified.label]));
+}
+
+#[test]
+fn the_committed_proof_is_of_its_nonce_and_of_all_its_bytes() {
+    let (key, proof) = committed();
+    assert!(verify(&key, &proof, None, b"silver").is_err());
+    let bytes = proof.as_bytes();
+    for at in (7..bytes.len()).step_by(97) {
+        let mut flipped = bytes.to_vec();
+        flipped[at] ^= 1;
+        let proof = Proof::from_bytes(flipped).expect("the header is whole");
+        assert!(verify(&key, &proof, None, b"golden").is_err(), "byte {at}");
+    }
+    let cut = Proof::from_bytes(bytes[..bytes.len() - 1].to_vec()).expect("the header is whole");
+    assert!(matches!(verify(&key, &cut, None, b"golden"), Err(VerifyError::Protocol(_))));
+}
