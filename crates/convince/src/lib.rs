@@ -28,6 +28,7 @@
 
 mod error;
 mod key;
+pub mod manual;
 mod proof;
 pub mod protocol;
 #[cfg(feature = "prover")]
