@@ -22,7 +22,7 @@ pub trait ProofField: Field {
     /// The image of an integer.
     fn from_i64(value: i64) -> Self;
 
-    /// A 128-bit challenge: the integer whose little-endian bytes these are.
+    /// A 128-bit challenge: `c 2^-128` for the integer c of these little-endian bytes, so that [`Self::bind`] is cheap.
     fn short_challenge(bytes: &[u8; 16]) -> Self;
 
     /// A challenge from the whole field: 512 bits reduced, within 2^-256 of uniform.
@@ -42,4 +42,9 @@ pub trait ProofField: Field {
 
     /// `sum_i a[i] * b[i]`, reduced once. Panics if the lengths differ.
     fn inner_product(a: &[Self], b: &[Self]) -> Self;
+
+    /// `low[i] += r * (high[i] - low[i])` for as many entries as both have: binds a table's variable to `r`.
+    ///
+    /// About half a multiplication an entry if `r` is a [`Self::short_challenge`], none where the two are equal.
+    fn bind(low: &mut [Self], high: &[Self], r: Self);
 }

@@ -59,7 +59,7 @@ pub fn sum<F: ProofField>(len: usize, f: impl Fn(Range<usize>) -> Vec<F> + Sync)
 /// A table shorter than `2 * half` continues with `default`, and so does the result.
 pub fn bind<F: ProofField>(table: &mut Vec<F>, half: usize, default: F, r: F) {
     let upper = table.split_off(half.min(table.len()));
-    let fold = |low: &mut [F], high: &[F]| low.iter_mut().zip(high).for_each(|(a, b)| *a += r * (*b - *a));
+    let fold = |low: &mut [F], high: &[F]| F::bind(low, high, r);
     let (paired, alone) = table.split_at_mut(upper.len());
     // A lower entry without an upper one meets the default.
     let constant = r * default;

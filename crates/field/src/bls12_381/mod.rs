@@ -5,6 +5,7 @@ use ark_ff::{BigInt, PrimeField};
 
 use crate::{ProofField, SmallInt};
 
+mod bind;
 mod narrow;
 mod wide;
 
@@ -19,8 +20,7 @@ impl ProofField for Fr {
     }
 
     fn short_challenge(bytes: &[u8; 16]) -> Self {
-        let [low, high] = limbs(bytes);
-        wide::from_u256([low, high, 0, 0])
+        bind::short_challenge(limbs(bytes))
     }
 
     fn full_challenge(bytes: &[u8; 64]) -> Self {
@@ -54,6 +54,10 @@ impl ProofField for Fr {
             wide::add_product(&mut sum, &a.0.0, &b.0.0);
         }
         wide::reduce_9(sum)
+    }
+
+    fn bind(low: &mut [Self], high: &[Self], r: Self) {
+        bind::bind(low, high, r);
     }
 }
 
@@ -144,7 +148,7 @@ mod tests {
     #[test]
     fn challenges_and_integers_agree_at_the_extremes() {
         for byte in [0, 1, 0xff] {
-            assert_eq!(Fr::short_challenge(&[byte; 16]), reference::from_bytes(&[byte; 16]));
+            assert_eq!(Fr::short_challenge(&[byte; 16]), reference::short_challenge(&[byte; 16]));
             assert_eq!(Fr::full_challenge(&[byte; 64]), reference::from_bytes(&[byte; 64]));
         }
         for value in [0, 1, -1, i64::MIN, i64::MAX, i32::MIN.into()] {
@@ -190,10 +194,22 @@ mod tests {
         }
 
         #[test]
+        fn bound_tables_agree(len in 0usize..20, challenge: [u8; 16], full: [u8; 64], seed: u64) {
+            let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+            let (a, b): (Vec<Fr>, Vec<Fr>) = (0..len).map(|_| (element(rng), element(rng))).unzip();
+            for r in [Fr::short_challenge(&challenge), Fr::full_challenge(&full), Fr::ZERO, Fr::ONE] {
+                let (mut fast, mut slow) = (a.clone(), a.clone());
+                Fr::bind(&mut fast, &b, r);
+                reference::bind(&mut slow, &b, r);
+                prop_assert_eq!(fast, slow);
+            }
+        }
+
+        #[test]
         fn conversions_agree(value: i64, short: [u8; 16], full: [[u8; 32]; 2]) {
             let full: [u8; 64] = std::array::from_fn(|i| full[i / 32][i % 32]);
             prop_assert_eq!(Fr::from_i64(value), reference::from_i64(value));
-            prop_assert_eq!(Fr::short_challenge(&short), reference::from_bytes(&short));
+            prop_assert_eq!(Fr::short_challenge(&short), reference::short_challenge(&short));
             prop_assert_eq!(Fr::full_challenge(&full), reference::from_bytes(&full));
         }
 

@@ -7,7 +7,7 @@
 use ark_bls12_381::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
 
-const P: [u64; 4] = FrConfig::MODULUS.0;
+pub(super) const P: [u64; 4] = FrConfig::MODULUS.0;
 /// `R mod p`: the storage of 1.
 const ONE: [u64; 4] = FrConfig::R.0;
 /// `floor(2^64 (R mod p) / p)`, Shoup's companion of `ONE`.
@@ -20,7 +20,7 @@ pub(super) fn stored(limbs: [u64; 4]) -> Fr {
 
 /// `a + b c + carry` as low word, and the high word in `carry`. Cannot overflow 128 bits.
 #[inline(always)]
-fn mac(a: u64, b: u64, c: u64, carry: &mut u64) -> u64 {
+pub(super) fn mac(a: u64, b: u64, c: u64, carry: &mut u64) -> u64 {
     let t = u128::from(a) + u128::from(b) * u128::from(c) + u128::from(*carry);
     *carry = (t >> 64) as u64;
     t as u64
@@ -37,7 +37,7 @@ fn sbb(a: u64, b: u64, borrow: &mut bool) -> u64 {
 
 /// `a - p` if that is not negative, else `a`.
 #[inline(always)]
-fn sub_p_once(a: [u64; 4]) -> [u64; 4] {
+pub(super) fn sub_p_once(a: [u64; 4]) -> [u64; 4] {
     let mut borrow = false;
     let d: [u64; 4] = std::array::from_fn(|i| sbb(a[i], P[i], &mut borrow));
     std::array::from_fn(|i| if borrow { a[i] } else { d[i] })
@@ -45,7 +45,7 @@ fn sub_p_once(a: [u64; 4]) -> [u64; 4] {
 
 /// `a mod p` for any 256-bit `a`: `2^256 < 3 p`, so two subtractions suffice.
 #[inline(always)]
-fn below_p(a: [u64; 4]) -> Fr {
+pub(super) fn below_p(a: [u64; 4]) -> Fr {
     stored(sub_p_once(sub_p_once(a)))
 }
 
@@ -78,12 +78,6 @@ pub(super) fn reduce_9(t: [u64; 9]) -> Fr {
     // t / R = low / R + middle + high R, where Montgomery multiplication by the bare integer 1 is the division.
     let low = below_p([t[0], t[1], t[2], t[3]]) * stored([1, 0, 0, 0]);
     low + below_p([t[4], t[5], t[6], t[7]]) + from_u64(t[8])
-}
-
-/// The element congruent to the integer `limbs`: one Montgomery multiplication by `R^2`.
-#[inline(always)]
-pub(super) fn from_u256(limbs: [u64; 4]) -> Fr {
-    below_p(limbs) * stored(FrConfig::R2.0)
 }
 
 /// The element congruent to the integer `low + 2^256 high`: two Montgomery multiplications.
@@ -163,7 +157,6 @@ mod tests {
         fn reductions_agree_with_arkworks(t in prop::array::uniform9(limb())) {
             let [low, high] = [[t[0], t[1], t[2], t[3]], [t[4], t[5], t[6], t[7]]];
             prop_assert_eq!(from_u64(t[0]), Fr::from(t[0]));
-            prop_assert_eq!(from_u256(low), reference(&low));
             prop_assert_eq!(from_u512(low, high), reference(&t[..8]));
             let top = t[4] as i64;
             let signed_top = Fr::from(top) * r();

@@ -51,7 +51,9 @@ fn parent<F: ProofField>([p, q]: &[Vec<F>; 2]) -> [Vec<F>; 2] {
     let node = |i: usize| {
         let [p0, p1] = [2 * i, 2 * i + 1].map(|k| at(p, k, F::zero()));
         let [q0, q1] = [2 * i, 2 * i + 1].map(|k| at(q, k, F::one()));
-        [p0 * q1 + p1 * q0, q0 * q1]
+        // Half of the tree are pairs of lookups' leaves, whose numerators are one.
+        let numerator = if p0.is_one() && p1.is_one() { q0 + q1 } else { F::sum_of_products(&[p0, p1], &[q1, q0]) };
+        [numerator, q0 * q1]
     };
     let fractions = parallel::map_fine(nodes, node);
     let (numerators, denominators) = fractions.into_iter().map(|[p, q]| (p, q)).unzip();
@@ -80,6 +82,15 @@ impl<F: ProofField> Children<F> {
     }
 }
 
+/// Values of f that are computed before they meet eq.
+const RUN: usize = 32;
+
+/// `p0 q1 + q0 a1`. At the leaves most numerators are one, and stay so when they are bound.
+#[inline(always)]
+fn value<F: ProofField>([p0, q1, q0, a1]: [F; 4]) -> F {
+    if p0.is_one() { q1 + q0 * a1 } else { F::sum_of_products(&[p0, q0], &[q1, a1]) }
+}
+
 impl<F: ProofField> Summand<F> for Children<F> {
     fn num_vars(&self) -> usize {
         self.num_vars
@@ -92,16 +103,25 @@ impl<F: ProofField> Summand<F> for Children<F> {
         let defaults = self.defaults();
         let allocated = parallel::sum(half.min(len), |range| {
             let [mut at_zero, mut at_two, mut covered] = [F::zero(); 3];
-            for i in range {
-                let low = [0, 1, 2, 3].map(|k| self.tables[k][i]);
-                let high = match half + i < len {
-                    true => [0, 1, 2, 3].map(|k| self.tables[k][half + i]),
-                    false => defaults,
-                };
-                let two = [0, 1, 2, 3].map(|k| high[k].double() - low[k]);
-                at_zero += eq[i] * (low[0] * low[1] + low[2] * low[3]);
-                at_two += eq[i] * (two[0] * two[1] + two[2] * two[3]);
-                covered += eq[i];
+            // Values of f are multiplied by eq in runs, whose products are reduced once.
+            let mut values = [[F::zero(); RUN]; 2];
+            let (mut start, end) = (range.start, range.end);
+            while start < end {
+                let run = RUN.min(end - start);
+                for (k, i) in (start..start + run).enumerate() {
+                    let low: [F; 4] = std::array::from_fn(|t| self.tables[t][i]);
+                    let high = match half + i < len {
+                        true => std::array::from_fn(|t| self.tables[t][half + i]),
+                        false => defaults,
+                    };
+                    values[0][k] = value(low);
+                    values[1][k] = value(std::array::from_fn(|t| high[t].double() - low[t]));
+                    covered += eq[i];
+                }
+                let weights = &eq[start..start + run];
+                at_zero += F::inner_product(weights, &values[0][..run]);
+                at_two += F::inner_product(weights, &values[1][..run]);
+                start += run;
             }
             vec![at_zero, at_two, covered]
         });
