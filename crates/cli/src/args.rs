@@ -87,7 +87,7 @@ pub(crate) struct Demo {
 #[command(after_long_help = "\
 EXAMPLES:
   convince quantize lenet5.onnx --calibrate vectors/mnist/calibration -o lenet5.cnvm
-  convince quantize net.onnx --calibrate batch.npy --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o net.cnvm
+  convince quantize net.onnx --calibrate a.npy --mean 0.5,0.4,0.4 --std 0.2,0.2,0.2 -o net.cnvm
 
 JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}.")]
 pub(crate) struct Quantize {
@@ -170,11 +170,11 @@ pub(crate) struct Check {
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
-  convince eval lenet5.cnvm --data heldout-images.npy --labels heldout-labels.npy --float lenet5.onnx
+  convince eval lenet5.cnvm --data images.npy --labels labels.npy --float lenet5.onnx
   convince eval lenet5.cnvm --data digits --labels digits/labels.json
 
-JSON: {inputs, correct, accuracy (0 to 1), top1_agreement, max_logit_error, mean_logit_error}; the last three are
-null without --float.")]
+JSON: {inputs, correct, accuracy (0 to 1), top1_agreement, max_logit_error, mean_logit_error};
+the last three are null without --float.")]
 pub(crate) struct Eval {
     /// Model file
     #[arg(value_name = "M")]
@@ -224,8 +224,8 @@ EXAMPLES:
   convince prove --key keys/prover.key --input seven.png -o seven.cnvp
   convince prove --key keys/prover.key --input seven.png --nonce 5f3c9a --detach-input -o seven.cnvp
 
-JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes (null where the
-system does not tell), label, label_name, logits}.")]
+JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
+(null where the system does not tell), label, label_name, logits}.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -260,8 +260,9 @@ EXAMPLES:
   convince verify --key keys/verifier.key --input seven.png --nonce 5f3c9a seven.cnvp
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, input_digest, status, error}; all but
-valid, the times and error are null if the proof is not valid. Several proofs give an array. The exit code is the worst.")]
+JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, input_digest,
+status, error}; all but valid, the times and error are null if the proof is not valid. Several
+proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]

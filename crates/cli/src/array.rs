@@ -64,6 +64,9 @@ impl Array {
             },
             other => return Err(format!("{} where an array of numbers is needed", describe(other))),
         };
+        if !value.is_array() {
+            return Err(format!("{} where an array of numbers is needed", describe(value)));
+        }
         let mut flat = Flat::default();
         flat.add(value, 0)?;
         let values = match key {

@@ -22,7 +22,7 @@ const MAX_JSON: usize = 64 << 20;
 
 const PNG_MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// A whole file.
+/// A whole file. No file that this program reads is empty.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let file = File::open(path).at(path.display())?;
     let found = file.metadata().at(path.display())?;
@@ -32,6 +32,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let limit = if found.is_file() { MAX_FILE } else { MAX_STREAM };
     let mut bytes = Vec::new();
     let length = file.take(limit + 1).read_to_end(&mut bytes).at(path.display())?;
+    if length == 0 {
+        return Err(Error::new(format!("{}: the file is empty", path.display())));
+    }
     if length as u64 > limit {
         return Err(Error::new(format!("{}: is longer than {limit} bytes", path.display())));
     }
@@ -40,16 +43,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// A model file.
 pub(crate) fn model(path: &Path) -> Result<Model, Error> {
-    let bytes = read(path)?;
-    Model::from_bytes(&bytes).map_err(|error| file_error(path, &bytes, error))
-}
-
-/// An error about a file; an empty one is called by its name.
-pub(crate) fn file_error(path: &Path, bytes: &[u8], error: impl std::fmt::Display) -> Error {
-    match bytes.is_empty() {
-        true => Error::new(format!("{}: the file is empty", path.display())),
-        false => Error::new(format!("{}: {error}", path.display())),
-    }
+    Model::from_bytes(&read(path)?).at(path.display())
 }
 
 /// An input with the name of where it comes from.
@@ -130,7 +124,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 fn file(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<Sample>, Error> {
     let bytes = read(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let numbers = numbers(path, &bytes, preprocessing).map_err(|error| file_error(path, &bytes, error))?;
+    let numbers = numbers(path, &bytes, preprocessing).at(path.display())?;
     Ok(numbers.into_iter().map(|numbers| Sample { name: name.clone(), numbers }).collect())
 }
 

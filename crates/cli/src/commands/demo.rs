@@ -159,9 +159,13 @@ fn picture(path: &Path) -> Result<String, Error> {
     let lines = rows.chunks(2).map(|pair| {
         let level = |x: usize| pair.iter().map(|row| usize::from(row[x])).sum::<usize>() / pair.len();
         let line: String = (0..width).map(|x| ramp[level(x) * (ramp.len() - 1) / 255]).collect();
-        format!("    {}\n", line.trim_end())
+        line.trim_end().to_owned()
     });
-    Ok(lines.collect())
+    let lines: Vec<String> = lines.collect();
+    let inked = |line: &String| !line.is_empty();
+    let first = lines.iter().position(inked).unwrap_or(0);
+    let end = lines.iter().rposition(inked).map_or(0, |last| last + 1);
+    Ok(lines.get(first..end).unwrap_or_default().iter().map(|line| format!("    {line}\n")).collect())
 }
 
 fn text(report: &Report, paths: &Paths, digit: &str, quantize_ms: f64) -> String {

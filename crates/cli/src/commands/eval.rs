@@ -105,7 +105,7 @@ fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<i64>, Error> {
         let needed = "labels as .npy, or JSON with a list of integers or a map from file name to integer, are needed";
         serde_json::from_slice(&bytes).map_err(|error| format!("{needed}: {error}"))
     };
-    let labels = match parsed.map_err(|error| input::file_error(path, &bytes, error))? {
+    let labels = match parsed.at(path.display())? {
         Labels::List(list) if list.len() == samples.len() => list,
         Labels::List(list) => {
             let (found, expected) = (list.len(), samples.len());

@@ -5,12 +5,12 @@ use comfy_table::presets::NOTHING;
 use convince::circuit::{Bits, Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
-use convince::model::Model;
+use convince::model::{Model, Preprocessing};
 use convince::{Proof, ProvingKey, VerifyingKey, soundness};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
-use crate::error::{Error, Exit};
+use crate::error::{Context, Error, Exit};
 use crate::input;
 use crate::output::{Output, fields, hex, logits, printable, size};
 
@@ -25,17 +25,17 @@ struct View {
 /// `convince inspect`.
 pub(super) fn run(args: &Inspect, output: Output) -> Result<Exit, Error> {
     let bytes = input::read(&args.file)?;
-    let broken = |error: &dyn std::fmt::Display| input::file_error(&args.file, &bytes, error);
-    let kind = kind_of(&bytes).map_err(|error| broken(&error))?;
+    let place = || args.file.display();
+    let kind = kind_of(&bytes).at(place())?;
     if args.key.is_some() && kind != Kind::Proof {
         return Err(Error::new(format!("--key is for proofs, and {} is a {kind} file", args.file.display())));
     }
     let mut view = match kind {
-        Kind::Model => model(&Model::from_bytes(&bytes).map_err(|error| broken(&error))?),
-        Kind::ProverKey => prover_key(&ProvingKey::from_bytes(&bytes).map_err(|error| broken(&error))?),
-        Kind::VerifierKey => verifier_key(&VerifyingKey::from_bytes(&bytes).map_err(|error| broken(&error))?),
+        Kind::Model => model(&Model::from_bytes(&bytes).at(place())?),
+        Kind::ProverKey => prover_key(&ProvingKey::from_bytes(&bytes).at(place())?),
+        Kind::VerifierKey => verifier_key(&VerifyingKey::from_bytes(&bytes).at(place())?),
         Kind::Proof => {
-            let proof = Proof::from_bytes(bytes.clone()).map_err(|error| broken(&error))?;
+            let proof = verify::proof(&args.file)?;
             match &args.key {
                 None => bare_proof(&proof),
                 Some(path) => proof_under(&verify::verifying_key(path)?, &proof, path)?,
@@ -60,13 +60,12 @@ fn model(model: &Model) -> View {
     let nodes: Vec<Row> = nodes.collect();
     let (report, preprocessing) = (model.report, &model.preprocessing);
     let parameters = model.graph.parameters();
-    let (mean, std) = (&preprocessing.mean, &preprocessing.std);
     let text = fields(&[
         (
             "input",
             format!("{:?}, {}", model.graph.input_shape, range((preprocessing.bits.low(), preprocessing.bits.high()))),
         ),
-        ("pixels", format!("times {}, minus mean {mean:?}, by deviation {std:?}", preprocessing.scale)),
+        ("pixels", pixels(preprocessing)),
         ("parameters", parameters.to_string()),
         ("output scale", model.output_scale.to_string()),
         ("labels", labels(&model.labels)),
@@ -87,6 +86,17 @@ fn model(model: &Model) -> View {
     match lower(&model.graph) {
         Ok(lowered) => view.and(sizes(&lowered.circuit)),
         Err(_) => view,
+    }
+}
+
+/// The formula that makes a pixel a float.
+fn pixels(preprocessing: &Preprocessing) -> String {
+    let scaled = format!("p * {}", preprocessing.scale);
+    match (&preprocessing.mean[..], &preprocessing.std[..]) {
+        ([], []) => scaled,
+        (mean, []) => format!("{scaled} - {mean:?}"),
+        ([], std) => format!("{scaled} / {std:?}"),
+        (mean, std) => format!("({scaled} - {mean:?}) / {std:?}"),
     }
 }
 
@@ -222,7 +232,14 @@ fn sizes(circuit: &Circuit) -> View {
         ("parameters", parameters.to_string()),
         ("multiplications", macs.to_string()),
         ("advice", format!("{advice} integers in every proof")),
-        ("lookups", format!("{} of {leaves} rows, tree of height {}", circuit.lookups().len(), circuit.log_leaves())),
+        (
+            "lookups",
+            format!(
+                "{}, with their tables {leaves} rows; tree of height {}",
+                circuit.lookups().len(),
+                circuit.log_leaves()
+            ),
+        ),
         ("tables", format!("of {rows} rows; limbs of {} bits", circuit.limb_bits())),
     ]);
     let json = json!({

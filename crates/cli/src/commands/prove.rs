@@ -76,8 +76,7 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
 
 /// Reads a prover's key.
 pub(super) fn proving_key(path: &Path) -> Result<ProvingKey, Error> {
-    let bytes = input::read(path)?;
-    ProvingKey::from_bytes(&bytes).map_err(|error| input::file_error(path, &bytes, error))
+    ProvingKey::from_bytes(&input::read(path)?).at(path.display())
 }
 
 fn text(report: &Report<'_>, target: &Target) -> String {

@@ -54,7 +54,7 @@ pub(super) fn float_graph(path: &Path) -> Result<FloatGraph, Error> {
     if let Ok(kind) = kind_of(&bytes) {
         return Err(Error::new(format!("{}: a {kind} file where an ONNX file is needed", path.display())));
     }
-    import(&bytes).map_err(|error| input::file_error(path, &bytes, error))
+    import(&bytes).at(path.display())
 }
 
 fn options(args: &Quantize, graph: &FloatGraph) -> Result<QuantizeOptions, Error> {

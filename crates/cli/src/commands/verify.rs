@@ -61,14 +61,12 @@ pub(super) fn run(args: &Verify, output: Output) -> Result<Exit, Error> {
 
 /// Reads and checks a verifier's key.
 pub(super) fn verifying_key(path: &Path) -> Result<VerifyingKey, Error> {
-    let bytes = input::read(path)?;
-    VerifyingKey::from_bytes(&bytes).map_err(|error| input::file_error(path, &bytes, error))
+    VerifyingKey::from_bytes(&input::read(path)?).at(path.display())
 }
 
 /// Reads a proof file, which is known to be one afterwards.
 pub(super) fn proof(path: &Path) -> Result<Proof, Error> {
-    let bytes = input::read(path)?;
-    Proof::from_bytes(bytes.clone()).map_err(|error| input::file_error(path, &bytes, error))
+    Proof::from_bytes(input::read(path)?).at(path.display())
 }
 
 /// How the key's model takes its inputs. The key may be anybody's, so it is checked against the circuit.

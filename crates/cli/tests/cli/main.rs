@@ -1,0 +1,8 @@
+//! The real binary on real files: the whole path, its contracts, and everything that it must refuse.
+
+mod bad_files;
+mod bad_input;
+mod common;
+mod interface;
+mod path;
+mod tampered;
