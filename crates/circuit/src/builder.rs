@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use convince_field::Bits;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
 /// Calls of one builder: bounds the work that a hostile key can cause.
 const MAX_OPS: usize = 1 << 13;
+/// Output places times kernel places along the axes of all convolutions: what a verifier spends on their kernels. A network
+/// of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
+const MAX_KERNEL_WORK: usize = 1 << 24;
 
 /// Builds a [`Circuit`] call by call. Every call computes the range of what it defines and refuses it if it could leave
 /// 32 bits; since all relations are then between integers below 2^62, none can hold modulo a larger prime only.
@@ -36,6 +39,7 @@ pub struct CircuitBuilder {
     output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
     readable: BTreeMap<Tensor, Readable>,
+    kernel_work: usize,
 }
 
 /// Shape and range of a tensor that layers can read.
@@ -130,6 +134,13 @@ impl CircuitBuilder {
         let (Some(out_h), Some(out_w)) = (extent(height, kh), extent(width, kw)) else {
             return Err(self.mismatch("the kernel and the padded input", &input_shape, &weight_shape));
         };
+        if (kh, kw) != (height, width) || params.padding > 0 {
+            let work = out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw));
+            self.kernel_work = self.kernel_work.saturating_add(work);
+            if self.kernel_work > MAX_KERNEL_WORK {
+                return Err(self.parameter("the convolutions' output sizes times their kernel sizes exceed 2^24"));
+            }
+        }
         let bias_range = match bias {
             Some(bias) => {
                 let wire = self.weight_wire(bias)?;
@@ -327,12 +338,12 @@ impl CircuitBuilder {
     /// Wires with their advice shapes, layers, lookups and distinct tables for a width of limbs.
     fn lay_out(&self, limb_bits: u32) -> (Vec<Wire>, Vec<Layer>, Vec<Lookup>, Vec<TableContent>) {
         let (mut wires, mut lookups, mut tables) = (self.wires.clone(), Vec::new(), Vec::<TableContent>::new());
-        let mut table = |content: TableContent| match tables.iter().position(|t| *t == content) {
-            Some(index) => index,
-            None => {
-                tables.push(content);
+        let mut known: HashMap<TableContent, usize> = HashMap::new();
+        let mut table = |content: TableContent| {
+            *known.entry(content).or_insert_with_key(|content| {
+                tables.push(content.clone());
                 tables.len() - 1
-            }
+            })
         };
         let mut layers = Vec::with_capacity(self.layers.len());
         for pending in &self.layers {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::WireId;
 
 /// The rows of a lookup table, numbered from 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TableContent {
     /// One column: row i is `low + i`.
     Range {

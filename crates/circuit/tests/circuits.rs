@@ -151,6 +151,9 @@ fn builders_refuse_what_could_wrap_or_does_not_fit() {
     assert!(matches!(c.conv2d(x, large, None, PLAIN), Err(CircuitError::Mismatch { .. })));
     assert!(matches!(c.conv2d(x, x, None, PLAIN), Err(CircuitError::Wire { .. })));
     assert!(c.conv2d(x, narrow, None, Conv2d { stride: 0, padding: 0 }).is_err());
+    let narrow = c.weight([1, 64, 3, 3], Bits::I8).unwrap();
+    let vast = c.conv2d(x, narrow, None, Conv2d { stride: 1, padding: 1 << 24 });
+    assert!(matches!(vast, Err(CircuitError::Parameter { .. })), "kernels that no verifier could evaluate");
     assert!(c.requant(acc, relu(2, 3)).is_err(), "a window larger than the plane");
     assert!(c.requant(acc, relu(1, 31)).is_err());
     assert!(c.requant(acc, Requant { low: 1, high: 0, ..relu(1, 3) }).is_err());

@@ -20,9 +20,11 @@ mod prove;
 mod tree;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use convince_circuit::{BlockSource, Circuit, Lookup, WireId};
 use convince_field::ProofField;
-use convince_poly::{Axis, Functional};
+use convince_poly::{Axis, Functional, log2_ceil};
 use convince_sumcheck::suffix;
 use convince_transcript::Label;
 
@@ -40,25 +42,36 @@ const CHILDREN: Label = "gkr/lookup/children";
 const TAU: Label = "gkr/lookup/tau";
 const COLUMNS: Label = "gkr/lookup/columns";
 
-/// The claims at the leaves, block by block.
+/// The claims at the leaves.
 pub struct ColumnClaims<F, S> {
     point: Vec<F>,
+    /// Block after block: the columns of a lookup, or the multiplicity of a table.
     values: Vec<Vec<S>>,
-    sources: Vec<(BlockSource, usize)>,
-    lookups: Vec<Lookup>,
+    /// The same by advice wire and column.
+    by_wire: BTreeMap<WireId, BTreeMap<usize, S>>,
 }
 
 impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
     /// `values` holds, block after block, the columns of a lookup or the multiplicity of a table.
     fn new(circuit: &Circuit, point: Vec<F>, values: Vec<S>) -> Self {
         let mut rest = values.into_iter();
-        let width = |source| match source {
-            BlockSource::Lookup(k) => circuit.lookups()[k].columns.len(),
-            BlockSource::Table(_) => 1,
-        };
-        let values = circuit.blocks().iter().map(|b| rest.by_ref().take(width(b.source)).collect()).collect();
-        let sources = circuit.blocks().iter().map(|b| (b.source, b.log_size)).collect();
-        Self { point, values, sources, lookups: circuit.lookups().to_vec() }
+        let (mut values, mut by_wire) = (Vec::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+        for block in circuit.blocks() {
+            let own: Vec<S> = match block.source {
+                BlockSource::Table(_) => rest.by_ref().take(1).collect(),
+                BlockSource::Lookup(k) => {
+                    let lookup = &circuit.lookups()[k];
+                    let own: Vec<S> = rest.by_ref().take(lookup.columns.len()).collect();
+                    by_wire
+                        .entry(lookup.wire)
+                        .or_default()
+                        .extend(lookup.columns.iter().copied().zip(own.iter().cloned()));
+                    own
+                }
+            };
+            values.push(own);
+        }
+        Self { point, values, by_wire }
     }
 
     /// Number of scalars at the leaves.
@@ -68,31 +81,21 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
 
     /// Where the columns of an advice wire are claimed.
     pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> &[F] {
-        let vars = circuit.wire(wire).shape[1..].iter().map(|&n| convince_poly::log2_ceil(n)).sum();
+        let vars = circuit.wire(wire).shape[1..].iter().map(|&n| log2_ceil(n)).sum();
         suffix(&self.point, vars)
     }
 
     /// The claims on the columns of an advice wire, by column.
     pub(crate) fn of_wire(&self, wire: WireId) -> Vec<S> {
-        let mut columns: Vec<(usize, S)> = Vec::new();
-        for ((source, _), values) in self.sources.iter().zip(&self.values) {
-            if let BlockSource::Lookup(k) = source {
-                let lookup = &self.lookups[*k];
-                if lookup.wire == wire {
-                    columns.extend(lookup.columns.iter().copied().zip(values.iter().cloned()));
-                }
-            }
-        }
-        columns.sort_by_key(|(column, _)| *column);
-        columns.into_iter().map(|(_, value)| value).collect()
+        self.by_wire.get(&wire).map(|columns| columns.values().cloned().collect()).unwrap_or_default()
     }
 
     /// One claim a column and a multiplicity.
     pub(crate) fn into_claims(self, circuit: &Circuit) -> Vec<Claim<F, S>> {
         let mut claims = Vec::new();
-        for ((source, log_size), values) in self.sources.into_iter().zip(self.values) {
-            let point = suffix(&self.point, log_size);
-            match source {
+        for (block, values) in circuit.blocks().iter().zip(self.values) {
+            let point = suffix(&self.point, block.log_size);
+            match block.source {
                 BlockSource::Table(k) => {
                     let wire = circuit.tables()[k].multiplicities;
                     let functional = Functional::at_flat(point, &circuit.wire(wire).shape);

@@ -17,14 +17,19 @@ pub(super) struct Group<F> {
 /// Most claims on a wire of columns differ in the column only, so that some ten claims become one term.
 pub(super) fn group<F: ProofField, S>(splits: &[&Split], claims: &[OpeningClaim<F, S>], lambda: F) -> Vec<Group<F>> {
     let mut merged: Vec<(usize, Functional<F>, F)> = Vec::new();
+    let mut of_wire: Vec<Vec<usize>> = vec![Vec::new(); splits.len()];
     let mut weight = F::one();
     for claim in claims {
-        let same = |(wire, functional, _): &&mut (usize, Functional<F>, F)| {
-            *wire == claim.wire && functional.0.get(1..) == claim.functional.0.get(1..)
-        };
-        match merged.iter_mut().find(same) {
-            Some((_, functional, scale)) => add_leading(functional, scale, &claim.functional, weight),
-            None => merged.push((claim.wire, claim.functional.clone(), weight)),
+        let tail = claim.functional.0.get(1..);
+        match of_wire[claim.wire].iter().find(|&&k| merged[k].1.0.get(1..) == tail) {
+            Some(&k) => {
+                let (_, functional, scale) = &mut merged[k];
+                add_leading(functional, scale, &claim.functional, weight);
+            }
+            None => {
+                of_wire[claim.wire].push(merged.len());
+                merged.push((claim.wire, claim.functional.clone(), weight));
+            }
         }
         weight *= lambda;
     }
