@@ -12,6 +12,7 @@
 
 mod bits;
 mod bls12_381;
+pub mod chords;
 mod ints;
 pub mod reference;
 mod traits;

@@ -8,10 +8,11 @@
 
 use std::sync::OnceLock;
 
-use ark_bls12_381::{Fq, Fr, G1Affine};
-use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, Field, PrimeField};
+use ark_bls12_381::{Fr, G1Affine, G1Projective};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, PrimeField};
 use convince_field::IntSlice;
+use convince_field::chords::{Chord, add_chords};
 
 use super::digits::{HALF, for_each_digit, for_each_wide_digit};
 use super::generators::Generators;
@@ -160,8 +161,7 @@ impl FixedBase {
 
     /// `2^(8 (k + 1)) G_j` for every `j`, from the table of digit `k`.
     fn shifted(&self, k: usize) -> Vec<G1Affine> {
-        let tops = self.window(k).chunks_exact(HALF).map(|table| table[HALF - 1]);
-        sum_lists(tops.flat_map(|p| [p, p]).collect(), vec![2; self.generators.len()])
+        doubled(&self.window(k).chunks_exact(HALF).map(|table| table[HALF - 1]).collect::<Vec<_>>())
     }
 
     fn carries(&self) -> &[G1Affine] {
@@ -218,57 +218,36 @@ fn multiples(bases: &[G1Affine], num: usize) -> Vec<G1Affine> {
     jobs::map(bases.len().div_ceil(TABLE_JOB), |i| {
         let bases = &bases[TABLE_JOB * i..bases.len().min(TABLE_JOB * (i + 1))];
         let mut table = vec![G1Affine::zero(); bases.len() * num];
-        table.chunks_exact_mut(num).zip(bases).for_each(|(t, base)| t[0] = *base);
-        let mut known = 1;
+        for (multiples, (base, twice)) in table.chunks_exact_mut(num).zip(bases.iter().zip(doubled(bases))) {
+            multiples.iter_mut().zip([*base, twice]).for_each(|(multiple, point)| *multiple = point);
+        }
+        // From the multiples up to `known`, those up to `2 known - 1`: there is no other doubling.
+        let mut known = 2;
         while known < num {
-            known += extend(&mut table, num, known);
+            let new = (known - 1).min(num - known);
+            let chords: Vec<Chord> = (0..bases.len() * new)
+                .map(|i| {
+                    let (first, m) = (i / new * num, i % new);
+                    Chord { sum: (first + known + m) as u32, a: (first + known - 1) as u32, b: (first + m) as u32 }
+                })
+                .collect();
+            add_chords(&mut table, &chords);
+            known += new;
         }
         table
     })
     .concat()
 }
 
-/// Given the multiples up to `known` in every table of `num`, appends as many as one more level allows; returns how many.
-///
-/// With `Q` the multiple by `known + reach + 1`, the level is `Q - reach G, .., Q + reach G`. `Q + P` and `Q - P` share a
-/// denominator, so that a point costs 4.5 multiplications and not 6.
-fn extend(table: &mut [G1Affine], num: usize, known: usize) -> usize {
-    let reach = (known - 1).min((num - known - 1) / 2);
-    let middle = known + reach;
-    let summands = table.chunks_exact(num).flat_map(|t| [t[known - 1], t[reach]]).collect();
-    let middles = sum_lists(summands, vec![2; table.len() / num]);
-
-    let mut product = Fq::ONE;
-    let mut products = Vec::with_capacity(middles.len() * reach);
-    for (t, q) in table.chunks_exact(num).zip(&middles) {
-        for p in &t[..reach] {
-            products.push(product);
-            product *= q.x - p.x;
-        }
-    }
-    let mut inverse = product.inverse().expect("small multiples of a point of prime order differ");
-    for (t, q) in table.chunks_exact_mut(num).zip(&middles).rev() {
-        t[middle] = *q;
-        for i in (0..reach).rev() {
-            let p = t[i];
-            let scale = inverse * products.pop().expect("one for each denominator");
-            inverse *= q.x - p.x;
-            let at = |y: Fq| {
-                let slope = (q.y - y) * scale;
-                let x = slope.square() - p.x - q.x;
-                G1Affine::new_unchecked(x, slope * (q.x - x) - q.y)
-            };
-            (t[middle + i + 1], t[middle - i - 1]) = (at(p.y), at(-p.y));
-        }
-    }
-    2 * reach + 1
+/// `2 p` for every point.
+fn doubled(points: &[G1Affine]) -> Vec<G1Affine> {
+    G1Projective::normalize_batch(&points.iter().map(|p| p.into_group().double()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ark_bls12_381::G1Projective;
-    use ark_ec::CurveGroup;
+    use ark_ff::Field;
     use convince_field::{Ints, ProofField};
     use proptest::prelude::*;
     use rand::{Rng, SeedableRng};
