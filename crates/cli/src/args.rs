@@ -57,8 +57,8 @@ pub(crate) enum Command {
 
 /// Prove and verify a handwritten digit, start to finish
 ///
-/// Writes a trained LeNet-5, calibration digits and one digit to a folder, then quantises the network, sets it up, proves
-/// its answer on the digit and verifies the proof, each as a process of its own. Needs no other file.
+/// Writes a trained LeNet-5, calibration digits and one digit to a folder, then quantises the network, sets it up,
+/// proves its answer on the digit and verifies the proof, each as a process of its own. Needs no other file.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -195,9 +195,9 @@ pub(crate) struct Eval {
 
 /// Commit to a model and make its keys
 ///
-/// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only its
-/// owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes another
-/// model commitment.
+/// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only
+/// its owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes
+/// another model commitment.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -251,8 +251,8 @@ pub(crate) struct Prove {
 /// Verify proofs
 ///
 /// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
-/// logits and the label. Whoever cares which input it was gives it with --input, and a nonce if the proof must be fresh.
-/// verify_ms leaves out reading and checking the key, which is key_ms.
+/// logits and the label. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
+/// fresh. verify_ms leaves out reading and checking the key, which is key_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -283,8 +283,9 @@ pub(crate) struct Verify {
 
 /// Show what a model, a key or a proof holds
 ///
-/// Sizes, layers with their shapes and the range of their values, lookup tables, the commitment's dimensions, the model's
-/// status and the protocol's soundness error. Nothing secret is shown. A proof by itself says little: give its key.
+/// Sizes, layers with their shapes and the range of their values, lookup tables, the commitment's dimensions, the
+/// model's status and the protocol's soundness error. Nothing secret is shown. A proof by itself says little: give
+/// its key.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:

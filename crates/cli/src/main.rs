@@ -1,7 +1,7 @@
 //! The `convince` command: one process a step, from an ONNX file to a verified proof.
 //!
-//! `args` declares the command line, `commands` has one file a subcommand, `input` and `output` are the only places that
-//! read and write files. Every error is one line; `error` says which exit code it has.
+//! `args` declares the command line, `commands` has one file a subcommand, `input` and `output` are the only places
+//! that read and write files. Every error is one line; `error` says which exit code it has.
 
 #![forbid(unsafe_code)]
 

@@ -86,8 +86,8 @@ pub(crate) fn printable(name: &str) -> String {
 /// Bytes with a unit that fits.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
-        ..10_000 => format!("{bytes} B"),
-        ..10_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }

@@ -92,6 +92,8 @@ enum Labels {
     Map(BTreeMap<String, i64>),
 }
 
+const NEEDED: &str = "a list of integers, or a map from file name to integer, is needed";
+
 /// One label a sample.
 fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<i64>, Error> {
     let bytes = input::read(path)?;
@@ -102,8 +104,9 @@ fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<i64>, Error> {
             Values::Floats(_) => Err("its labels are floats, integers are needed".into()),
         })
     } else {
-        let needed = "labels as .npy, or JSON with a list of integers or a map from file name to integer, are needed";
-        serde_json::from_slice(&bytes).map_err(|error| format!("{needed}: {error}"))
+        let parsed =
+            serde_json::from_slice::<serde_json::Value>(&bytes).map_err(|error| format!("not valid JSON: {error}"));
+        parsed.and_then(|value| serde_json::from_value(value).map_err(|_| NEEDED.to_owned()))
     };
     let labels = match parsed.at(path.display())? {
         Labels::List(list) if list.len() == samples.len() => list,

@@ -113,8 +113,8 @@ impl Fixture {
 /// The digit that the proofs of the fixture are about.
 pub(crate) const DIGIT: &str = "mnist/digits/17_label_7.png";
 
-/// `model.cnvm`, `prover.key`, `verifier.key`, `proof.cnvp` of [`DIGIT`], `nonce.cnvp` with nonce 0badcafe, `detached.cnvp`, and
-/// `other/` with the keys of another setup of the same model.
+/// `model.cnvm`, `prover.key`, `verifier.key`, `proof.cnvp` of [`DIGIT`], `nonce.cnvp` with nonce 0badcafe,
+/// `detached.cnvp`, and `other/` with the keys of another setup of the same model.
 pub(crate) fn fixture() -> &'static Fixture {
     static FIXTURE: OnceLock<Fixture> = OnceLock::new();
     FIXTURE.get_or_init(|| {
