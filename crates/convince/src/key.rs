@@ -1,6 +1,7 @@
 use convince_circuit::{Circuit, WireKind};
 use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::container::{Kind, open, seal};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
@@ -100,12 +101,7 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let payload = open(Kind::VerifierKey, bytes)?;
-        let decoded = postcard::take_from_bytes::<Payload>(payload);
-        let (payload, rest) = decoded.map_err(|e| KeyError::Encoding(e.to_string()))?;
-        if !rest.is_empty() {
-            return Err(KeyError::Encoding(format!("{} bytes are left over", rest.len())));
-        }
+        let payload: Payload = decode(Kind::VerifierKey, bytes)?;
         let circuit = Circuit::from_bytes(&payload.circuit)?;
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         // Refuses a width of zero, and one beyond the generators, before anything is cut by it.
@@ -190,6 +186,15 @@ impl VerifyingKey {
             model_digest: &self.model_digest,
             presentation_digest: &self.presentation_digest,
         }
+    }
+}
+
+/// The payload of a sealed key file, which must be all there is.
+pub(crate) fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, KeyError> {
+    let decoded = postcard::take_from_bytes(open(kind, bytes)?);
+    match decoded.map_err(|e| KeyError::Encoding(e.to_string()))? {
+        (payload, []) => Ok(payload),
+        (_, rest) => Err(KeyError::Encoding(format!("{} bytes are left over", rest.len()))),
     }
 }
 

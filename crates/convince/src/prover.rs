@@ -4,14 +4,14 @@ use convince_lower::{LowerError, Lowered, lower};
 use convince_model::{Model, ModelError};
 use convince_pcs::{CommitmentScheme, Split, WireShape, choose_width, hyrax::MAX_WIDTH};
 use convince_transcript::PlainProver;
-use convince_transcript::container::{Kind, open, seal};
+use convince_transcript::container::{Kind, seal};
 use rand::rngs::OsRng;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::key::Presentation;
+use crate::key::{Presentation, decode};
 use crate::protocol::{Binding, Scheme, Statement, num_rows, run_prover, splits};
 use crate::{KeyError, Proof, VerifyingKey};
 
@@ -176,12 +176,7 @@ impl ProvingKey {
     /// # Errors
     /// [`KeyError`]: damaged files, models that do not validate or have no circuit.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let payload = open(Kind::ProverKey, bytes)?;
-        let decoded = postcard::take_from_bytes::<Payload>(payload);
-        let (payload, rest) = decoded.map_err(|e| KeyError::Encoding(e.to_string()))?;
-        if !rest.is_empty() {
-            return Err(KeyError::Encoding(format!("{} bytes are left over", rest.len())));
-        }
+        let payload: Payload = decode(Kind::ProverKey, bytes)?;
         let model = Model::from_bytes(&payload.model).map_err(|e| KeyError::Encoding(e.to_string()))?;
         let lowered = lower(&model.graph).map_err(|e| KeyError::Encoding(e.to_string()))?;
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
@@ -218,6 +213,16 @@ impl ProvingKey {
     /// The model commitment that proofs refer to.
     pub fn model_commitment(&self) -> [u8; 32] {
         self.model_digest
+    }
+
+    /// Columns of the commitment's matrices.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of rows of weights.
+    pub fn num_rows(&self) -> usize {
+        self.blinds.len()
     }
 
     fn binding(&self) -> Binding<'_> {
