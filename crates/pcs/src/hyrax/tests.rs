@@ -176,3 +176,31 @@ fn widths_outside_the_generators_are_errors() {
     assert!(matches!(Hyrax::params(0), Err(PcsError::Width { .. })));
     assert!(matches!(Hyrax::params(MAX_WIDTH + 1), Err(PcsError::Width { .. })));
 }
+
+/// Rows of a wire of true length 6 whose last chunk's two empty slots hold garbage, as a hostile prover may commit them.
+#[test]
+fn garbage_in_the_ragged_slots_has_no_weight() {
+    let mut rng = ChaCha20Rng::seed_from_u64(10);
+    let params = Hyrax::params(4).unwrap();
+    let (true_split, garbage_split) = (Split::choose(&[6], 4), Split::choose(&[8], 4));
+    assert_eq!((true_split.num_rows(), true_split.num_columns()), (2, 4));
+    assert_eq!((garbage_split.num_rows(), garbage_split.num_columns()), (2, 4));
+    let values = Ints::I16(vec![1, 2, 3, 4, 5, 6, 700, 800]);
+    let blinds = Hyrax::blinds(2, &mut rng);
+    let rows = Hyrax::commit(&params, &garbage_split.rows(values.as_slice()), &blinds);
+    let point: Vec<Fr> = (0..3).map(|_| Fr::rand(&mut rng)).collect();
+    let truncated = Functional(vec![Axis::Eq { point: point.clone(), len: 6 }]);
+    let run = |forgers: Functional<Fr>| {
+        let value = forgers.apply(values.as_slice());
+        let wires = [CommittedWire { split: &garbage_split, values: values.as_slice(), blinds: &blinds }];
+        let mut prover = PlainProver::new(Transcript::new("test"));
+        Hyrax::open(&params, &wires, &[OpeningClaim { wire: 0, functional: forgers, value }], &mut prover);
+        let proof = prover.finish();
+        let mut verifier = PlainVerifier::new(Transcript::new("test"), &proof);
+        let claim = OpeningClaim { wire: 0, functional: truncated.clone(), value };
+        Hyrax::verify(&params, &[WireCommitment { split: &true_split, rows: &rows }], &[claim], &mut verifier)
+    };
+    // Counting the garbage is a lie; ignoring it is the truth about the six true entries.
+    assert!(run(Functional(vec![Axis::Eq { point: point.clone(), len: 8 }])).is_err());
+    assert_eq!(run(truncated.clone().extended_to(&[8])), Ok(()));
+}
