@@ -19,7 +19,8 @@ const HALF_BITS: usize = 128;
 
 /// `sum_i scalars[i] points[i]`, for points of the subgroup.
 ///
-/// About 14 us a point for 600 full-size scalars and one thread; scalars below `2^128` take half of that.
+/// About 9 us a point for 600 full-size scalars on one core with AVX2 (arkworks: 24 us); scalars below `2^128` take half of
+/// that.
 ///
 /// # Panics
 /// If the lengths differ.
