@@ -1,1 +1,177 @@
-//! Fixtures shared by the benches.
+//! Fixtures shared by the benches: LeNet-5 with its digits, convolutional networks of any width, and seeded random data.
+//!
+//! Key items: [`LeNet`], [`conv_net`], [`random_witness`], [`pool`].
+//!
+//! Everything is deterministic. Fixtures panic where something is missing: they read committed files.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use convince::model::{Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
+use convince::{ProvingKey, VerifyingKey, setup};
+use convince_circuit::{Circuit, WireKind, Witness, evaluate};
+use convince_field::{Bits, Fr, Ints, ProofField};
+use convince_onnx::{Calibration, FloatGraph, QuantizeOptions, import, quantize_graph};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+/// A seeded generator.
+pub fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+/// Random field elements.
+pub fn elements(rng: &mut ChaCha20Rng, len: usize) -> Vec<Fr> {
+    (0..len).map(|_| Fr::full_challenge(&std::array::from_fn(|_| rng.r#gen()))).collect()
+}
+
+/// Uniform integers of a format.
+pub fn integers(rng: &mut ChaCha20Rng, bits: Bits, len: usize) -> Ints {
+    let values: Vec<i64> = (0..len).map(|_| rng.gen_range(bits.low()..=bits.high())).collect();
+    Ints::pack(bits, &values).expect("values of the format")
+}
+
+/// The honest witness of a circuit for random inputs and weights.
+pub fn random_witness(circuit: &Circuit, seed: u64) -> Witness {
+    let mut rng = rng(seed);
+    let mut of = |id| {
+        let wire = circuit.wire(id);
+        integers(&mut rng, Bits::holding(wire.low, wire.high), wire.size())
+    };
+    let input = of(circuit.input());
+    let weights: Vec<Arc<Ints>> = circuit.wires_of(WireKind::Weight).map(|id| Arc::new(of(id))).collect();
+    evaluate(circuit, &input, &weights).expect("values within the wires' ranges")
+}
+
+/// A pool of this many threads, to run something in.
+pub fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started")
+}
+
+/// The folder of the committed MNIST files.
+pub fn mnist() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/mnist")
+}
+
+/// LeNet-5: the float network, its quantised form, and digits.
+pub struct LeNet {
+    /// The float network.
+    pub float: FloatGraph,
+    /// The integer network.
+    pub model: Model,
+    /// The integers of one digit.
+    pub input: Vec<i32>,
+}
+
+impl LeNet {
+    /// Quantises the committed network on the committed calibration digits, in the order of their names.
+    pub fn load() -> Self {
+        let float = import(&read(&mnist().join("lenet5.onnx"))).expect("a valid network");
+        let options = QuantizeOptions::default();
+        let preprocessing = options.preprocessing(&float);
+        let folder = std::fs::read_dir(mnist().join("calibration")).expect("the committed calibration digits");
+        let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("a readable folder").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "png"));
+        paths.sort();
+        let floats = |path: &PathBuf| preprocessing.image_to_floats(&pixels(path), 28, 28, 1).expect("28x28 pixels");
+        let calibration = Calibration { inputs: paths.iter().map(floats).collect() };
+        let model = quantize_graph(&float, &calibration, &options).expect("a quantisable network");
+        let digit = pixels(&Self::digit());
+        let input = model.preprocessing.image_to_integers(&digit, 28, 28, 1).expect("28x28 pixels");
+        Self { float, model, input }
+    }
+
+    /// The digit that is proven.
+    pub fn digit() -> PathBuf {
+        mnist().join("digits/00_label_0.png")
+    }
+
+    /// Both keys.
+    pub fn keys(&self) -> (ProvingKey, VerifyingKey) {
+        setup(&self.model).expect("a provable network")
+    }
+
+    /// The held-out digits as the network's floats, with their labels.
+    pub fn held_out(&self) -> Vec<(Vec<f32>, u8)> {
+        let array = |name: &str| -> Vec<u8> {
+            let bytes = read(&mnist().join(name));
+            npyz::NpyFile::new(&bytes[..]).and_then(npyz::NpyFile::into_vec).expect("a committed array")
+        };
+        let (images, labels) = (array("heldout-images.npy"), array("heldout-labels.npy"));
+        let floats = |image: &[u8]| self.model.preprocessing.image_to_floats(image, 28, 28, 1).expect("28x28 pixels");
+        images.chunks_exact(28 * 28).zip(labels).map(|(image, label)| (floats(image), label)).collect()
+    }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn pixels(path: &Path) -> Vec<u8> {
+    image::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_luma8().into_raw()
+}
+
+/// Sizes of [`conv_net`]: the convolutions' 3x3 kernels keep the plane, a fully connected layer of 10 outputs ends it.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvNet {
+    /// Channels of the input and of every convolution.
+    pub channels: usize,
+    /// Rows and columns of the input.
+    pub side: usize,
+    /// Number of convolutions, each with requantisation and ReLU; the last is pooled.
+    pub depth: usize,
+}
+
+impl ConvNet {
+    /// Weights, and elements that go into and come out of linear layers: the sizes that the prover's time is linear in.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        let plane = self.channels * self.side * self.side;
+        let pooled = plane / 4;
+        let weights = self.depth * (9 * self.channels * self.channels + self.channels) + 10 * pooled + 10;
+        (weights, self.depth * plane + pooled, self.depth * plane + 10)
+    }
+}
+
+/// A network with random weights, and a random input.
+pub fn conv_net(sizes: ConvNet, seed: u64) -> (Model, Vec<i32>) {
+    let ConvNet { channels, side, depth } = sizes;
+    let mut rng = rng(seed);
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut push = |name: String, op: Op| {
+        let inputs = vec![ValueId(nodes.len() as u32)];
+        nodes.push(Node { name, op, inputs });
+    };
+    for k in 0..depth {
+        let weight_shape = [channels, channels, 3, 3];
+        let conv = Conv2d {
+            weight: Arc::new(integers(&mut rng, Bits::I8, weight_shape.iter().product())),
+            weight_shape,
+            weight_bits: Bits::I8,
+            bias: Some(Arc::new(integers(&mut rng, Bits::signed(12), channels))),
+            bias_bits: Bits::signed(12),
+            stride: 1,
+            padding: 1,
+        };
+        push(format!("conv{k}"), Op::Conv2d(conv));
+        // Sums of n products of deviation 74 and root mean square 100 are brought to a deviation of some 60.
+        let deviation = 7400.0 * ((9 * channels) as f64).sqrt();
+        let shift = (deviation / 60.0).log2().round() as u32;
+        push(format!("relu{k}"), Op::Requant(Requant { shift, low: 0, high: 255, table: None }));
+    }
+    push("pool".into(), Op::MaxPool(MaxPool { window: 2, stride: 2 }));
+    let taps = channels * (side / 2) * (side / 2);
+    let dense = Gemm {
+        weight: Arc::new(integers(&mut rng, Bits::I8, 10 * taps)),
+        weight_shape: [10, taps],
+        weight_bits: Bits::I8,
+        bias: Some(Arc::new(integers(&mut rng, Bits::signed(12), 10))),
+        bias_bits: Bits::signed(12),
+    };
+    push("dense".into(), Op::Gemm(dense));
+    let graph = Graph { input_shape: [1, channels, side, side], input_bits: Bits::U8, nodes };
+    let preprocessing = Preprocessing::pixels([channels, side, side]);
+    let model = Model { graph, preprocessing, output_scale: 1.0, labels: Vec::new(), report: Default::default() };
+    (model, (0..channels * side * side).map(|_| rng.gen_range(0..256)).collect())
+}
