@@ -215,10 +215,10 @@ fn signed(table: &[G1Affine], digit: i32) -> G1Affine {
 
 /// `out[num j + m - 1] = m bases[j]` for `m` in `1..=num`.
 fn multiples(bases: &[G1Affine], num: usize) -> Vec<G1Affine> {
-    jobs::map(bases.len().div_ceil(TABLE_JOB), |i| {
-        let bases = &bases[TABLE_JOB * i..bases.len().min(TABLE_JOB * (i + 1))];
-        let mut table = vec![G1Affine::zero(); bases.len() * num];
-        for (multiples, (base, twice)) in table.chunks_exact_mut(num).zip(bases.iter().zip(doubled(bases))) {
+    let mut tables = vec![G1Affine::zero(); bases.len() * num];
+    jobs::for_each_chunk(&mut tables, TABLE_JOB * num, |i, tables| {
+        let bases = &bases[TABLE_JOB * i..][..tables.len() / num];
+        for (multiples, (base, twice)) in tables.chunks_exact_mut(num).zip(bases.iter().zip(doubled(bases))) {
             multiples.iter_mut().zip([*base, twice]).for_each(|(multiple, point)| *multiple = point);
         }
         // From the multiples up to `known`, those up to `2 known - 1`: there is no other doubling.
@@ -231,12 +231,11 @@ fn multiples(bases: &[G1Affine], num: usize) -> Vec<G1Affine> {
                     Chord { sum: (first + known + m) as u32, a: (first + known - 1) as u32, b: (first + m) as u32 }
                 })
                 .collect();
-            add_chords(&mut table, &chords);
+            add_chords(tables, &chords);
             known += new;
         }
-        table
-    })
-    .concat()
+    });
+    tables
 }
 
 /// `2 p` for every point.

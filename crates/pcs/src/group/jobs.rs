@@ -13,6 +13,19 @@ pub(super) fn map<T: Send>(num_jobs: usize, run: impl Fn(usize) -> T + Sync + Se
     }
 }
 
+/// `run(i, chunk)` for the `i`-th `len` items, the last chunk being what is left.
+pub(super) fn for_each_chunk<T: Send>(items: &mut [T], len: usize, run: impl Fn(usize, &mut [T]) + Sync + Send) {
+    #[cfg(feature = "parallel")]
+    {
+        use rayon::prelude::*;
+        items.par_chunks_mut(len).enumerate().for_each(|(i, chunk)| run(i, chunk));
+    }
+    #[cfg(not(feature = "parallel"))]
+    {
+        items.chunks_mut(len).enumerate().for_each(|(i, chunk)| run(i, chunk));
+    }
+}
+
 /// Number of threads that [`map`] may use.
 pub(super) fn num_threads() -> usize {
     #[cfg(feature = "parallel")]
