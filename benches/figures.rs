@@ -78,11 +78,20 @@ struct Times {
     setup: Spread,
     prover_key: Spread,
     prove: Spread,
-    prove_phases: Vec<(&'static str, Spread)>,
+    prove_phases: Phases,
     /// On one thread, the key loaded.
     verify: Spread,
     /// Reading and checking the verifier's key, on one thread.
     key: Spread,
+}
+
+/// Spreads of [`Phase::ALL`].
+#[derive(Clone, Copy, Serialize)]
+struct Phases {
+    witness: Spread,
+    commit: Spread,
+    reduce: Spread,
+    open: Spread,
 }
 
 #[derive(Serialize)]
@@ -207,9 +216,9 @@ fn measure(
 }
 
 /// Times of whole proofs, and of their phases.
-fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<(Spread, Vec<(&'static str, Spread)>)> {
+fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<(Spread, Phases)> {
     let mut totals = Vec::with_capacity(runs);
-    let mut phases: Vec<Vec<f64>> = vec![Vec::new(); Phase::ALL.len()];
+    let mut phases = Phase::ALL.map(|_| Vec::with_capacity(runs));
     for _ in 0..runs {
         let starts = RefCell::new(Vec::new());
         let hear = |_: Phase| starts.borrow_mut().push(Instant::now());
@@ -222,8 +231,8 @@ fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<(Spr
         starts.push(end);
         starts.windows(2).zip(&mut phases).for_each(|(pair, times)| times.push(milliseconds(pair[1] - pair[0])));
     }
-    let phases = Phase::ALL.iter().zip(phases).map(|(phase, times)| (phase.name(), Spread::of(times)));
-    Ok((Spread::of(totals), phases.collect()))
+    let [witness, commit, reduce, open] = phases.map(Spread::of);
+    Ok((Spread::of(totals), Phases { witness, commit, reduce, open }))
 }
 
 fn whole_process(arguments: &Arguments, keys: &(ProvingKey, VerifyingKey), lenet: &LeNet) -> Result<WholeProcess> {
@@ -271,7 +280,10 @@ fn report(times: &Times, process: Option<&WholeProcess>, sizes: &Sizes, accuracy
         println!("{name:<28} {median_ms:9.2} ms   {min_ms:9.2} .. {max_ms:<9.2} {target}");
     };
     line("prove, 2 threads", times.prove, "at most 50 ms");
-    times.prove_phases.iter().for_each(|(name, spread)| line(&format!("  {name}"), *spread, ""));
+    let Phases { witness, commit, reduce, open } = times.prove_phases;
+    for (name, phase) in [("  witness", witness), ("  commit", commit), ("  reduce", reduce), ("  open", open)] {
+        line(name, phase, "");
+    }
     if let Some(process) = process {
         line("prove, whole process", process.wall, "at most 150 ms");
         line("  of which prove_ms", process.prove, "");

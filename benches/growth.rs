@@ -1,10 +1,10 @@
 //! How the prover's time grows with a network: channels double from step to step.
 //!
 //! Weights grow fourfold, inputs and outputs of layers twofold, so that the two are told apart by a fit
-//! `time = constant + a |w| + b (|in| + |out|)`, with the squares of relative errors least.
+//! `time = constant + a |w| + b (|in| + |out|)`, with the squares of relative errors least. The time is that of proving: the
+//! first phase, which runs the network, takes |w| times the plane's size and stands beside it.
 
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::Result;
 use convince::{ProveOptions, prove, setup};
@@ -12,7 +12,8 @@ use convince_benches::{ConvNet, conv_net, pool};
 use plotters::prelude::*;
 use serde::Serialize;
 
-use crate::machine::{Provenance, Spread, milliseconds};
+use crate::machine::{Provenance, Spread};
+use crate::{Phases, prove_repeatedly};
 
 const SIDE: usize = 16;
 const DEPTH: usize = 3;
@@ -25,7 +26,11 @@ struct Step {
     outputs: usize,
     /// Leaves of the lookup tree: their number an output grows with the accumulators' width.
     leaves: usize,
+    /// The whole proof, the network's run included.
     prove: Spread,
+    phases: Phases,
+    /// Sum of the medians of all phases but the first.
+    proving_ms: f64,
     fitted_ms: f64,
     nanoseconds_an_element: f64,
 }
@@ -63,15 +68,12 @@ pub(crate) fn measure(provenance: &Provenance, channels: &[usize], runs: usize, 
     let steps = channels.iter().map(|&channels| threads.install(|| step(channels, runs)));
     let mut steps: Vec<Step> = steps.collect::<Result<_>>()?;
     let fit = fit(&mut steps);
-    println!("growth   channels        |w|  |in|+|out|   leaves     prove ms      fit ms  ns/element");
+    println!("growth   channels        |w|  |in|+|out|   leaves   witness ms   proving ms      fit ms  ns/element");
     for step in &steps {
-        let Step { channels, weights, inputs, outputs, leaves, prove, fitted_ms, .. } = step;
-        let each = step.nanoseconds_an_element;
-        let activations = inputs + outputs;
-        let prove = prove.median_ms;
-        println!(
-            "         {channels:8} {weights:10} {activations:12} {leaves:8} {prove:12.1} {fitted_ms:11.1} {each:11.0}"
-        );
+        let Step { channels, weights, inputs, outputs, leaves, phases, proving_ms, fitted_ms, .. } = step;
+        let (activations, witness, each) = (inputs + outputs, phases.witness.median_ms, step.nanoseconds_an_element);
+        print!("         {channels:8} {weights:10} {activations:12} {leaves:8} {witness:12.1} ");
+        println!("{proving_ms:12.1} {fitted_ms:11.1} {each:11.0}");
     }
     let Fit { constant_ms, weight_ns, activation_ns, exponent, .. } = &fit;
     println!(
@@ -91,24 +93,32 @@ fn step(channels: usize, runs: usize) -> Result<Step> {
     let (key, _) = setup(&model)?;
     // The first proof makes the commitment's tables.
     prove(&key, &input, &ProveOptions::default())?;
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
-        let start = Instant::now();
-        prove(&key, &input, &ProveOptions::default())?;
-        times.push(milliseconds(start.elapsed()));
-    }
+    let (prove, phases) = prove_repeatedly(&key, &input, runs)?;
+    let proving_ms = [phases.commit, phases.reduce, phases.open].iter().map(|phase| phase.median_ms).sum::<f64>();
     let (weights, inputs, outputs) = net.sizes();
     let leaves = key.lowered().circuit.statistics().leaves;
-    let prove = Spread::of(times);
-    let nanoseconds_an_element = (prove.median_ms * 1e6 / (weights + inputs + outputs) as f64).round();
-    Ok(Step { channels, weights, inputs, outputs, leaves, prove, fitted_ms: 0.0, nanoseconds_an_element })
+    let elements = weights + inputs + outputs;
+    let nanoseconds_an_element = (proving_ms * 1e6 / elements as f64).round();
+    let fitted_ms = 0.0;
+    Ok(Step {
+        channels,
+        weights,
+        inputs,
+        outputs,
+        leaves,
+        prove,
+        phases,
+        proving_ms,
+        fitted_ms,
+        nanoseconds_an_element,
+    })
 }
 
 /// Fits the three constants and fills in the fitted times.
 fn fit(steps: &mut [Step]) -> Fit {
     // Dividing every equation by the time makes errors relative.
     let row = |step: &Step| {
-        let time = step.prove.median_ms;
+        let time = step.proving_ms;
         [1.0, step.weights as f64 * 1e-6, (step.inputs + step.outputs) as f64 * 1e-6].map(|x| x / time)
     };
     let mut system = [[0.0; 4]; 3];
@@ -124,9 +134,9 @@ fn fit(steps: &mut [Step]) -> Fit {
     for step in steps.iter_mut() {
         let activations = (step.inputs + step.outputs) as f64;
         step.fitted_ms = constant_ms + (weight_ns * step.weights as f64 + activation_ns * activations) * 1e-6;
-        largest_relative_error = largest_relative_error.max((step.fitted_ms / step.prove.median_ms - 1.0).abs());
+        largest_relative_error = largest_relative_error.max((step.fitted_ms / step.proving_ms - 1.0).abs());
     }
-    let points = steps.iter().map(|s| ((s.elements() as f64).ln(), s.prove.median_ms.ln()));
+    let points = steps.iter().map(|s| ((s.elements() as f64).ln(), s.proving_ms.ln()));
     Fit { constant_ms, weight_ns, activation_ns, largest_relative_error, exponent: slope(&points.collect::<Vec<_>>()) }
 }
 
@@ -149,7 +159,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 }
 
 fn plot(steps: &[Step], fit: &Fit, path: &Path) -> Result<()> {
-    let points: Vec<(f64, f64)> = steps.iter().map(|s| (s.elements() as f64, s.prove.median_ms)).collect();
+    let points: Vec<(f64, f64)> = steps.iter().map(|s| (s.elements() as f64, s.proving_ms)).collect();
     let fitted = steps.iter().map(|s| (s.elements() as f64, s.fitted_ms));
     let (Some(&first), Some(&last)) = (points.first(), points.last()) else { return Ok(()) };
     let linear = [first.0, last.0].map(|x| (x, last.1 * x / last.0));
