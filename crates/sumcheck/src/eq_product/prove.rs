@@ -86,6 +86,11 @@ impl<F: ProofField> Summand<F> for Factors<F> {
                 products.fill(eq[i]);
                 for table in &self.tables {
                     let (low, high) = (table[i], table[half + i]);
+                    if low.is_zero() && high.is_zero() {
+                        // Gaps and excesses mostly are: the product vanishes for every value of the variable.
+                        products.fill(F::zero());
+                        break;
+                    }
                     let step = high - low;
                     products[0] *= low;
                     let mut value = high;

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use convince_field::ProofField;
 use convince_transcript::ProverChannel;
 
@@ -24,20 +26,15 @@ impl<F: ProofField> Instance<F> {
 
     /// `h(0), h(2)` of the current round, `half` pairs of entries a table.
     fn round(&self, half: usize) -> [F; 2] {
-        let zero = F::zero();
-        let pair = |[f, g]: &[Vec<F>; 2]| {
-            let both = f.len().min(g.len());
-            let at_zero = |range: std::ops::Range<usize>| F::inner_product(&f[range.clone()], &g[range]);
-            let at_two = |range: std::ops::Range<usize>| {
-                let value = |t: &[F], i: usize| t.get(half + i).unwrap_or(&zero).double() - t.get(i).unwrap_or(&zero);
-                range.map(|i| value(f, i) * value(g, i)).sum::<F>()
-            };
-            let low = half.min(both);
-            let low_sum = parallel::sum(low, |range| vec![at_zero(range)]);
-            let two_sum = parallel::sum(half.min(f.len().max(g.len())), |range| vec![at_two(range)]);
-            [low_sum[0], two_sum[0]]
+        let add = |[a, b]: [F; 2], [c, d]: [F; 2]| [a + c, b + d];
+        // Many short tables are spread over threads by pairs, few long ones within each.
+        let parts = if self.pairs.len() * half >= MANY && self.pairs.len() > 1 {
+            parallel::map(self.pairs.len(), |k| round_of_pair(&self.pairs[k], 0..half, half))
+        } else {
+            let part = |pair| parallel::sum(half, |range| round_of_pair(pair, range, half).to_vec());
+            self.pairs.iter().map(|pair| part(pair)).map(|sums| [sums[0], sums[1]]).collect()
         };
-        self.pairs.iter().map(pair).fold([zero; 2], |[a, b], [c, d]| [a + c, b + d])
+        parts.into_iter().fold([F::zero(); 2], add)
     }
 
     fn bind(&mut self, half: usize, r: F) {
@@ -51,6 +48,31 @@ impl<F: ProofField> Instance<F> {
         let value = |t: &Vec<F>| t.first().copied().unwrap_or(F::zero());
         self.pairs.iter().map(|[f, g]| [value(f), value(g)]).collect()
     }
+}
+
+/// Entries from which a round's pairs are spread over threads.
+const MANY: usize = 2048;
+/// Values of both tables at 2 that are made before they are multiplied.
+const RUN: usize = 32;
+
+/// `sum f(0,x) g(0,x)` and `sum f(2,x) g(2,x)` over a range of x; tables may end early.
+fn round_of_pair<F: ProofField>([f, g]: &[Vec<F>; 2], range: Range<usize>, half: usize) -> [F; 2] {
+    let (start, end) = (range.start, range.end.min(f.len().max(g.len())));
+    let low = end.min(f.len()).min(g.len());
+    let at_zero = if start < low { F::inner_product(&f[start..low], &g[start..low]) } else { F::zero() };
+    let mut at_two = F::zero();
+    let mut values = [[F::zero(); RUN]; 2];
+    for first in (start..end).step_by(RUN) {
+        let run = RUN.min(end - first);
+        for (table, values) in [f, g].into_iter().zip(&mut values) {
+            for (k, value) in values[..run].iter_mut().enumerate() {
+                let at = |i: usize| table.get(i).copied().unwrap_or(F::zero());
+                *value = at(half + first + k).double() - at(first + k);
+            }
+        }
+        at_two += F::inner_product(&values[0][..run], &values[1][..run]);
+    }
+    [at_zero, at_two]
 }
 
 /// Runs the rounds. Returns the challenges, and for every instance its tables' values at its point.
