@@ -78,20 +78,22 @@ struct Times {
     setup: Spread,
     prover_key: Spread,
     prove: Spread,
-    prove_phases: Phases,
+    /// In order.
+    prove_phases: Vec<(&'static str, Spread)>,
     /// On one thread, the key loaded.
     verify: Spread,
     /// Reading and checking the verifier's key, on one thread.
     key: Spread,
 }
 
-/// Spreads of [`Phase::ALL`].
-#[derive(Clone, Copy, Serialize)]
-struct Phases {
-    witness: Spread,
-    commit: Spread,
-    reduce: Spread,
-    open: Spread,
+/// Spreads of repeated proofs.
+struct ProveTimes {
+    /// Of the whole.
+    total: Spread,
+    /// Of the whole but its first phase, which runs the network.
+    proving: Spread,
+    /// Of each phase, in order.
+    phases: Vec<(&'static str, Spread)>,
 }
 
 #[derive(Serialize)]
@@ -186,7 +188,7 @@ fn measure(
     let prover_key = many.install(|| repeat(runs, read_prover))?;
     // The first proof makes what tables are left to make.
     let proof = many.install(|| prove(&prover, input, &ProveOptions::default()))?;
-    let (prove_times, prove_phases) = many.install(|| prove_repeatedly(&prover, input, runs))?;
+    let ProveTimes { total, phases, .. } = many.install(|| prove_repeatedly(&prover, input, runs))?;
 
     let key = one.install(|| repeat(runs, || Ok(VerifyingKey::from_bytes(&verifier_file)?)))?;
     let loaded = VerifyingKey::from_bytes(&verifier_file)?;
@@ -195,7 +197,7 @@ fn measure(
     let verify = one.install(|| repeat(runs, check))?;
 
     let times =
-        Times { threads: THREADS, setup: setup_times, prover_key, prove: prove_times, prove_phases, verify, key };
+        Times { threads: THREADS, setup: setup_times, prover_key, prove: total, prove_phases: phases, verify, key };
     let statistics = verifier.circuit().statistics();
     let Soundness { bits, largest_round_bits } = soundness(verifier.circuit(), verifier.width());
     let sizes = Sizes {
@@ -215,9 +217,8 @@ fn measure(
     Ok((times, sizes, (prover, verifier)))
 }
 
-/// Times of whole proofs, and of their phases.
-fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<(Spread, Phases)> {
-    let mut totals = Vec::with_capacity(runs);
+fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<ProveTimes> {
+    let (mut totals, mut proving) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
     let mut phases = Phase::ALL.map(|_| Vec::with_capacity(runs));
     for _ in 0..runs {
         let starts = RefCell::new(Vec::new());
@@ -228,11 +229,12 @@ fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<(Spr
         let end = Instant::now();
         totals.push(milliseconds(end - start));
         let mut starts = starts.take();
+        proving.extend(starts.get(1).map(|&start| milliseconds(end - start)));
         starts.push(end);
         starts.windows(2).zip(&mut phases).for_each(|(pair, times)| times.push(milliseconds(pair[1] - pair[0])));
     }
-    let [witness, commit, reduce, open] = phases.map(Spread::of);
-    Ok((Spread::of(totals), Phases { witness, commit, reduce, open }))
+    let phases = Phase::ALL.iter().zip(phases).map(|(phase, times)| (phase.name(), Spread::of(times))).collect();
+    Ok(ProveTimes { total: Spread::of(totals), proving: Spread::of(proving), phases })
 }
 
 fn whole_process(arguments: &Arguments, keys: &(ProvingKey, VerifyingKey), lenet: &LeNet) -> Result<WholeProcess> {
@@ -280,10 +282,7 @@ fn report(times: &Times, process: Option<&WholeProcess>, sizes: &Sizes, accuracy
         println!("{name:<28} {median_ms:9.2} ms   {min_ms:9.2} .. {max_ms:<9.2} {target}");
     };
     line("prove, 2 threads", times.prove, "at most 50 ms");
-    let Phases { witness, commit, reduce, open } = times.prove_phases;
-    for (name, phase) in [("  witness", witness), ("  commit", commit), ("  reduce", reduce), ("  open", open)] {
-        line(name, phase, "");
-    }
+    times.prove_phases.iter().for_each(|(name, spread)| line(&format!("  {name}"), *spread, ""));
     if let Some(process) = process {
         line("prove, whole process", process.wall, "at most 150 ms");
         line("  of which prove_ms", process.prove, "");

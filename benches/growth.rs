@@ -13,7 +13,7 @@ use plotters::prelude::*;
 use serde::Serialize;
 
 use crate::machine::{Provenance, Spread};
-use crate::{Phases, prove_repeatedly};
+use crate::{ProveTimes, prove_repeatedly};
 
 const SIDE: usize = 16;
 const DEPTH: usize = 3;
@@ -26,11 +26,10 @@ struct Step {
     outputs: usize,
     /// Leaves of the lookup tree: their number an output grows with the accumulators' width.
     leaves: usize,
-    /// The whole proof, the network's run included.
+    /// Running the network.
+    witness: Spread,
+    /// The rest of the proof.
     prove: Spread,
-    phases: Phases,
-    /// Sum of the medians of all phases but the first.
-    proving_ms: f64,
     fitted_ms: f64,
     nanoseconds_an_element: f64,
 }
@@ -70,10 +69,11 @@ pub(crate) fn measure(provenance: &Provenance, channels: &[usize], runs: usize, 
     let fit = fit(&mut steps);
     println!("growth   channels        |w|  |in|+|out|   leaves   witness ms   proving ms      fit ms  ns/element");
     for step in &steps {
-        let Step { channels, weights, inputs, outputs, leaves, phases, proving_ms, fitted_ms, .. } = step;
-        let (activations, witness, each) = (inputs + outputs, phases.witness.median_ms, step.nanoseconds_an_element);
+        let Step { channels, weights, inputs, outputs, leaves, witness, prove, fitted_ms, .. } = step;
+        let (witness, prove, each) = (witness.median_ms, prove.median_ms, step.nanoseconds_an_element);
+        let activations = inputs + outputs;
         print!("         {channels:8} {weights:10} {activations:12} {leaves:8} {witness:12.1} ");
-        println!("{proving_ms:12.1} {fitted_ms:11.1} {each:11.0}");
+        println!("{prove:12.1} {fitted_ms:11.1} {each:11.0}");
     }
     let Fit { constant_ms, weight_ns, activation_ns, exponent, .. } = &fit;
     println!(
@@ -81,7 +81,9 @@ pub(crate) fn measure(provenance: &Provenance, channels: &[usize], runs: usize, 
     );
     let Some(folder) = folder else { return Ok(()) };
     plot(&steps, &fit, &folder.join("growth.svg"))?;
-    let network = format!("{DEPTH} 3x3 convolutions with ReLU on {SIDE}x{SIDE}, 2x2 max-pool, fully connected to 10");
+    let network = format!(
+        "{DEPTH} 3x3 convolutions with ReLU on {SIDE}x{SIDE}, 2x2 max-pool, fully connected to 10; its run is not counted"
+    );
     let growth = Growth { provenance: provenance.clone(), network, threads: 2, runs, steps, fit };
     std::fs::write(folder.join("growth.json"), serde_json::to_string_pretty(&growth)? + "\n")?;
     Ok(())
@@ -93,32 +95,21 @@ fn step(channels: usize, runs: usize) -> Result<Step> {
     let (key, _) = setup(&model)?;
     // The first proof makes the commitment's tables.
     prove(&key, &input, &ProveOptions::default())?;
-    let (prove, phases) = prove_repeatedly(&key, &input, runs)?;
-    let proving_ms = [phases.commit, phases.reduce, phases.open].iter().map(|phase| phase.median_ms).sum::<f64>();
+    let ProveTimes { proving: prove, phases, .. } = prove_repeatedly(&key, &input, runs)?;
+    let (_, witness) = phases[0];
     let (weights, inputs, outputs) = net.sizes();
     let leaves = key.lowered().circuit.statistics().leaves;
     let elements = weights + inputs + outputs;
-    let nanoseconds_an_element = (proving_ms * 1e6 / elements as f64).round();
+    let nanoseconds_an_element = (prove.median_ms * 1e6 / elements as f64).round();
     let fitted_ms = 0.0;
-    Ok(Step {
-        channels,
-        weights,
-        inputs,
-        outputs,
-        leaves,
-        prove,
-        phases,
-        proving_ms,
-        fitted_ms,
-        nanoseconds_an_element,
-    })
+    Ok(Step { channels, weights, inputs, outputs, leaves, witness, prove, fitted_ms, nanoseconds_an_element })
 }
 
 /// Fits the three constants and fills in the fitted times.
 fn fit(steps: &mut [Step]) -> Fit {
     // Dividing every equation by the time makes errors relative.
     let row = |step: &Step| {
-        let time = step.proving_ms;
+        let time = step.prove.median_ms;
         [1.0, step.weights as f64 * 1e-6, (step.inputs + step.outputs) as f64 * 1e-6].map(|x| x / time)
     };
     let mut system = [[0.0; 4]; 3];
@@ -134,9 +125,9 @@ fn fit(steps: &mut [Step]) -> Fit {
     for step in steps.iter_mut() {
         let activations = (step.inputs + step.outputs) as f64;
         step.fitted_ms = constant_ms + (weight_ns * step.weights as f64 + activation_ns * activations) * 1e-6;
-        largest_relative_error = largest_relative_error.max((step.fitted_ms / step.proving_ms - 1.0).abs());
+        largest_relative_error = largest_relative_error.max((step.fitted_ms / step.prove.median_ms - 1.0).abs());
     }
-    let points = steps.iter().map(|s| ((s.elements() as f64).ln(), s.proving_ms.ln()));
+    let points = steps.iter().map(|s| ((s.elements() as f64).ln(), s.prove.median_ms.ln()));
     Fit { constant_ms, weight_ns, activation_ns, largest_relative_error, exponent: slope(&points.collect::<Vec<_>>()) }
 }
 
@@ -159,7 +150,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 }
 
 fn plot(steps: &[Step], fit: &Fit, path: &Path) -> Result<()> {
-    let points: Vec<(f64, f64)> = steps.iter().map(|s| (s.elements() as f64, s.proving_ms)).collect();
+    let points: Vec<(f64, f64)> = steps.iter().map(|s| (s.elements() as f64, s.prove.median_ms)).collect();
     let fitted = steps.iter().map(|s| (s.elements() as f64, s.fitted_ms));
     let (Some(&first), Some(&last)) = (points.first(), points.last()) else { return Ok(()) };
     let linear = [first.0, last.0].map(|x| (x, last.1 * x / last.0));
@@ -167,8 +158,9 @@ fn plot(steps: &[Step], fit: &Fit, path: &Path) -> Result<()> {
     let area = SVGBackend::new(path, (760, 480)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("Prover's time as channels double, 2 threads", ("sans-serif", 20))
+        .caption("Time of a proof as channels double, 2 threads", ("sans-serif", 20))
         .margin(12)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(60)
         .build_cartesian_2d((first.0 / 1.4..last.0 * 1.4).log_scale(), (low..high).log_scale())?;
@@ -180,7 +172,10 @@ fn plot(steps: &[Step], fit: &Fit, path: &Path) -> Result<()> {
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
     let key = |color: RGBColor| move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color);
-    chart.draw_series(LineSeries::new(linear, BLACK.mix(0.4)))?.label("linear").legend(key(RGBColor(150, 150, 150)));
+    chart
+        .draw_series(LineSeries::new(linear, BLACK.mix(0.4)))?
+        .label("proportional")
+        .legend(key(RGBColor(150, 150, 150)));
     let label =
         format!("{:.1} ms + {:.0} ns |w| + {:.0} ns (|in| + |out|)", fit.constant_ms, fit.weight_ns, fit.activation_ns);
     chart.draw_series(LineSeries::new(fitted, BLUE))?.label(label).legend(key(BLUE));
