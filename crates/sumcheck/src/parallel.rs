@@ -62,8 +62,8 @@ pub fn bind<F: ProofField>(table: &mut Vec<F>, half: usize, default: F, r: F) {
     let fold = |low: &mut [F], high: &[F]| F::bind(low, high, r);
     let (paired, alone) = table.split_at_mut(upper.len());
     // A lower entry without an upper one meets the default.
-    let constant = r * default;
-    let fold_alone = |low: &mut [F]| low.iter_mut().for_each(|a| *a += constant - r * *a);
+    let defaults = [default; 64];
+    let fold_alone = |low: &mut [F]| low.chunks_mut(64).for_each(|run| F::bind(run, &defaults[..run.len()], r));
     #[cfg(feature = "parallel")]
     if half >= MIN_STEPS {
         use rayon::prelude::*;

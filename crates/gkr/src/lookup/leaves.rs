@@ -2,7 +2,7 @@
 
 use convince_circuit::{Block, BlockSource, Circuit, TableContent, Tensor, Witness};
 use convince_field::{IntSlice, ProofField};
-use convince_poly::{eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
+use convince_poly::{Functional, eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
 use convince_sumcheck::{parallel, suffix};
 use convince_transcript::ChannelScalar;
 
@@ -58,7 +58,7 @@ fn table_block<F: ProofField>(
     let mut p: Vec<F> = counts.iter().map(|m| F::from_i64(-m)).collect();
     let mut q = rows.to_vec();
     p.resize(1 << block.log_size, F::zero());
-    q.resize(1 << block.log_size, alpha - table_id::<F>(table));
+    q.resize(1 << block.log_size, F::one());
     [p, q]
 }
 
@@ -85,7 +85,7 @@ fn lookup_block<F: ProofField>(
         }
     };
     let shape = &circuit.wire(lookup.wire).shape[1..];
-    let (mut p, mut q) = (vec![F::zero(); 1 << block.log_size], vec![first; 1 << block.log_size]);
+    let (mut p, mut q) = (vec![F::zero(); 1 << block.log_size], vec![F::one(); 1 << block.log_size]);
     let row_len = *shape.last().unwrap_or(&1);
     for row in 0..columns[0].len() / row_len {
         let start = padded_start(shape, row);
@@ -122,21 +122,24 @@ pub(super) fn formula<F: ProofField, S: ChannelScalar<F>>(
         let prefix = &claims.point[..claims.point.len() - block.log_size];
         let point = suffix(&claims.point, block.log_size);
         let weight = eq_bits(prefix, block.offset >> block.log_size);
-        covered += weight;
-        match block.source {
-            BlockSource::Table(t) => {
-                let content = &circuit.tables()[t].content;
-                let [first, second] = table_columns(content, point);
-                let denominator = alpha - table_id::<F>(t) - beta * (first + beta * second);
-                p = p - values[0].clone() * weight;
-                q = q + constant(weight * denominator);
-            }
+        let (table, shape) = match block.source {
+            BlockSource::Table(t) => (t, &circuit.wire(circuit.tables()[t].multiplicities).shape[..]),
             BlockSource::Lookup(l) => {
                 let lookup = &circuit.lookups()[l];
-                let shape = &circuit.wire(lookup.wire).shape[1..];
-                let ones = convince_poly::Functional::at_flat(point, shape).sum();
-                p = p + constant(weight * ones);
-                q = q + constant(weight * (alpha - table_id::<F>(lookup.table)));
+                (lookup.table, &circuit.wire(lookup.wire).shape[1..])
+            }
+        };
+        let ones = weight * Functional::at_flat(point, shape).sum();
+        covered += ones;
+        q = q + constant(ones * (alpha - table_id::<F>(table)));
+        match block.source {
+            BlockSource::Table(t) => {
+                let [first, second] = table_columns(&circuit.tables()[t].content, point);
+                p = p - values[0].clone() * weight;
+                q = q - constant(weight * beta * (first + beta * second));
+            }
+            BlockSource::Lookup(_) => {
+                p = p + constant(ones);
                 let mut power = weight;
                 for value in values {
                     power *= beta;

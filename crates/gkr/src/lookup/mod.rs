@@ -11,9 +11,10 @@
 //! Error:      J (N + sum T) / p for the fractions, 3 n (n-1)/2 / 2^128 for the layers of a tree of 2^n leaves
 //! ```
 //!
-//! A leaf of a lookup has numerator 1 on true entries and 0 on padding, a leaf of table t has -m_t and 0 beyond its rows;
-//! the denominator is `alpha - id_T - sum_{j>=1} beta^j col_j` over the whole block, `id_T` being the table's index plus one.
-//! Leaves behind the last block are (0, 1); the prover never touches them.
+//! A true entry of a lookup is the leaf `(1, alpha - id_T - sum_{j>=1} beta^j col_j)`, `id_T` being the table's index plus one; a row of
+//! table t is `(-m_t, same denominator)`. Padding and the leaves behind the last block are (0, 1): at the leaf point a
+//! block's denominator is `(alpha - id_T) 1(rho) - sum beta^j col_j~(rho) + 1 - 1(rho)`, columns being zero on padding. A prover pays
+//! little for padding, since equal entries bind for free, and nothing for what is behind the last block.
 
 mod leaves;
 mod prove;

@@ -51,9 +51,14 @@ fn parent<F: ProofField>([p, q]: &[Vec<F>; 2]) -> [Vec<F>; 2] {
     let node = |i: usize| {
         let [p0, p1] = [2 * i, 2 * i + 1].map(|k| at(p, k, F::zero()));
         let [q0, q1] = [2 * i, 2 * i + 1].map(|k| at(q, k, F::one()));
-        // Half of the tree are pairs of lookups' leaves, whose numerators are one.
-        let numerator = if p0.is_one() && p1.is_one() { q0 + q1 } else { F::sum_of_products(&[p0, p1], &[q1, q0]) };
-        [numerator, q0 * q1]
+        // Most leaves are lookups, whose numerators are one, or padding.
+        if p0.is_one() && p1.is_one() {
+            [q0 + q1, q0 * q1]
+        } else if p1.is_zero() && q1.is_one() {
+            [p0, q0]
+        } else {
+            [F::sum_of_products(&[p0, p1], &[q1, q0]), q0 * q1]
+        }
     };
     let fractions = parallel::map_fine(nodes, node);
     let (numerators, denominators) = fractions.into_iter().map(|[p, q]| (p, q)).unzip();
@@ -85,10 +90,16 @@ impl<F: ProofField> Children<F> {
 /// Values of f that are computed before they meet eq.
 const RUN: usize = 32;
 
-/// `p0 q1 + q0 a1`. At the leaves most numerators are one, and stay so when they are bound.
+/// `p0 q1 + q0 a1`. At the leaves most numerators are one, or zero over a denominator of one, and stay so when they are bound.
 #[inline(always)]
 fn value<F: ProofField>([p0, q1, q0, a1]: [F; 4]) -> F {
-    if p0.is_one() { q1 + q0 * a1 } else { F::sum_of_products(&[p0, q0], &[q1, a1]) }
+    if p0.is_one() {
+        q1 + q0 * a1
+    } else if p0.is_zero() && q0.is_one() {
+        a1
+    } else {
+        F::sum_of_products(&[p0, q0], &[q1, a1])
+    }
 }
 
 impl<F: ProofField> Summand<F> for Children<F> {
