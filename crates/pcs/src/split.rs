@@ -205,7 +205,8 @@ mod tests {
             let folded: Fr =
                 terms.iter().map(|t| Fr::inner_product(&split.fold(values.as_slice(), &t.rows), &t.columns)).sum();
             assert_eq!(folded, value, "{split:?}");
-            let one_term = matches!(functional.0[axis], Axis::Eq { .. } if shape[axis] % (1 << split.log_block) == 0);
+            let one_term =
+                matches!(functional.0[axis], Axis::Eq { .. } if shape[axis].is_multiple_of(1 << split.log_block));
             assert!(!one_term || terms.len() == 1);
         }
     }

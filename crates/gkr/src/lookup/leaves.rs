@@ -19,7 +19,7 @@ pub(super) fn fractions<F: ProofField>(circuit: &Circuit, witness: &Witness, alp
     let blocks = parallel::map(circuit.blocks().len(), |k| {
         let block = &circuit.blocks()[k];
         match block.source {
-            BlockSource::Table(t) => table_block(circuit, witness, block, t, &tables[t], alpha),
+            BlockSource::Table(t) => table_block(circuit, witness, block, t, &tables[t]),
             BlockSource::Lookup(l) => lookup_block(circuit, witness, block, l, &tables, [alpha, beta]),
         }
     });
@@ -52,7 +52,6 @@ fn table_block<F: ProofField>(
     block: &Block,
     table: usize,
     rows: &[F],
-    alpha: F,
 ) -> [Vec<F>; 2] {
     let counts = witness.wire(circuit.tables()[table].multiplicities);
     let mut p: Vec<F> = counts.iter().map(|m| F::from_i64(-m)).collect();

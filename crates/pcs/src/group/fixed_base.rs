@@ -110,6 +110,13 @@ impl FixedBase {
             .zip(&shapes)
             .map(|(row, shape)| row.iter().filter(|&x| x != 0).count() * shape.num_windows() + BLIND_WINDOWS)
             .collect();
+        // Tables are made here, once, rather than by the first jobs that miss them, each for itself.
+        for k in 0..shapes.iter().map(|shape| shape.num_windows()).max().unwrap_or(0) {
+            self.window(k);
+        }
+        if shapes.contains(&Shape::Carries) {
+            self.carries();
+        }
         let per_thread = sizes.iter().sum::<usize>().div_ceil(jobs::num_threads());
         let runs = jobs::cut(sizes.iter().copied(), JOB.min(per_thread));
         jobs::map(runs.len(), |i| {
@@ -153,7 +160,7 @@ impl FixedBase {
 
     /// The table of digit `k`.
     fn window(&self, k: usize) -> &[G1Affine] {
-        self.windows[k].get_or_init(|| match k {
+        jobs::made::<Vec<_>>(&self.windows[k], || match k {
             0 => multiples(&self.generators, HALF),
             _ => multiples(&self.shifted(k - 1), HALF),
         })
@@ -165,7 +172,7 @@ impl FixedBase {
     }
 
     fn carries(&self) -> &[G1Affine] {
-        self.carries.get_or_init(|| {
+        jobs::made::<Vec<_>>(&self.carries, || {
             let shifted = self.shifted(0);
             let mut lens = Vec::new();
             let mut points = Vec::new();

@@ -1,5 +1,7 @@
 //! Independent pieces of work, on one thread or many.
 
+use std::sync::OnceLock;
+
 /// `run(0), .., run(num_jobs - 1)`, in this order.
 pub(super) fn map<T: Send>(num_jobs: usize, run: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     #[cfg(feature = "parallel")]
@@ -66,6 +68,18 @@ pub(super) fn starts(sizes: impl IntoIterator<Item = usize>) -> Vec<usize> {
         Some(start)
     };
     sizes.into_iter().scan(0, step).collect()
+}
+
+/// The cell's value, made outside its lock if it is missing.
+///
+/// Making it runs on rayon's threads. Inside `get_or_init` a thread that waits for its part could take up a job that needs
+/// this very cell, and wait for itself. Threads that race each make the same value.
+pub(crate) fn made<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if let Some(value) = cell.get() {
+        return value;
+    }
+    let value = make();
+    cell.get_or_init(|| value)
 }
 
 #[cfg(test)]

@@ -16,5 +16,6 @@ mod sum;
 
 pub use fixed_base::FixedBase;
 pub use generators::{Generators, MAX_WIDTH};
+pub(crate) use jobs::made;
 pub use msm::msm;
 pub use sum::sum_groups;

@@ -29,7 +29,7 @@ use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
 pub use crate::group::MAX_WIDTH;
-use crate::group::{FixedBase, Generators};
+use crate::group::{FixedBase, Generators, made};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
 pub use claims::opening_error_terms;
@@ -48,7 +48,7 @@ pub struct HyraxParams {
 
 impl HyraxParams {
     fn fixed_base(&self) -> &FixedBase {
-        self.fixed_base.get_or_init(|| FixedBase::new(&self.generators))
+        made(&self.fixed_base, || FixedBase::new(&self.generators))
     }
 
     /// Builds the tables that committing to 16-bit integers needs now rather than in the first proof: some 60 us a column.

@@ -32,7 +32,7 @@ impl<F: ProofField> Instance<F> {
             parallel::map(self.pairs.len(), |k| round_of_pair(&self.pairs[k], 0..half, half))
         } else {
             let part = |pair| parallel::sum(half, |range| round_of_pair(pair, range, half).to_vec());
-            self.pairs.iter().map(|pair| part(pair)).map(|sums| [sums[0], sums[1]]).collect()
+            self.pairs.iter().map(part).map(|sums| [sums[0], sums[1]]).collect()
         };
         parts.into_iter().fold([F::zero(); 2], add)
     }
