@@ -1,6 +1,7 @@
 //! The error of one proof's interactive protocol, counted from its circuit.
 
-use convince_circuit::Circuit;
+use convince_circuit::{Circuit, Layer};
+use convince_poly::log2_ceil;
 
 /// log2 of the size of the set that sumcheck and batching challenges come from.
 pub const CHALLENGE_BITS: i32 = 128;
@@ -44,12 +45,16 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
     // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
     error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
-    // Corners of fused pools.
-    error = error.with(2, 1, CHALLENGE_BITS);
+    // The requantisations' identity at the leaves' point, and the corners of fused pools.
+    let largest = circuit.layers().iter().filter_map(|layer| match layer {
+        Layer::Requant(l) => Some(l.advice_shape()[1..].iter().map(|&n| log2_ceil(n)).sum::<usize>()),
+        _ => None,
+    });
+    error = error.with(largest.max().unwrap_or(0) + 2, 1, CHALLENGE_BITS);
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
-    let output_vars = circuit.shape(circuit.output()).iter().map(|&n| convince_poly::log2_ceil(n)).sum();
+    let output_vars = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
     error = error.with(output_vars, 1, CHALLENGE_BITS);
     crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
         let batching = 2 * wave.instances.saturating_sub(1);
@@ -60,7 +65,8 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
     let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
-    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three.
-    let waves: usize = crate::wave::rounds(circuit).iter().map(|wave| 3 * wave.instances).sum();
-    2 * columns + circuit.tables().len() + waves + 1
+    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, an affine
+    // layer's one a term, a requantisation's one on its input.
+    let waves: usize = crate::wave::rounds(circuit).iter().map(|wave| 3 * wave.instances + wave.terms).sum();
+    2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1
 }

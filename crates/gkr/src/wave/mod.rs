@@ -174,16 +174,21 @@ fn input_claim<F: ProofField, S>(
     Claim::on(circuit, instance.layer.input, Functional(axes), value)
 }
 
-/// Runs of instances that belong to one layer, as ranges: they share one instance of stage B.
-fn by_layer<F, S>(instances: &[Instance<'_, F, S>]) -> Vec<std::ops::Range<usize>> {
+/// Runs of instances that belong to one layer and agree in their batch functional, as ranges: each shares one instance of
+/// stage B, which sums over the input with that functional applied.
+fn by_layer<F: ProofField, S>(instances: &[Instance<'_, F, S>]) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     for (k, instance) in instances.iter().enumerate() {
         match runs.last_mut() {
-            Some(run) if instances[run.start].layer.output == instance.layer.output => run.end = k + 1,
+            Some(run) if shares_input(&instances[run.start], instance) => run.end = k + 1,
             _ => runs.push(k..k + 1),
         }
     }
     runs
+}
+
+fn shares_input<F: ProofField, S>(a: &Instance<'_, F, S>, b: &Instance<'_, F, S>) -> bool {
+    a.layer.output == b.layer.output && a.axis(0) == b.axis(0)
 }
 
 /// Sizes of a wave's sumchecks.
@@ -194,6 +199,8 @@ pub(crate) struct Rounds {
     pub(crate) input: usize,
     /// Claims that are batched, at most.
     pub(crate) instances: usize,
+    /// Claims that affine layers leave on their terms.
+    pub(crate) terms: usize,
 }
 
 /// Sizes of every wave, from the circuit alone.
@@ -208,10 +215,13 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
     }
     let mut out = Vec::new();
     for wave in schedule(circuit) {
-        let mut rounds = Rounds { kernel: 0, input: 0, instances: 0 };
+        let mut rounds = Rounds { kernel: 0, input: 0, instances: 0, terms: 0 };
         for k in wave {
             let layer = &circuit.layers()[k];
             let count = output(layer).and_then(|wire| claims.get(&wire).copied()).unwrap_or(0);
+            if let Layer::Affine(affine) = layer {
+                rounds.terms += count * affine.terms.len();
+            }
             if let Layer::Conv2d(conv) = layer {
                 rounds.instances += count;
                 rounds.kernel = rounds.kernel.max(variables(kernel_shape(conv)));
