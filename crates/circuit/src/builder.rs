@@ -29,7 +29,8 @@ const MAX_OPS: usize = 1 << 13;
 const MAX_KERNEL_WORK: usize = 1 << 24;
 
 /// Builds a [`Circuit`] call by call. Every call computes the range of what it defines and refuses it if it could leave
-/// 32 bits; since all relations are then between integers below 2^62, none can hold modulo a larger prime only.
+/// 32 bits. Limbs and shifts then keep both sides of every linear relation, and every factor of a product, below 2^80 in
+/// magnitude, so that over a field of more than 2^81 elements none holds modulo the prime only.
 #[derive(Default)]
 pub struct CircuitBuilder {
     ops: Vec<Op>,

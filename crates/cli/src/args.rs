@@ -260,8 +260,8 @@ EXAMPLES:
   convince verify --key keys/verifier.key --input seven.png --nonce 5f3c9a seven.cnvp
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, input_digest,
-status, error}; all but valid, the times and error are null if the proof is not valid. Several
+JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
+input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Several
 proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key

@@ -147,6 +147,13 @@ impl VerifyingKey {
         self.model_digest
     }
 
+    /// Hash of all that the model commitment does not cover: the circuit (shapes, shifts, tables, limbs), the width, the
+    /// meaning of inputs and outputs. Two keys with equal commitments and equal networks accept the same proofs.
+    pub fn network_digest(&self) -> [u8; 32] {
+        let width = (self.width as u64).to_le_bytes();
+        digest("convince/network/v1", &[&self.circuit.digest(), &self.presentation_digest, &width])
+    }
+
     /// What is known of the weights.
     pub fn status(&self) -> ModelStatus {
         self.status
@@ -202,6 +209,6 @@ fn model_digest(circuit: &Circuit, width: usize, rows: &[<Scheme as CommitmentSc
     let wires: Vec<_> = circuit.wires_of(WireKind::Weight).map(|id| (id, circuit.wire(id))).collect();
     let layout = postcard::to_allocvec(&wires).expect("plain data in memory");
     // The cut of every wire follows from its shape and the width.
-    let parts = [&layout, &width.to_le_bytes()[..], &Scheme::rows_to_bytes(rows)];
+    let parts = [&layout, &(width as u64).to_le_bytes()[..], &Scheme::rows_to_bytes(rows)];
     digest("convince/model/v1", &parts)
 }

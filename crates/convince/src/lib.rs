@@ -39,7 +39,7 @@ mod verifier;
 pub use convince_transcript::container;
 pub use error::{KeyError, VerifyError};
 pub use key::{ModelStatus, VerifyingKey};
-pub use proof::Proof;
+pub use proof::{Proof, Unverified};
 pub use soundness::{Soundness, soundness};
 pub use verifier::{Verified, input_digest, verify};
 

@@ -23,6 +23,17 @@ pub(crate) struct Parts<'a> {
     pub(crate) messages: &'a [u8],
 }
 
+/// What a proof file says, before anything of it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    /// The output that it claims.
+    pub output: Vec<i32>,
+    /// Bytes of the packed input; 0 if it was left out.
+    pub input_bytes: usize,
+    /// Bytes of the protocol's messages.
+    pub message_bytes: usize,
+}
+
 const HAS_INPUT: u8 = 1;
 
 impl Proof {
@@ -33,6 +44,24 @@ impl Proof {
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ContainerError> {
         strip_header(Kind::Proof, &bytes)?;
         Ok(Self { bytes })
+    }
+
+    /// Whether the file says that it carries its input.
+    pub fn has_input(&self) -> bool {
+        strip_header(Kind::Proof, &self.bytes).is_ok_and(|rest| rest.first() == Some(&HAS_INPUT))
+    }
+
+    /// What the file says for this circuit. Nothing is verified.
+    ///
+    /// # Errors
+    /// [`VerifyError::Head`], [`VerifyError::Input`], [`VerifyError::Output`]: the file does not have the circuit's layout.
+    pub fn unverified(&self, circuit: &Circuit) -> Result<Unverified, VerifyError> {
+        let Parts { input, output, messages } = self.parts(circuit)?;
+        Ok(Unverified {
+            output: output.as_slice().iter().map(|v| v as i32).collect(),
+            input_bytes: input.map_or(0, |input| input.len() * input_width(circuit)),
+            message_bytes: messages.len(),
+        })
     }
 
     /// The file.

@@ -27,6 +27,9 @@ pub type Field = Fr;
 /// The commitment scheme of every proof.
 pub type Scheme = Hyrax;
 
+// What the circuit builder's bounds ask of the field.
+const _: () = assert!(Field::SECURITY_BITS > 81);
+
 const PROTOCOL: &str = "convince";
 const ADVICE: Label = "convince/advice";
 

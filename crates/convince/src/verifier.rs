@@ -11,6 +11,8 @@ use crate::{ModelStatus, Proof, VerifyError, VerifyingKey};
 pub struct Verified {
     /// The model commitment of the key.
     pub model_commitment: [u8; 32],
+    /// The network of the key: its architecture, shifts and tables, and what inputs and outputs mean.
+    pub network_digest: [u8; 32],
     /// What is known of the weights under it.
     pub status: ModelStatus,
     /// Hash of the input's integers, as [`input_digest`] computes it.
@@ -60,6 +62,7 @@ fn verified(key: &VerifyingKey, input: &Ints, output: &Ints) -> Verified {
     let label = output.iter().position(|&v| v == largest).unwrap_or(0);
     Verified {
         model_commitment: key.model_commitment(),
+        network_digest: key.network_digest(),
         status: key.status(),
         input_digest: digest_of(input),
         logits: output.iter().map(|&v| f64::from(v) * key.output_scale()).collect(),

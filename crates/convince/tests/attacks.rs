@@ -245,12 +245,13 @@ fn other_input_output_nonce_and_key_are_rejected() {
     renamed.labels.reverse();
     let (_, renamed) = setup_seeded(&renamed, SEED).unwrap();
     assert_eq!(renamed.model_commitment(), TINY.verifying.model_commitment());
+    assert_ne!(renamed.network_digest(), TINY.verifying.network_digest());
     assert!(verify(&renamed, &proof, None, &[]).is_err());
 }
 
-/// A key cannot bring generators along, so a foreign generator can only hide in the rows: rows over other generators.
+/// A key cannot bring generators along: they are constants of the scheme. What it can bring is rows over other generators.
 #[test]
-fn a_key_with_foreign_generators_is_rejected() {
+fn a_key_with_rows_over_foreign_generators_is_rejected() {
     let file = TINY.verifying.to_bytes();
     let payload = open(Kind::VerifierKey, &file).unwrap();
     let rows_at = payload.len() - 48 * TINY.verifying.num_rows() - trailer_len(payload);

@@ -2,11 +2,11 @@ use std::path::Path;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use convince::circuit::{Bits, Circuit, Layer, Statistics, TableContent};
+use convince::circuit::{Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
 use convince::model::{Model, Preprocessing};
-use convince::{Proof, ProvingKey, VerifyingKey, soundness};
+use convince::{Proof, ProvingKey, Unverified, VerifyingKey, soundness};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
@@ -106,8 +106,10 @@ fn prover_key(key: &ProvingKey) -> View {
     let text = fields(&[
         ("model commitment", commitment.clone()),
         ("holds", "the weights and the secrets of their commitment".into()),
+        ("commitment", format!("{} rows of weights, {} columns wide", key.num_rows(), key.width())),
     ]);
-    let view = View { json: json!({ "model_commitment": commitment }), text };
+    let json = json!({ "model_commitment": commitment, "width": key.width(), "weight_rows": key.num_rows() });
+    let view = View { json, text };
     view.and(layers(&lowered.circuit, &lowered.layer_names)).and(sizes(&lowered.circuit))
 }
 
@@ -116,6 +118,7 @@ fn verifier_key(key: &VerifyingKey) -> View {
     let soundness = soundness(key.circuit(), key.width());
     let text = fields(&[
         ("model commitment", commitment.clone()),
+        ("network digest", hex(&key.network_digest())),
         ("model status", key.status().to_string()),
         ("commitment", format!("{} rows of weights, {} columns wide", key.num_rows(), key.width())),
         ("proof commits to", format!("{} rows of advice", key.num_advice_rows())),
@@ -125,6 +128,7 @@ fn verifier_key(key: &VerifyingKey) -> View {
     ]);
     let json = json!({
         "model_commitment": commitment,
+        "network_digest": hex(&key.network_digest()),
         "status": key.status().to_string(),
         "width": key.width(),
         "weight_rows": key.num_rows(),
@@ -137,47 +141,31 @@ fn verifier_key(key: &VerifyingKey) -> View {
     View { json, text }.and(layers(key.circuit(), &[])).and(sizes(key.circuit()))
 }
 
-/// What follows the header of a proof file: one byte of flags, of which bit 0 says that the input is in the file.
-fn body(proof: &Proof) -> Option<(bool, &[u8])> {
-    let (&flags, rest) = proof.as_bytes().get(HEADER_LEN..)?.split_first()?;
-    Some((flags & 1 == 1, rest))
-}
-
-/// Magic, kind and version.
-const HEADER_LEN: usize = 7;
-
 fn bare_proof(proof: &Proof) -> View {
-    let has_input = body(proof).is_some_and(|(has_input, _)| has_input);
+    let has_input = proof.has_input();
     let input = if has_input { "in the file" } else { "left out" };
     let text = fields(&[("input", input.into()), ("more", "with --key, the verifier's key".into())]);
     View { json: json!({ "has_input": has_input }), text }
 }
 
 fn proof_under(key: &VerifyingKey, proof: &Proof, path: &Path) -> Result<View, Error> {
-    let circuit = key.circuit();
-    let wire = circuit.wire(circuit.input());
-    let (has_input, rest) = body(proof).ok_or_else(|| Error::rejected("the proof ends behind its header"))?;
-    let value_bytes = usize::from(Bits::holding(wire.low, wire.high).width).div_ceil(8);
-    let input_bytes = if has_input { wire.size() * value_bytes } else { 0 };
-    let output_bytes = 4 * circuit.shape(circuit.output()).iter().product::<usize>();
-    let parts = rest.split_at_checked(input_bytes).and_then(|(_, rest)| rest.split_at_checked(output_bytes));
-    let unfit = || Error::rejected(format!("the proof is too short for the key in {}", path.display()));
-    let (output, messages) = parts.ok_or_else(unfit)?;
-    let claimed: Vec<i32> = output.as_chunks::<4>().0.iter().map(|word| i32::from_le_bytes(*word)).collect();
-    let claimed_logits: Vec<f64> = claimed.iter().map(|&v| f64::from(v) * key.output_scale()).collect();
+    let unfit = |e| Error::rejected(format!("the proof does not fit the key in {}: {e}", path.display()));
+    let Unverified { output, input_bytes, message_bytes } = proof.unverified(key.circuit()).map_err(unfit)?;
+    let claimed_logits: Vec<f64> = output.iter().map(|&v| f64::from(v) * key.output_scale()).collect();
+    let (has_input, output_bytes) = (input_bytes > 0, 4 * output.len());
     let text = fields(&[
         ("input", if has_input { size(input_bytes as u64) } else { "left out".into() }),
         ("output", size(output_bytes as u64)),
-        ("messages", size(messages.len() as u64)),
+        ("messages", size(message_bytes as u64)),
         ("claimed logits", format!("{} (nothing is verified here)", logits(&claimed_logits))),
     ]);
     let json = json!({
         "has_input": has_input,
         "input_bytes": input_bytes,
         "output_bytes": output_bytes,
-        "message_bytes": messages.len(),
+        "message_bytes": message_bytes,
         "claimed_logits": claimed_logits,
-        "claimed_logits_int": claimed,
+        "claimed_logits_int": output,
     });
     Ok(View { json, text })
 }

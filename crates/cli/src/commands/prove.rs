@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use convince::model::{argmax, run as interpret};
+use convince::model::argmax;
 use convince::{Phase, ProveOptions, ProvingKey};
 use serde::Serialize;
 
@@ -58,8 +58,8 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let peak_rss_bytes = peak_memory();
 
     target.write(proof.as_bytes())?;
-    let trace = interpret(&model.graph, &integers).at(args.input.display())?;
-    let index = argmax(trace.output());
+    let claimed = proof.unverified(&key.lowered().circuit).at(args.output.display())?;
+    let index = argmax(&claimed.output);
     let report = Report {
         prove_ms: milliseconds(end - start),
         phases_ms: clock.phases(end),
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
         peak_rss_bytes,
         label: index,
         label_name: model.label(index),
-        logits: model.logits(trace.output()),
+        logits: model.logits(&claimed.output),
     };
     output.result(&report, || text(&report, &target))?;
     Ok(Exit::Valid)

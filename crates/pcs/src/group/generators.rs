@@ -31,9 +31,6 @@ pub struct Generators {
 }
 
 impl Generators {
-    /// SHA-256 of the whole list, for transcripts and keys.
-    pub const HASH: [u8; 32] = FILE_HASH;
-
     /// The first `width` generators: `G_i` is the RFC 9380 hash to G1 (SHA-256, simplified SWU, random oracle) of `i` as four
     /// little-endian bytes in the domain `convince/hyrax/generators/v1`, and `H` that of `"blind"`.
     ///
