@@ -24,7 +24,8 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use convince_field::IntSlice;
+use convince_field::{IntSlice, ProofField};
+use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
@@ -98,6 +99,12 @@ impl CommitmentScheme for Hyrax {
             point.ok().filter(|p| !p.is_zero()).ok_or(PcsError::Point { row })
         };
         convince_sumcheck::parallel::map(count, read).into_iter().collect()
+    }
+
+    /// Rounds of two scalars each, then F and its blind.
+    fn opening_size(width: usize) -> (usize, usize) {
+        let rounds = log2_ceil(width);
+        (Fr::BYTES * (2 * rounds + width + 1), rounds)
     }
 
     fn open<C: ProverChannel<Fr>>(
