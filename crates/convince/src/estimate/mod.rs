@@ -10,13 +10,14 @@ mod rates;
 
 use convince_circuit::{Circuit, WireKind};
 use convince_pcs::{WireShape, choose_width, hyrax::MAX_WIDTH};
+use serde::Serialize;
 
 use self::layers::Sizes;
 
 /// What a part of a proof costs.
 ///
 /// Everything but time and memory is counted, not predicted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Weights and biases.
     pub parameters: usize,
