@@ -14,10 +14,14 @@ mod bits;
 mod bls12_381;
 pub mod chords;
 mod ints;
+mod maps;
 pub mod reference;
 mod traits;
+mod window;
 
 pub use ark_bls12_381::Fr;
 pub use bits::Bits;
 pub use ints::{IntSlice, Ints};
+pub use maps::{AxisMap, AxisRow, RowSums, TensorMap};
 pub use traits::{ProofField, SmallInt};
+pub use window::WindowAxis;
