@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
+use convince_field::maps::{MapTerm, sum_bounds};
 use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
@@ -199,24 +200,27 @@ impl CircuitBuilder {
     /// # Errors
     /// No terms, maps that do not fit their tensors or give unequal shapes, values that could leave 32 bits.
     pub fn linear(&mut self, terms: Vec<LinearTerm>, constant: i64) -> Result<Tensor, CircuitError> {
-        let mut shape = None;
-        let mut range = (i128::from(constant), i128::from(constant));
+        let mut inputs = Vec::with_capacity(terms.len());
         for term in &terms {
-            let from = self.shape(term.tensor)?;
+            let shape = self.shape(term.tensor)?;
             let unfit = || self.parameter("a map fits its tensor and leaves the batch axis alone");
-            let (work, to) = term.work(from).zip(term.map.output_shape(from)).ok_or_else(unfit)?;
-            let (low, high) = term.range(from, self.range(term.tensor)?).ok_or_else(unfit)?;
+            let (work, to) = term.work(shape).zip(term.map.output_shape(shape)).ok_or_else(unfit)?;
             if term.multiplier == 0 {
                 return Err(self.parameter("a linear layer's multipliers are not zero"));
             }
             self.work(work)?;
-            let first = *shape.get_or_insert(to);
-            if to != first {
-                return Err(self.mismatch("terms of a linear layer", &first, &to));
-            }
-            range = (range.0.saturating_add(low), range.1.saturating_add(high));
+            let range = self.range(term.tensor)?;
+            inputs.push((to, MapTerm { multiplier: term.multiplier, map: &term.map, shape, range }));
         }
-        let shape = shape.ok_or_else(|| self.parameter("a linear layer has at least one term"))?;
+        let Some(&(shape, _)) = inputs.first() else {
+            return Err(self.parameter("a linear layer has at least one term"));
+        };
+        if let Some((other, _)) = inputs.iter().find(|(to, _)| *to != shape) {
+            return Err(self.mismatch("terms of a linear layer", &shape, other));
+        }
+        let inputs: Vec<_> = inputs.into_iter().map(|(_, term)| term).collect();
+        let range = sum_bounds(&inputs, constant);
+        let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
         let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
         self.layers.push(Pending::Ready(Layer::Linear(layer)));

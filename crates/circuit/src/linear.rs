@@ -37,11 +37,6 @@ impl LinearTerm {
         Self { tensor, multiplier, map: TensorMap::identity() }
     }
 
-    /// Smallest and largest entry for a tensor of a shape and a range; `None` if the map does not fit.
-    pub(crate) fn range(&self, shape: [usize; 4], range: (i64, i64)) -> Option<(i128, i128)> {
-        Some(self.map.row_sums(shape)?.bounds(self.multiplier, range))
-    }
-
     /// Entries of the matrices on all axes: what evaluating the map's functional costs.
     pub(crate) fn work(&self, shape: [usize; 4]) -> Option<usize> {
         let entries = self.map.permuted(shape)?.into_iter().zip(&self.map.axes).map(|(len, map)| match map {

@@ -167,7 +167,7 @@ fn random_circuit(seed: u64) -> Circuit {
     for _ in 0..rng.gen_range(2..9) {
         let x = tensors[rng.gen_range(tensors.len().saturating_sub(3)..tensors.len())];
         let same = |t: &&Tensor| c.shape(**t) == c.shape(x);
-        let other = *tensors.iter().filter(same).next_back().unwrap();
+        let other = *tensors.iter().rfind(same).unwrap();
         let made = match rng.gen_range(0..7) {
             0..=2 => random_conv(&mut c, x, &mut rng),
             3..=4 => random_requant(&mut c, x, &mut rng),
