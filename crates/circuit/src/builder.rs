@@ -65,7 +65,7 @@ struct Readable {
 
 /// A layer before the width of limbs is known.
 enum Pending {
-    Ready(Layer),
+    Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
 }
 
@@ -171,7 +171,7 @@ impl CircuitBuilder {
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
         let output = self.define(output_shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Conv2d(Conv2dLayer {
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(Conv2dLayer {
             input,
             weight: weight.wire,
             bias: bias.map(|b| b.wire),
@@ -180,7 +180,7 @@ impl CircuitBuilder {
             weight_shape,
             output_shape,
             params,
-        })));
+        }))));
         self.ops.push(Op::Conv2d { input, weight, bias, params });
         Ok(output)
     }
@@ -225,7 +225,7 @@ impl CircuitBuilder {
         let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
         let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
-        self.layers.push(Pending::Ready(Layer::Linear(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Linear(layer))));
         self.ops.push(Op::Linear { terms, constant });
         Ok(output)
     }
@@ -241,7 +241,11 @@ impl CircuitBuilder {
         }
         let range = product_range(self.range(a)?, self.range(b)?);
         let output = self.define(shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Product(ProductLayer { factors: [a, b], output: output.wire, shape })));
+        self.layers.push(Pending::Ready(Box::new(Layer::Product(ProductLayer {
+            factors: [a, b],
+            output: output.wire,
+            shape,
+        }))));
         self.ops.push(Op::Product(a, b));
         Ok(output)
     }
@@ -430,7 +434,7 @@ impl CircuitBuilder {
         let mut layers = Vec::with_capacity(self.layers.len());
         for pending in &self.layers {
             let layer = match pending {
-                Pending::Ready(layer) => layer.clone(),
+                Pending::Ready(layer) => Layer::clone(layer),
                 Pending::Requant { input, advice, params } => {
                     let layer = self.requant_layer(*input, *advice, params, limb_bits);
                     let low = i64::from(params.low);
