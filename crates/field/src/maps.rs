@@ -1,5 +1,4 @@
-//! Public integer matrices on tensor axes: what slices, concatenations, window sums, transposes and the like are made
-//! of.
+//! Public integer matrices on tensor axes: what slices, concatenations, window sums and transposes are made of.
 //!
 //! ```text
 //! (A in)[o] = sum_i A[o, i] in[i]                                           one axis, an AxisMap

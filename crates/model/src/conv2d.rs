@@ -1,5 +1,4 @@
-//! `out[o, y, x] = bias[o] + sum over c, i, j of weight[o, c, i, j] in[g(o) + c, sh*y + dh*i - top, sw*x + dw*j -
-//! left]`
+//! `out[o, y, x] = bias[o] + sum over c, i, j of weight[o, c, i, j] in[g(o) + c, sh*y + dh*i - top, sw*x + dw*j - left]`
 //!
 //! with `g(o)` the first input channel of the group of `o`. Terms whose row or column lies outside the input are
 //! dropped. Output sizes are `floor((n + padding - dilation * (k - 1) - 1) / stride) + 1`.
