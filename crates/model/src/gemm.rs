@@ -5,12 +5,12 @@ use std::sync::Arc;
 use convince_field::{Bits, Ints};
 use serde::{Deserialize, Serialize};
 
+use crate::dot::{bias_at, check_layer, fits_i16, products};
 use crate::graph::checked_len;
-use crate::linear::{bias_at, check_layer, fits_i16, products};
 use crate::{NodeError, ValueInfo};
 
-/// Matrix times flattened input, with bias. The input is any `[1, C, H, W]` of `C*H*W == in`, the output `[1, out, 1,
-/// 1]`.
+/// Matrix times flattened input, with bias, for each batch entry. The input is any `[B, C, H, W]` of `C*H*W == in`, the
+/// output `[B, out, 1, 1]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gemm {
     /// Weights, row-major.
@@ -31,19 +31,20 @@ impl Gemm {
         if checked_len(&self.weight_shape).is_none() {
             return Err(NodeError::WeightShape(self.weight_shape.to_vec()));
         }
-        if input.num_elements() != taps {
-            return Err(NodeError::Shape { expected: [1, taps, 1, 1], found: input.shape });
+        let [batch, features @ ..] = input.shape;
+        if checked_len(&features) != Some(taps) {
+            return Err(NodeError::Shape { expected: [batch, taps, 1, 1], found: input.shape });
         }
         let (weight, bias) = ((&*self.weight, self.weight_bits), (&self.bias, self.bias_bits));
         let (low, high) = check_layer(weight, bias, (out, taps), (input.low, input.high))?;
-        ValueInfo::bounded([1, out, 1, 1], low, high)
+        ValueInfo::bounded([batch, out, 1, 1], low, high)
     }
 
     /// Accumulators for an input described by `info`: one multiply-accumulate per weight.
     pub(crate) fn run(&self, input: &[i32], info: &ValueInfo) -> Vec<i32> {
         let [rows, taps] = self.weight_shape;
-        let mut out = vec![0; rows];
-        let store = |row, _, sum: i32| out[row] = sum.wrapping_add(bias_at(&self.bias, row));
+        let mut out = vec![0; info.shape[0] * rows];
+        let store = |row, entry, sum: i32| out[entry * rows + row] = sum.wrapping_add(bias_at(&self.bias, row));
         if fits_i16(info.low, info.high) {
             let narrow: Vec<i16> = input.iter().map(|&v| v as i16).collect();
             products(self.weight.as_slice(), &narrow, taps, store);

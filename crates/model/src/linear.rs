@@ -1,132 +1,74 @@
-//! What convolutions and matrix products share: parameter checks, bounds, and the integer dot products.
+//! `out = constant + sum over t of multipliers[t] * maps[t](in_t)`, where maps are public matrices on tensor axes.
 
-use std::sync::Arc;
+use convince_field::TensorMap;
+use serde::{Deserialize, Serialize};
 
-use convince_field::{Bits, IntSlice, Ints};
+use crate::{NodeError, Shape, ValueInfo};
 
-use crate::NodeError;
-
-/// The interval of a sum of `taps` products of a weight of format `weight_bits` and a value of `low..=high`, hull with
-/// 0.
+/// Sum of mapped inputs times public integers, plus a public integer.
 ///
-/// Partial sums, and sums with terms left out (padding), lie in it too.
-///
-/// Saturates at 126 bits, far from any interval that is accepted anywhere.
-pub fn dot_bound(taps: usize, weight_bits: Bits, low: i64, high: i64) -> (i128, i128) {
-    let corners = [weight_bits.low(), weight_bits.high()].map(|w| [low, high].map(|x| i128::from(w) * i128::from(x)));
-    let products = corners.as_flattened();
-    let least = products.iter().copied().fold(0, i128::min);
-    let most = products.iter().copied().fold(0, i128::max);
-    let times = |bound: i128| bound.saturating_mul(taps as i128).clamp(-(1 << 126), 1 << 126);
-    (times(least), times(most))
+/// Residual sums, concatenations, slices, padding, upsampling, transposes, shuffles, window sums (average pooling), zero
+/// insertion: whatever is linear with public coefficients. Bounds are those of independent inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linear {
+    /// One per input; the mapped inputs have one shape.
+    pub terms: Vec<LinearTerm>,
+    /// Added to every element.
+    pub constant: i64,
 }
 
-/// Checks that `ints` are `count` values of a valid format.
-pub(crate) fn check_parameters(what: &'static str, ints: &Ints, count: usize, bits: Bits) -> Result<(), NodeError> {
-    if !bits.is_valid() {
-        return Err(NodeError::Format { what, bits });
+/// One input's part in a [`Linear`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinearTerm {
+    /// What the mapped input is multiplied by.
+    pub multiplier: i64,
+    /// What becomes of the input's axes.
+    pub map: TensorMap,
+}
+
+impl LinearTerm {
+    /// `multiplier` times the input as it is.
+    pub const fn plain(multiplier: i64) -> Self {
+        Self { multiplier, map: TensorMap::IDENTITY }
     }
-    if ints.len() != count {
-        return Err(NodeError::ParameterCount { what, expected: count, found: ints.len() });
-    }
-    let stored = match ints {
-        Ints::I8(_) => Bits::I8,
-        Ints::U8(_) => Bits::U8,
-        Ints::I16(_) => Bits::signed(16),
-        Ints::I32(_) => Bits::signed(32),
-    };
-    if bits.contains(stored.low()) && bits.contains(stored.high()) {
-        return Ok(());
-    }
-    match ints.as_slice().iter().enumerate().find(|&(_, value)| !bits.contains(value)) {
-        Some((index, value)) => Err(NodeError::ParameterRange { what, index, value, bits }),
-        None => Ok(()),
+
+    /// The mapped input, times 1.
+    pub const fn mapped(map: TensorMap) -> Self {
+        Self { multiplier: 1, map }
     }
 }
 
-/// Checks weights and bias, and bounds the accumulators of `rows` dot products over `taps` inputs of `low..=high`.
-pub(crate) fn check_layer(
-    (weight, weight_bits): (&Ints, Bits),
-    (bias, bias_bits): (&Option<Arc<Ints>>, Bits),
-    (rows, taps): (usize, usize),
-    (low, high): (i64, i64),
-) -> Result<(i128, i128), NodeError> {
-    let count = rows.checked_mul(taps).ok_or_else(|| NodeError::WeightShape(vec![rows, taps]))?;
-    check_parameters("weight", weight, count, weight_bits)?;
-    let (least, most) = dot_bound(taps, weight_bits, low, high);
-    match bias {
-        None => Ok((least, most)),
-        Some(bias) => {
-            check_parameters("bias", bias, rows, bias_bits)?;
-            Ok((least + i128::from(bias_bits.low()), most + i128::from(bias_bits.high())))
-        }
+impl Linear {
+    /// `constant` plus one equally shaped input for each multiplier.
+    pub fn sum(multipliers: &[i64], constant: i64) -> Self {
+        Self { terms: multipliers.iter().map(|&multiplier| LinearTerm::plain(multiplier)).collect(), constant }
     }
-}
 
-/// `each(row, column, <weight row, patch column>)` for every row of `weight` and every patch of `taps` values.
-///
-/// Sums wrap, which the bounds of [`check_layer`] exclude; wrapping sums are vectorised in every build profile.
-pub(crate) fn products<X: Copy + Into<i32>>(
-    weight: IntSlice<'_>,
-    patches: &[X],
-    taps: usize,
-    each: impl FnMut(usize, usize, i32),
-) {
-    fn typed<W: Copy + Into<i32>, X: Copy + Into<i32>>(
-        weight: &[W],
-        patches: &[X],
-        taps: usize,
-        mut each: impl FnMut(usize, usize, i32),
-    ) {
-        for (row, weights) in weight.chunks_exact(taps).enumerate() {
-            for (column, patch) in patches.chunks_exact(taps).enumerate() {
-                each(row, column, dot(weights, patch));
+    /// One mapped input.
+    pub fn map(map: TensorMap) -> Self {
+        Self { terms: vec![LinearTerm::mapped(map)], constant: 0 }
+    }
+
+    pub(crate) fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
+        let mut shape = None;
+        let constant = i128::from(self.constant);
+        let (mut low, mut high) = (constant, constant);
+        for (index, (input, term)) in inputs.iter().zip(&self.terms).enumerate() {
+            let misfit = NodeError::Map { term: index, found: input.shape };
+            let found = term.map.output_shape(input.shape).ok_or_else(|| misfit.clone())?;
+            let expected = *shape.get_or_insert(found);
+            if found != expected {
+                return Err(NodeError::Shape { expected, found });
             }
+            let sums = term.map.row_sums(input.shape).ok_or(misfit)?;
+            let ends = sums.bounds(term.multiplier, (input.low, input.high));
+            (low, high) = (low.saturating_add(ends.0), high.saturating_add(ends.1));
         }
-    }
-    match weight {
-        IntSlice::I8(w) => typed(w, patches, taps, each),
-        IntSlice::U8(w) => typed(w, patches, taps, each),
-        IntSlice::I16(w) => typed(w, patches, taps, each),
-        IntSlice::I32(w) => typed(w, patches, taps, each),
-    }
-}
-
-fn dot<W: Copy + Into<i32>, X: Copy + Into<i32>>(weights: &[W], values: &[X]) -> i32 {
-    let products = weights.iter().zip(values).map(|(&w, &x)| w.into().wrapping_mul(x.into()));
-    products.fold(0, i32::wrapping_add)
-}
-
-/// The bias of one output row; 0 if there is none.
-pub(crate) fn bias_at(bias: &Option<Arc<Ints>>, row: usize) -> i32 {
-    bias.as_ref().map_or(0, |b| b.as_slice().get(row) as i32)
-}
-
-/// Whether values of `low..=high` can be held as `i16`, which halves memory and quadruples the speed of [`products`].
-pub(crate) fn fits_i16(low: i64, high: i64) -> bool {
-    i64::from(i16::MIN) <= low && high <= i64::from(i16::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dot_bounds_are_reached_and_hold_zero() {
-        assert_eq!(dot_bound(25, Bits::I8, 0, 255), (-25 * 128 * 255, 25 * 127 * 255));
-        assert_eq!(dot_bound(3, Bits::I8, -128, 127), (-3 * 128 * 127, 3 * 128 * 128));
-        assert_eq!(dot_bound(2, Bits::U8, 5, 9), (0, 2 * 255 * 9));
-        let (low, high) = dot_bound(usize::MAX, Bits::signed(31), i64::MIN, i64::MAX);
-        assert!(low < -(1 << 100) && high > 1 << 100);
+        ValueInfo::bounded(shape.unwrap_or([1; 4]), low, high)
     }
 
-    #[test]
-    fn parameters_outside_their_format_are_found() {
-        let ints = Ints::I8(vec![1, 7, -9]);
-        assert_eq!(check_parameters("weight", &ints, 3, Bits::I8), Ok(()));
-        let error = NodeError::ParameterRange { what: "weight", index: 2, value: -9, bits: Bits::signed(4) };
-        assert_eq!(check_parameters("weight", &ints, 3, Bits::signed(4)), Err(error));
-        assert!(matches!(check_parameters("bias", &ints, 2, Bits::I8), Err(NodeError::ParameterCount { .. })));
-        assert!(matches!(check_parameters("bias", &ints, 3, Bits::signed(0)), Err(NodeError::Format { .. })));
+    /// Sums wrap at 32 bits on the way; the bound keeps the true sum within them, so the result is exact.
+    pub(crate) fn run(&self, inputs: &[(&[i32], Shape)]) -> Vec<i32> {
+        crate::reference::linear(self, inputs).into_iter().map(|sum| sum as i32).collect()
     }
 }
