@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod conv2d;
 mod dot;
 mod error;
