@@ -11,6 +11,10 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+mod bounds;
+
+pub use bounds::{MapTerm, sum_bounds};
+
 /// A public integer matrix on one tensor axis, sparse and structured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AxisMap {
@@ -240,5 +244,111 @@ impl TensorMap {
         let from = self.permuted(input)?;
         let sums = self.axes.iter().zip(from).map(|(map, len)| map.row_sums(len));
         sums.reduce(|a, b| Some(a?.times(b?))).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The matrix of an axis as its definition says.
+    fn dense(map: &AxisMap, input: usize) -> Vec<Vec<i64>> {
+        let unit = |q: Option<usize>, f: i32| (0..input).map(|i| if q == Some(i) { f.into() } else { 0 }).collect();
+        match map {
+            AxisMap::Identity => (0..input).map(|o| unit(Some(o), 1)).collect(),
+            AxisMap::Scale(factors) => factors.iter().enumerate().map(|(o, &f)| unit(Some(o), f)).collect(),
+            AxisMap::Gather(sources) => sources.iter().map(|s| unit(s.map(|s| s as usize), 1)).collect(),
+            &AxisMap::Window { kernel, stride, padding } => {
+                let outputs = (input + padding[0] + padding[1] - kernel) / stride + 1;
+                let meets = |o: usize, q: usize| (0..kernel).any(|k| stride * o + k == q + padding[0]);
+                (0..outputs).map(|o| (0..input).map(|q| meets(o, q).into()).collect()).collect()
+            }
+        }
+    }
+
+    fn maps() -> Vec<(AxisMap, usize)> {
+        let mut maps = vec![
+            (AxisMap::Identity, 5),
+            (AxisMap::Scale(vec![3, 0, -7, i32::MIN]), 4),
+            (AxisMap::Gather(vec![Some(2), None, Some(0), Some(2), Some(1)]), 3),
+            (AxisMap::Gather(vec![None]), 1),
+        ];
+        for (input, kernel, stride) in (1..6).flat_map(|n| (1..8).flat_map(move |k| (1..5).map(move |s| (n, k, s)))) {
+            let paddings = [[0, 0], [1, 0], [2, 3], [7, 1], [0, 9]];
+            let windows = paddings.map(|padding| (AxisMap::Window { kernel, stride, padding }, input));
+            maps.extend(windows.into_iter().filter(|(map, input)| map.output_len(*input).is_some()));
+        }
+        maps
+    }
+
+    #[test]
+    fn rows_and_row_sums_are_those_of_the_matrix() {
+        for (map, input) in maps() {
+            let dense = dense(&map, input);
+            let rows: Vec<Vec<i64>> = map
+                .rows(input)
+                .map(|row| (0..input).map(|i| if row.sources.contains(&i) { row.factor.into() } else { 0 }).collect())
+                .collect();
+            assert_eq!(rows, dense, "{map:?} on {input}");
+            assert_eq!(map.output_len(input), Some(dense.len()));
+            let sums: Vec<i128> = dense.iter().map(|row| row.iter().map(|&c| i128::from(c)).sum()).collect();
+            let ends = RowSums { least: *sums.iter().min().unwrap(), most: *sums.iter().max().unwrap() };
+            assert_eq!(map.row_sums(input), Some(ends), "{map:?} on {input}");
+            let identity =
+                dense.len() == input && (0..input).all(|o| (0..input).all(|i| dense[o][i] == (o == i).into()));
+            if map.is_identity(input) {
+                assert!(identity, "{map:?} on {input}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_that_do_not_fit_have_no_output() {
+        let window = |kernel, stride, padding| AxisMap::Window { kernel, stride, padding };
+        for map in [
+            AxisMap::Scale(vec![1; 3]),
+            AxisMap::Gather(vec![Some(4)]),
+            AxisMap::Gather(vec![]),
+            window(0, 1, [0, 0]),
+            window(1, 0, [0, 0]),
+            window(6, 1, [1, 0]),
+            window(1, 1, [usize::MAX, 0]),
+            window(usize::MAX, usize::MAX, [1, 2]),
+        ] {
+            assert_eq!(map.output_len(4), None, "{map:?}");
+            assert_eq!((map.row_sums(4), map.rows(4).count()), (None, 0));
+        }
+        assert_eq!(AxisMap::Identity.output_len(0), None);
+    }
+
+    #[test]
+    fn tensors_are_permuted_and_then_mapped() {
+        let map = TensorMap::permutation([0, 3, 1, 2]).with_axis(1, AxisMap::Gather(vec![Some(4), None]));
+        assert_eq!(map.output_shape([7, 2, 3, 5]), Some([7, 2, 2, 3]));
+        assert_eq!(map.output_shape([7, 2, 3, 4]), None);
+        assert_eq!(map.row_sums([7, 2, 3, 5]), Some(RowSums { least: 0, most: 1 }));
+        assert!(TensorMap::identity().is_identity([1, 2, 3, 4]) && !map.is_identity([7, 2, 3, 5]));
+    }
+
+    #[test]
+    fn the_batch_axis_stays() {
+        let moved = TensorMap::permutation([1, 0, 2, 3]);
+        let twice = TensorMap::permutation([0, 1, 1, 3]);
+        let beyond = TensorMap::permutation([0, 1, 2, 4]);
+        let scaled = TensorMap { axes: [0; 4].map(|_| AxisMap::Scale(vec![1])), ..TensorMap::IDENTITY };
+        for map in [moved, twice, beyond, scaled] {
+            assert_eq!(map.output_shape([1; 4]), None, "{map:?}");
+        }
+        let grown = TensorMap::on_axis(2, AxisMap::Window { kernel: 1, stride: 1, padding: [0, usize::MAX / 2] });
+        assert_eq!(grown.output_shape([4, 1, 1, 1]), None);
+    }
+
+    #[test]
+    fn bounds_are_reached_by_rows_of_either_sign() {
+        let sums = RowSums { least: -3, most: 2 };
+        assert_eq!(sums.norm(), 3);
+        assert_eq!(sums.bounds(1, (-1, 10)), (-30, 20));
+        assert_eq!(sums.bounds(-2, (1, 10)), (-40, 60));
+        assert_eq!(RowSums { least: 2, most: 4 }.bounds(3, (5, 6)), (30, 72));
     }
 }

@@ -1,6 +1,7 @@
 //! `out = constant + sum over t of multipliers[t] * maps[t](in_t)`, where maps are public matrices on tensor axes.
 
 use convince_field::TensorMap;
+use convince_field::maps::{MapTerm, sum_bounds};
 use serde::{Deserialize, Serialize};
 
 use crate::{NodeError, Shape, ValueInfo};
@@ -51,20 +52,23 @@ impl Linear {
 
     pub(crate) fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
         let mut shape = None;
-        let constant = i128::from(self.constant);
-        let (mut low, mut high) = (constant, constant);
         for (index, (input, term)) in inputs.iter().zip(&self.terms).enumerate() {
             let misfit = NodeError::Map { term: index, found: input.shape };
-            let found = term.map.output_shape(input.shape).ok_or_else(|| misfit.clone())?;
+            let found = term.map.output_shape(input.shape).ok_or(misfit)?;
             let expected = *shape.get_or_insert(found);
             if found != expected {
                 return Err(NodeError::Shape { expected, found });
             }
-            let sums = term.map.row_sums(input.shape).ok_or(misfit)?;
-            let ends = sums.bounds(term.multiplier, (input.low, input.high));
-            (low, high) = (low.saturating_add(ends.0), high.saturating_add(ends.1));
         }
-        ValueInfo::bounded(shape.unwrap_or([1; 4]), low, high)
+        let terms = inputs.iter().zip(&self.terms).map(|(input, term)| MapTerm {
+            multiplier: term.multiplier,
+            map: &term.map,
+            shape: input.shape,
+            range: (input.low, input.high),
+        });
+        let bounds = sum_bounds(&terms.collect::<Vec<_>>(), self.constant);
+        let ((low, high), shape) = bounds.zip(shape).ok_or(NodeError::InputCount { expected: 1, found: 0 })?;
+        ValueInfo::bounded(shape, low, high)
     }
 
     /// Sums wrap at 32 bits on the way; the bound keeps the true sum within them, so the result is exact.
