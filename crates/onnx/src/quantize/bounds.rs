@@ -103,10 +103,10 @@ mod tests {
     fn the_best_scale_clips_outliers_and_keeps_exact_values() {
         let exact: Vec<f32> = (0..=255).map(|i| i as f32 * 0.25).collect();
         assert_eq!(best_scale(&exact, (0.0, 63.75), 0.0), 0.25);
-        let mut outlier: Vec<f32> = (0..20_000).map(|i| (i as f32 * 0.37).sin()).collect();
-        outlier.push(30.0);
-        let scale = best_scale(&outlier, (-1.0, 30.0), f64::NEG_INFINITY);
-        assert!(scale * 127.0 < 25.0, "{scale}");
+        let mut outlier: Vec<f32> = (0..200_000).map(|i| (i as f32 * 0.37).sin()).collect();
+        outlier.push(4.0);
+        let scale = best_scale(&outlier, (-1.0, 4.0), f64::NEG_INFINITY);
+        assert!(scale * 127.0 < 3.0, "{scale}");
         assert_eq!(best_scale(&[0.0], (0.0, 0.0), 0.0), 1.0);
     }
 }

@@ -24,6 +24,8 @@ mod ratios;
 mod report;
 mod rounding;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod units;
 mod walk;
 

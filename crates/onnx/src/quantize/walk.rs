@@ -2,7 +2,7 @@
 //!
 //! Each unit is chosen on the integers that the units before it give, so that later units correct what earlier ones lose.
 
-use convince_model::{Graph, Linear, LinearTerm, MaxPool, ModelError, Node, NodeError, Op, Preprocessing, Requant, Shape};
+use convince_model::{Graph, Linear, LinearTerm, MaxPool, ModelError, Node, NodeError, Op, Preprocessing, Requant};
 use convince_model::{ValueId, ValueInfo};
 use rayon::prelude::*;
 
@@ -18,7 +18,9 @@ use crate::{FloatGraph, OnnxError};
 
 /// Multiply-accumulates that the choice among a layer's candidates may take.
 const SEARCH_BUDGET: usize = 1_000_000_000;
-/// Multipliers are taken where they bring the mean square error below this share of a plain shift's.
+/// A share of the mean square that a layer may lose, 36 dB: no wider multipliers are sought below it.
+const GOOD_ERROR: f64 = 2.5e-4;
+/// Wider multipliers are taken where they bring the mean square error below this share, 1 dB.
 const WORTHWHILE_MULTIPLIERS: f64 = 0.8;
 
 /// An integer value.
@@ -150,7 +152,7 @@ impl<'a> Walk<'a> {
         self.finish(unit, accumulators, requant, stored)
     }
 
-    /// Of candidates in the order of their multipliers' widths, the first that none is much better than.
+    /// Of candidates in the order of their multipliers' widths, the first that is good, or than which none is much better.
     fn best(
         &self,
         unit: &Unit<'a>,
@@ -170,7 +172,9 @@ impl<'a> Walk<'a> {
             trials.push((error, scales, trial));
         }
         let least = trials.iter().fold(f64::INFINITY, |least, (error, ..)| least.min(*error));
-        let chosen = trials.into_iter().find(|(error, ..)| WORTHWHILE_MULTIPLIERS * error <= least);
+        let statistics = &self.statistics[unit.last + 1];
+        let good = (0..few).map(|input| statistics.squared_signal(input)).sum::<f64>() * GOOD_ERROR;
+        let chosen = trials.into_iter().find(|(error, ..)| *error <= good || WORTHWHILE_MULTIPLIERS * error <= least);
         let (_, scales, trial) = chosen.ok_or(OnnxError::NoLayers)?;
         if few == inputs {
             return Ok((scales, trial));
