@@ -37,7 +37,7 @@ const BLIND_ENTRIES: usize = 1 << (BLIND_WIDTH - 1);
 /// Tables of the blinding generator.
 pub(super) const BLIND_WINDOWS: usize = 256usize.div_ceil(BLIND_WIDTH);
 /// Columns up to which rows are committed to with tables: from about here on buckets cost as little.
-const TABLE_COLUMNS: usize = 1024;
+pub const TABLE_COLUMNS: usize = 1024;
 /// Points that one job adds up, about.
 pub(super) const JOB: usize = 1 << 14;
 /// Bases whose tables are made together: 0.8 MB.

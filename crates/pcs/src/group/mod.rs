@@ -15,8 +15,8 @@ mod jobs;
 mod msm;
 mod sum;
 
-pub use fixed_base::{FixedBase, Method};
+pub use fixed_base::{FixedBase, Method, TABLE_COLUMNS};
 pub use generators::{Generators, MAX_WIDTH};
 pub(crate) use jobs::made;
-pub use msm::msm;
+pub use msm::{msm, msm_additions};
 pub use sum::sum_groups;

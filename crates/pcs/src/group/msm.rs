@@ -118,11 +118,16 @@ impl Lists {
 
 /// The window width of least additions for this number of points.
 fn window_width(num_points: usize) -> usize {
-    let cost = |width: &usize| {
-        let num_windows = HALF_BITS.div_ceil(*width);
-        num_windows * (2 * num_points + (2 << (width - 1)))
-    };
-    (2..=13).min_by_key(cost).unwrap_or(8)
+    (2..=13).min_by_key(|&width| additions(num_points, width)).unwrap_or(8)
+}
+
+fn additions(num_points: usize, width: usize) -> usize {
+    HALF_BITS.div_ceil(width) * (2 * num_points + (2 << (width - 1)))
+}
+
+/// Additions of points that [`msm`] takes for full-size scalars, about.
+pub fn msm_additions(num_points: usize) -> usize {
+    additions(num_points, window_width(num_points))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn argument_rounds(width: usize) -> usize {
 }
 
 /// Columns that generators are needed for: `width`, made a multiple of `2^rounds`.
-pub(super) fn padded(width: usize) -> usize {
+pub fn padded_width(width: usize) -> usize {
     width.next_multiple_of(1 << argument_rounds(width))
 }
 

@@ -37,7 +37,7 @@ pub use crate::group::MAX_WIDTH;
 use crate::group::{FixedBase, Generators, made};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
-pub use argument::argument_rounds;
+pub use argument::{argument_rounds, padded_width};
 pub use claims::opening_error_terms;
 
 const LAMBDA: Label = "pcs/hyrax/lambda";
@@ -99,7 +99,7 @@ impl CommitmentScheme for Hyrax {
         if !(1..=MAX_WIDTH).contains(&width) {
             return Err(PcsError::Width { width, max: MAX_WIDTH });
         }
-        let generators = Generators::new(argument::padded(width))?;
+        let generators = Generators::new(padded_width(width))?;
         Ok(HyraxParams { width, generators, fixed_base: Default::default() })
     }
 

@@ -25,7 +25,7 @@ fn fixture(seed: u64, width: usize) -> Fixture {
 /// Where the argument's rounds start, and where the last vector does.
 fn layout(proof: &[u8], width: usize) -> (usize, usize) {
     let rounds = argument_rounds(width);
-    let last = proof.len() - 32 * ((argument::padded(width) >> rounds) + 1);
+    let last = proof.len() - 32 * ((padded_width(width) >> rounds) + 1);
     (last - ROUND * rounds, last)
 }
 
@@ -34,7 +34,7 @@ fn rounds_follow_from_the_width() {
     let rounds = [1, 256, 400, 512, 513, 600, 1024, 1025, 2304, 4096, 4608, 8192].map(argument_rounds);
     assert_eq!(rounds, [0, 0, 0, 0, 2, 2, 2, 3, 4, 4, 5, 5]);
     for width in (1..=MAX_WIDTH).filter(|&n| n < 700 || n % 61 == 0 || n > MAX_WIDTH - 70) {
-        let padded = argument::padded(width);
+        let padded = padded_width(width);
         assert!(padded >= width && padded <= MAX_WIDTH.min(width.next_power_of_two()), "{width}");
         assert!(padded >> argument_rounds(width) <= 512);
     }
@@ -55,7 +55,7 @@ fn true_claims_open_at_every_width() {
         let proof = fixture.prove();
         fixture.verify(&proof).unwrap_or_else(|e| panic!("{width}: {e}"));
         let rounds = argument_rounds(width);
-        let expected = 64 * log2_ceil(width) + ROUND * rounds + 32 * ((argument::padded(width) >> rounds) + 1);
+        let expected = 64 * log2_ceil(width) + ROUND * rounds + 32 * ((padded_width(width) >> rounds) + 1);
         assert_eq!(proof.len(), expected, "{width}");
     }
 }
@@ -128,7 +128,7 @@ fn a_vector_that_fits_a_false_evaluation_is_not_the_committed_one() {
 #[test]
 fn false_slopes_and_blinds_are_rejected() {
     let fixture = fixture(3, WIDTH);
-    let last = argument::padded(WIDTH) >> argument_rounds(WIDTH);
+    let last = padded_width(WIDTH) >> argument_rounds(WIDTH);
     let run = |label, index| {
         let inner = PlainProver::new(Transcript::new("test"));
         let mut forger = Forger { inner, label, index, added: Fr::ONE };
@@ -225,7 +225,7 @@ fn zeros_open() {
 #[test]
 fn garbage_in_the_added_columns_has_no_weight() {
     let (width, padded) = (513, 516);
-    assert_eq!(argument::padded(width), padded);
+    assert_eq!(padded_width(width), padded);
     let mut rng = ChaCha20Rng::seed_from_u64(8);
     let params = Hyrax::params(width).unwrap();
     let (true_split, garbage_split) = (Split::choose(&[2, width], width), Split::choose(&[2, padded], padded));
