@@ -102,6 +102,9 @@ pub trait CommitmentScheme {
     /// Bytes of one commitment.
     const ROW_BYTES: usize;
 
+    /// Bytes of an opening's messages under parameters of this width, and the number of its rounds.
+    fn opening_size(width: usize) -> (usize, usize);
+
     /// Opens all claims at once.
     fn open<C: ProverChannel<Self::Field>>(
         params: &Self::Params,

@@ -29,7 +29,8 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use convince_field::IntSlice;
+use convince_field::{IntSlice, ProofField};
+use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
@@ -121,6 +122,12 @@ impl CommitmentScheme for Hyrax {
 
     fn rows_from_bytes(count: usize, bytes: &[u8]) -> Result<Vec<G1Affine>, PcsError> {
         points_from_bytes(count, bytes, false)
+    }
+
+    /// Rounds of two scalars each, then F and its blind.
+    fn opening_size(width: usize) -> (usize, usize) {
+        let rounds = log2_ceil(width);
+        (Fr::BYTES * (2 * rounds + width + 1), rounds)
     }
 
     fn open<C: ProverChannel<Fr>>(
