@@ -21,11 +21,8 @@ pub enum ModelError {
     /// A graph without nodes.
     #[error("the graph has no nodes")]
     NoNodes,
-    /// The graph's input is no tensor of one batch entry with a size and a format.
-    #[error(
-        "the graph's input of shape {shape:?} and {bits:?} is not supported: \
-         it needs batch 1, no empty axis, 1 to 31 bits"
-    )]
+    /// The graph's input is no tensor with a size and a format.
+    #[error("the graph's input of shape {shape:?} and {bits:?} is not supported: it needs no empty axis, 1 to 31 bits")]
     Input {
         /// The declared shape.
         shape: Shape,
@@ -95,35 +92,84 @@ pub enum NodeError {
         /// The shape found.
         found: Shape,
     },
-    /// A weight shape that is empty, not square, or overflows.
+    /// A weight shape that is empty or overflows.
     #[error("weight shape {0:?} is not supported")]
     WeightShape(Vec<usize>),
-    /// The kernel is larger than the padded input, the padding reaches a whole kernel, or the stride is 0.
+    /// A kernel that, spread by its dilation, is larger than the padded input; or a stride or dilation of 0; or sizes
+    /// that overflow.
     #[error(
-        "a {kernel}x{kernel} kernel of stride {stride} and padding {padding} does not fit a {rows}x{columns} input"
+        "a kernel of {kernel} {axis} with stride {stride}, padding {padding:?} and dilation {dilation} \
+         does not fit an input of {size}"
     )]
     Kernel {
+        /// `rows` or `columns`.
+        axis: &'static str,
         /// Kernel size.
         kernel: usize,
-        /// Stride.
+        /// Step between windows.
         stride: usize,
-        /// Padding.
-        padding: usize,
-        /// Input rows.
-        rows: usize,
-        /// Input columns.
-        columns: usize,
+        /// Padding in front of and behind the input.
+        padding: [usize; 2],
+        /// Step between kernel places.
+        dilation: usize,
+        /// Input size.
+        size: usize,
     },
-    /// A pooling window that is not supported.
+    /// Groups that do not divide the channels.
+    #[error("{groups} groups do not divide {inputs} input and {outputs} output channels")]
+    Groups {
+        /// Number of groups.
+        groups: usize,
+        /// Input channels.
+        inputs: usize,
+        /// Output channels.
+        outputs: usize,
+    },
+    /// A pooling window that is larger than the padded input, or one whose padding reaches a whole window; or a stride
+    /// of 0.
     #[error(
-        "{window}x{window} max-pooling of stride {stride} is not supported (2x2 of stride 2 is), \
-         or its input is smaller"
+        "max-pooling of {kernel} {axis} with stride {stride} and padding {padding:?} does not fit an input of {size}, \
+         or its padding is not smaller than its window"
     )]
     Window {
+        /// `rows` or `columns`.
+        axis: &'static str,
         /// Window size.
-        window: usize,
-        /// Stride.
+        kernel: usize,
+        /// Step between windows.
         stride: usize,
+        /// Padding in front of and behind the input.
+        padding: [usize; 2],
+        /// Input size.
+        size: usize,
+    },
+    /// An input that a linear map does not fit.
+    #[error("the map of term {term} does not fit an input of shape {found:?}")]
+    Map {
+        /// The term's place.
+        term: usize,
+        /// The input's shape.
+        found: Shape,
+    },
+    /// Another number of requantisation multipliers than channels.
+    #[error("{found} multipliers for {expected} channels")]
+    MultiplierCount {
+        /// Number of channels.
+        expected: usize,
+        /// Number of multipliers.
+        found: usize,
+    },
+    /// A multiplier whose products with the accumulators reach `2^62`.
+    #[error("multiplier {multiplier} of channel {channel} times accumulators {low}..={high} reaches 2^62")]
+    MultiplierRange {
+        /// The channel.
+        channel: usize,
+        /// Its multiplier.
+        multiplier: i32,
+        /// Least accumulator.
+        low: i64,
+        /// Largest accumulator.
+        high: i64,
     },
     /// Another number of weights or biases than the shape says.
     #[error("{found} {what} values where the shape says {expected}")]
@@ -155,8 +201,8 @@ pub enum NodeError {
         /// The declared format.
         bits: Bits,
     },
-    /// A shift above 30.
-    #[error("shift {0} is above 30")]
+    /// A shift above [`Requant::MAX_SHIFT`](crate::Requant::MAX_SHIFT).
+    #[error("shift {0} is above {max}", max = crate::Requant::MAX_SHIFT)]
     Shift(u32),
     /// An empty clamp range.
     #[error("the clamp range {low}..={high} is empty")]

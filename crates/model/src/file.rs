@@ -39,7 +39,7 @@ impl Model {
     pub fn validate(&self) -> Result<(), ModelError> {
         let values = self.graph.infer()?;
         self.preprocessing.validate(self.graph.input_shape, self.graph.input_bits)?;
-        let expected = values.last().map_or(0, |output| output.num_elements());
+        let expected = values.last().map_or(0, |output| output.shape[1..].iter().product());
         if !self.labels.is_empty() && self.labels.len() != expected {
             return Err(ModelError::Labels { expected, found: self.labels.len() });
         }

@@ -1,9 +1,9 @@
 use convince_field::Bits;
 use serde::{Deserialize, Serialize};
 
-use crate::{Affine, Conv2d, Gemm, MaxPool, ModelError, NodeError, Requant};
+use crate::{Conv2d, Gemm, Linear, MaxPool, ModelError, NodeError, Requant, product};
 
-/// Axes `[batch, channel, row, column]` of a tensor; the batch axis is 1.
+/// Axes `[batch, channel, row, column]` of a tensor.
 pub type Shape = [usize; 4];
 
 /// Most elements that all values of a graph may have together: what a [`Trace`](crate::Trace) holds, 1 GiB.
@@ -41,12 +41,14 @@ pub enum Op {
     Conv2d(Conv2d),
     /// Matrix times flattened input, with bias; gives accumulators.
     Gemm(Gemm),
-    /// Rounding shift, clamp and activation.
+    /// Multiplication, rounding shift, clamp and activation.
     Requant(Requant),
     /// Maximum over windows.
     MaxPool(MaxPool),
-    /// Sum of inputs times public integers, plus a constant.
-    Affine(Affine),
+    /// Sum of mapped inputs times public integers, plus a constant.
+    Linear(Linear),
+    /// Product of two inputs, element by element.
+    Product,
 }
 
 impl Op {
@@ -57,18 +59,20 @@ impl Op {
             Self::Gemm(_) => "Gemm",
             Self::Requant(_) => "Requant",
             Self::MaxPool(_) => "MaxPool",
-            Self::Affine(_) => "Affine",
+            Self::Linear(_) => "Linear",
+            Self::Product => "Product",
         }
     }
 
     fn num_inputs(&self) -> usize {
         match self {
-            Self::Affine(affine) => affine.multipliers.len(),
+            Self::Linear(linear) => linear.terms.len(),
+            Self::Product => 2,
             _ => 1,
         }
     }
 
-    fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
+    pub(crate) fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
         let expected = self.num_inputs();
         let first = match inputs {
             [first, ..] if inputs.len() == expected => first,
@@ -79,7 +83,8 @@ impl Op {
             Self::Gemm(op) => op.infer(first),
             Self::Requant(op) => op.infer(first),
             Self::MaxPool(op) => op.infer(first),
-            Self::Affine(op) => op.infer(inputs),
+            Self::Linear(op) => op.infer(inputs),
+            Self::Product => product::infer(first, inputs[1]),
         }
     }
 }
@@ -170,7 +175,7 @@ impl Graph {
         if len > MAX_TOTAL_LEN {
             return Err(ModelError::TooLarge { limit: MAX_TOTAL_LEN });
         }
-        if shape[0] != 1 || !bits.is_valid() {
+        if !bits.is_valid() {
             return Err(ModelError::Input { shape, bits });
         }
         Ok(ValueInfo { shape, low: bits.low(), high: bits.high() })
@@ -189,6 +194,13 @@ impl Graph {
         ValueId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX))
     }
 
+    /// The graph for `batch` inputs at once, which are independent of each other. Parameters are shared, not copied.
+    #[must_use]
+    pub fn with_batch(&self, batch: usize) -> Self {
+        let [_, channels, rows, columns] = self.input_shape;
+        Self { input_shape: [batch, channels, rows, columns], ..self.clone() }
+    }
+
     /// Number of weights and biases.
     pub fn parameters(&self) -> usize {
         let count = |weight: &convince_field::Ints, bias: &Option<_>| {
@@ -197,7 +209,7 @@ impl Graph {
         let each = self.nodes.iter().map(|node| match &node.op {
             Op::Conv2d(op) => count(&op.weight, &op.bias),
             Op::Gemm(op) => count(&op.weight, &op.bias),
-            Op::Requant(_) | Op::MaxPool(_) | Op::Affine(_) => 0,
+            Op::Requant(_) | Op::MaxPool(_) | Op::Linear(_) | Op::Product => 0,
         });
         each.sum()
     }
@@ -209,7 +221,7 @@ mod tests {
     use crate::Requant;
 
     fn requant(low: i32, high: i32) -> Op {
-        Op::Requant(Requant { shift: 1, low, high, table: None })
+        Op::Requant(Requant::plain(1, low, high))
     }
 
     fn graph(nodes: Vec<(Op, Vec<u32>)>) -> Graph {
@@ -239,9 +251,9 @@ mod tests {
 
     #[test]
     fn wrong_numbers_of_inputs_are_errors() {
-        let add = |count| Op::Affine(Affine { multipliers: vec![1; count], constant: 0 });
-        for (op, inputs) in [(requant(0, 1), vec![]), (requant(0, 1), vec![0, 0]), (add(0), vec![]), (add(2), vec![0])]
-        {
+        let add = |count| Op::Linear(Linear::sum(&vec![1; count], 0));
+        let cases = [(requant(0, 1), vec![]), (requant(0, 1), vec![0, 0]), (add(0), vec![]), (add(2), vec![0])];
+        for (op, inputs) in cases.into_iter().chain([(Op::Product, vec![0]), (Op::Product, vec![0; 3])]) {
             assert!(matches!(problem(&graph(vec![(op, inputs)])), NodeError::InputCount { .. }));
         }
     }
@@ -250,7 +262,7 @@ mod tests {
     fn empty_graphs_and_unsupported_inputs_are_errors() {
         assert_eq!(graph(vec![]).infer(), Err(ModelError::NoNodes));
         let good = graph(vec![(requant(0, 1), vec![0])]);
-        for shape in [[1, 0, 4, 4], [2, 1, 4, 4], [1, usize::MAX, 2, 2]] {
+        for shape in [[1, 0, 4, 4], [0, 1, 4, 4], [1, usize::MAX, 2, 2]] {
             assert!(matches!(Graph { input_shape: shape, ..good.clone() }.infer(), Err(ModelError::Input { .. })));
         }
         for bits in [Bits::unsigned(0), Bits::signed(32), Bits::signed(255)] {

@@ -221,7 +221,8 @@ impl Preprocessing {
         by_plane.flat_map(|(c, plane)| plane.iter().map(move |&pixel| self.pixel_to_float(c, pixel))).collect()
     }
 
-    /// Checks that this makes inputs `[1, C, H, W]` of `shape` and format `bits`, and that every number in it is one.
+    /// Checks that this makes the entries of a batch of shape `shape` and format `bits`, and that every number in it is
+    /// one.
     ///
     /// # Errors
     /// [`ModelError::Preprocessing`], [`ModelError::Number`].

@@ -2,7 +2,7 @@
 
 use convince_field::Bits;
 
-use crate::{Graph, ModelError, Op, ValueId, ValueInfo};
+use crate::{Graph, ModelError, Op, ValueId, ValueInfo, product};
 
 /// Every integer that a run of a graph computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,15 +78,19 @@ pub fn run(graph: &Graph, input: &[i32]) -> Result<Trace, RunError> {
 
 impl Op {
     /// The operator's value on earlier values of a graph that [`Graph::infer`] accepts, which gave `infos`.
-    fn run(&self, inputs: &[ValueId], values: &[Vec<i32>], infos: &[ValueInfo]) -> Vec<i32> {
+    pub(crate) fn run(&self, inputs: &[ValueId], values: &[Vec<i32>], infos: &[ValueInfo]) -> Vec<i32> {
         let first = inputs[0].index();
         let (input, info) = (&values[first], &infos[first]);
         match self {
             Self::Conv2d(op) => op.run(input, info),
             Self::Gemm(op) => op.run(input, info),
-            Self::Requant(op) => op.run(input),
+            Self::Requant(op) => op.run(input, info.shape),
             Self::MaxPool(op) => op.run(input, info.shape),
-            Self::Affine(op) => op.run(&inputs.iter().map(|id| values[id.index()].as_slice()).collect::<Vec<_>>()),
+            Self::Linear(op) => {
+                let inputs = inputs.iter().map(|id| (values[id.index()].as_slice(), infos[id.index()].shape));
+                op.run(&inputs.collect::<Vec<_>>())
+            }
+            Self::Product => product::run(input, &values[inputs[1].index()]),
         }
     }
 }
@@ -104,19 +108,11 @@ mod tests {
     use convince_field::Ints;
 
     use super::*;
-    use crate::{Affine, Conv2d, Gemm, MaxPool, Node, Requant};
+    use crate::{Conv2d, Gemm, Linear, MaxPool, Node, Requant};
 
     /// Every operator once, on a 4x4 plane.
     fn graph() -> Graph {
-        let conv = Conv2d {
-            weight: Arc::new(Ints::I8(vec![1, 2, -1, -2])),
-            weight_shape: [4, 1, 1, 1],
-            weight_bits: Bits::I8,
-            bias: None,
-            bias_bits: Bits::I8,
-            stride: 1,
-            padding: 0,
-        };
+        let conv = Conv2d::new(Arc::new(Ints::I8(vec![1, 2, -1, -2])), [4, 1, 1, 1], Bits::I8);
         let gemm = Gemm {
             weight: Arc::new(Ints::I8(vec![1; 16])),
             weight_shape: [1, 16],
@@ -134,9 +130,9 @@ mod tests {
             input_bits: Bits::U8,
             nodes: vec![
                 node("conv", Op::Conv2d(conv), &[0]),
-                node("relu", Op::Requant(Requant { shift: 1, low: 0, high: 255, table: None }), &[1]),
-                node("pool", Op::MaxPool(MaxPool { window: 2, stride: 2 }), &[2]),
-                node("twice", Op::Affine(Affine { multipliers: vec![1, 1], constant: 1 }), &[3, 3]),
+                node("relu", Op::Requant(Requant::plain(1, 0, 255)), &[1]),
+                node("pool", Op::MaxPool(MaxPool::square(2)), &[2]),
+                node("twice", Op::Linear(Linear::sum(&[1, 1], 1)), &[3, 3]),
                 node("out", Op::Gemm(gemm), &[4]),
             ],
         }

@@ -19,7 +19,7 @@ use rand::{CryptoRng, RngCore};
 
 pub use hyrax::Hyrax;
 pub use split::{Split, Term};
-pub use width::{WireShape, choose_width};
+pub use width::{WidthCost, WireShape, choose_width};
 
 /// Why an opening or a commitment is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
