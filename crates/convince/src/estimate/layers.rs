@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, Layer, RequantLayer, WireId, WireKind};
+use convince_circuit::{Circuit, Conv2dLayer, Layer, RequantLayer, WireId, WireKind};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -18,34 +18,48 @@ impl Sizes<'_> {
     pub(super) fn layer(&self, layer: &Layer) -> LayerCost {
         let whole = |wire: WireId| self.circuit.wire(wire).shape.clone();
         let (shape, cost) = match layer {
-            Layer::Conv2d(l) => {
-                let weights = [Some(l.weight), l.bias].into_iter().flatten();
-                let [batch, _, rows, columns] = l.output_shape;
-                let planes = if l.weight_shape[2..] == l.input_shape[2..] { &[][..] } else { &l.input_shape[2..] };
+            Layer::Conv2d(l) => (whole(l.output), self.conv2d(l)),
+            Layer::Linear(l) => {
+                // A single term's claim follows from the layer's own.
+                let messages = if l.terms.len() > 1 { l.terms.len() } else { 0 };
+                (whole(l.output), Cost { proof_bytes: messages * Field::BYTES, ..Cost::default() })
+            }
+            Layer::Product(l) => {
                 let cost = Cost {
-                    parameters: weights.clone().map(|wire| self.size(wire)).sum(),
-                    macs: self.size(l.weight) * batch * rows * columns,
-                    activations: l.input_shape.iter().product::<usize>() + self.size(l.output),
-                    key_rows: weights.map(|wire| self.rows(wire)).sum(),
-                    rounds: variables(&l.weight_shape[1..]) + variables(planes),
-                    // The claims on weights, bias, X' and input.
-                    proof_bytes: 4 * Field::BYTES,
+                    activations: 3 * self.size(l.output),
+                    rounds: variables(&l.shape),
+                    proof_bytes: 2 * Field::BYTES,
                     ..Cost::default()
                 };
                 (whole(l.output), cost)
             }
-            Layer::Affine(l) => {
-                let proof_bytes = l.terms.len() * Field::BYTES;
-                (whole(l.output), Cost { proof_bytes, ..Cost::default() })
-            }
-            Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
+            Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
     }
 
+    fn conv2d(&self, layer: &Conv2dLayer) -> Cost {
+        let weights = [Some(layer.weight), layer.bias].into_iter().flatten();
+        let [batch, _, rows, columns] = layer.output_shape;
+        let [_, channels, plane @ ..] = layer.input_shape;
+        let [_, _, kernel @ ..] = layer.weight_shape;
+        // A kernel that is the whole plane leaves no sum over the plane.
+        let places = if kernel == plane { 0 } else { variables(&plane) };
+        Cost {
+            parameters: weights.clone().map(|wire| self.size(wire)).sum(),
+            macs: self.size(layer.weight) * batch * rows * columns,
+            activations: layer.input_shape.iter().product::<usize>() + self.size(layer.output),
+            key_rows: weights.map(|wire| self.rows(wire)).sum(),
+            rounds: variables(&[channels]) + variables(&kernel) + places,
+            // The claims on weights, bias, X' and input.
+            proof_bytes: 4 * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
     fn requant(&self, layer: &RequantLayer) -> Cost {
         let rows = self.rows(layer.advice);
-        let variables = variables(&layer.advice_shape()[1..]);
+        let variables = variables(&layer.output_shape);
         let lookups = self.circuit.lookups().iter().filter(|lookup| lookup.wire == layer.advice).count();
         Cost {
             committed: self.size(layer.advice),
