@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod conv2d;
 mod dot;
 mod error;
