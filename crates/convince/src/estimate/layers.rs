@@ -34,9 +34,15 @@ impl Sizes<'_> {
                 };
                 (whole(l.output), cost)
             }
-            Layer::Affine(l) => {
+            Layer::Linear(l) => {
                 let proof_bytes = l.terms.len() * Field::BYTES;
                 (whole(l.output), Cost { proof_bytes, ..Cost::default() })
+            }
+            Layer::Product(l) => {
+                // Two sumchecks; the output's value and the factors' are sent besides their rounds.
+                let rounds = 2 * variables(&l.shape);
+                let activations = 3 * self.size(l.output);
+                (whole(l.output), Cost { activations, rounds, proof_bytes: 3 * Field::BYTES, ..Cost::default() })
             }
             Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
         };
