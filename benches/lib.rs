@@ -145,9 +145,9 @@ pub fn conv_net(sizes: ConvNet, seed: u64) -> (Model, Vec<i32>) {
     };
     for k in 0..depth {
         let weight_shape = [channels, channels, 3, 3];
-        let weight = Arc::new(integers(&mut rng, Bits::I8, weight_shape.iter().product()));
-        let bias = Arc::new(integers(&mut rng, Bits::signed(12), channels));
-        let conv = Conv2d::new(weight, weight_shape, Bits::I8).with_bias(bias, Bits::signed(12)).with_window(1, 1);
+        let weights = Arc::new(integers(&mut rng, Bits::I8, weight_shape.iter().product()));
+        let biases = Arc::new(integers(&mut rng, Bits::signed(12), channels));
+        let conv = Conv2d::new(weights, weight_shape, Bits::I8).with_bias(biases, Bits::signed(12)).with_window(1, 1);
         push(format!("conv{k}"), Op::Conv2d(conv));
         // Sums of n products of deviation 74 and root mean square 100 are brought to a deviation of some 60.
         let deviation = 7400.0 * ((9 * channels) as f64).sqrt();

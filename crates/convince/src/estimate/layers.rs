@@ -27,7 +27,7 @@ impl Sizes<'_> {
                     macs: self.size(l.weight) * batch * rows * columns,
                     activations: l.input_shape.iter().product::<usize>() + self.size(l.output),
                     key_rows: weights.map(|wire| self.rows(wire)).sum(),
-                    rounds: variables(&l.weight_shape[1..]) + variables(planes),
+                    rounds: variables(&[&[l.params.groups], &l.weight_shape[1..]].concat()) + variables(planes),
                     // The claims on weights, bias, X' and input.
                     proof_bytes: 4 * Field::BYTES,
                     ..Cost::default()
@@ -35,14 +35,15 @@ impl Sizes<'_> {
                 (whole(l.output), cost)
             }
             Layer::Linear(l) => {
-                let proof_bytes = l.terms.len() * Field::BYTES;
-                (whole(l.output), Cost { proof_bytes, ..Cost::default() })
+                // The last term's claim is implied.
+                let proof_bytes = (l.terms.len() - 1) * Field::BYTES;
+                (whole(l.output), Cost { activations: self.size(l.output), proof_bytes, ..Cost::default() })
             }
             Layer::Product(l) => {
-                // Two sumchecks; the output's value and the factors' are sent besides their rounds.
                 let rounds = 2 * variables(&l.shape);
                 let activations = 3 * self.size(l.output);
-                (whole(l.output), Cost { activations, rounds, proof_bytes: 3 * Field::BYTES, ..Cost::default() })
+                let proof_bytes = (2 * rounds + 3) * Field::BYTES;
+                (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
             Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
         };
