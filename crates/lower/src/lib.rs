@@ -1,10 +1,10 @@
 //! Lowers a quantised model to a circuit, and fills its witness.
 //!
-//! Operators map to layers one to one, with these exceptions: a fully connected layer is a convolution whose kernel is the
-//! whole plane; a max-pool whose windows lie apart is fused with the requantisation before it; other max-pools are
+//! Operators map to layers one to one, with these exceptions: a fully connected layer is a convolution whose kernel is
+//! the whole plane; a max-pool whose windows lie apart is fused with the requantisation before it; other max-pools are
 //! requantisations that change nothing, windows of many places one axis after the other; and nodes that the output does
-//! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what is
-//! proven. A batch is [`Graph::with_batch`]'s.
+//! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
+//! is proven. A batch is [`Graph::with_batch`]'s.
 //!
 //! Key items: [`lower`], [`Lowered`].
 
