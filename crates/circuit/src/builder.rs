@@ -1,10 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
 
-use convince_field::Bits;
+use convince_field::maps::{MapTerm, sum_bounds};
+use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
-use crate::{AffineLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Layer, Lookup, Requant, RequantLayer};
-use crate::{Table, TableContent, Tensor, Wire, WireId, WireKind, blocks};
+use crate::{
+    Circuit, CircuitError, Conv2d, Conv2dLayer, Layer, LinearLayer, LinearTerm, Lookup, ProductLayer, Requant,
+};
+use crate::{RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +15,8 @@ pub(crate) enum Op {
     Input([usize; 4], Bits),
     Weight(Vec<usize>, Bits),
     Conv2d { input: Tensor, weight: Tensor, bias: Option<Tensor>, params: Conv2d },
-    Affine { terms: Vec<(i64, Tensor)>, constant: i64 },
+    Linear { terms: Vec<LinearTerm>, constant: i64 },
+    Product(Tensor, Tensor),
     Requant { input: Tensor, params: Requant },
     Output(Tensor),
 }
@@ -24,9 +28,15 @@ const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
 /// Calls of one builder: bounds the work that a hostile key can cause.
 const MAX_OPS: usize = 1 << 13;
-/// Output places times kernel places along the axes of all convolutions: what a verifier spends on their kernels. A network
-/// of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
+/// Output places times kernel places along the axes of all convolutions and windows, and entries of all axis maps: what a
+/// verifier spends on their kernels. A network of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
 const MAX_KERNEL_WORK: usize = 1 << 24;
+/// Places of a max-pool's window: the degree of its zero-check is one more.
+const MAX_WINDOW: usize = 16;
+/// Bits that a requantisation drops.
+const MAX_SHIFT: u32 = 40;
+/// Magnitude of `m_c a`.
+const MAX_SCALED: i64 = 1 << 61;
 
 /// Builds a [`Circuit`] call by call. Every call computes the range of what it defines and refuses it if it could leave
 /// 32 bits. Limbs and shifts then keep both sides of every linear relation, and every factor of a product, below 2^80 in
@@ -63,6 +73,14 @@ impl CircuitBuilder {
         Self::default()
     }
 
+    /// The shape `[batch, channel, row, column]` of a tensor that layers can read.
+    ///
+    /// # Errors
+    /// [`CircuitError::Wire`] for weights and for tensors of another circuit.
+    pub fn shape(&self, tensor: Tensor) -> Result<[usize; 4], CircuitError> {
+        self.read(tensor).map(|r| r.shape)
+    }
+
     pub(crate) fn replay(ops: Vec<Op>) -> Result<Self, CircuitError> {
         let mut builder = Self::new();
         if ops.len() > MAX_OPS {
@@ -73,7 +91,8 @@ impl CircuitBuilder {
                 Op::Input(shape, bits) => builder.input(shape, bits).map(drop)?,
                 Op::Weight(shape, bits) => builder.weight(shape, bits).map(drop)?,
                 Op::Conv2d { input, weight, bias, params } => builder.conv2d(input, weight, bias, params).map(drop)?,
-                Op::Affine { terms, constant } => builder.affine(&terms, constant).map(drop)?,
+                Op::Linear { terms, constant } => builder.linear(terms, constant).map(drop)?,
+                Op::Product(a, b) => builder.product(a, b).map(drop)?,
                 Op::Requant { input, params } => builder.requant(input, params).map(drop)?,
                 Op::Output(tensor) => builder.output(tensor)?,
             }
@@ -81,16 +100,13 @@ impl CircuitBuilder {
         Ok(builder)
     }
 
-    /// Declares the public input `[batch, channel, row, column]`. A circuit has one, of batch 1.
+    /// Declares the public input `[batch, channel, row, column]`. A circuit has one.
     ///
     /// # Errors
     /// A shape with an empty axis, a format wider than 31 bits, a second input.
     pub fn input(&mut self, shape: [usize; 4], bits: Bits) -> Result<Tensor, CircuitError> {
         if self.input.is_some() {
             return Err(self.wire_error("a circuit has one input"));
-        }
-        if shape[0] != 1 {
-            return Err(self.parameter("the batch axis has length 1"));
         }
         let tensor = self.declare(shape.to_vec(), WireKind::Input, bits)?;
         self.readable.insert(tensor, Readable { shape, low: bits.low(), high: bits.high() });
@@ -110,10 +126,10 @@ impl CircuitBuilder {
         Ok(tensor)
     }
 
-    /// Convolution of `[batch, ci, H, W]` with `[co, ci, kh, kw]` and a bias `[co]`, giving accumulators.
+    /// Convolution of `[batch, channels, H, W]` with `[co, channels / groups, kh, kw]` and a bias `[co]`, giving accumulators.
     ///
     /// # Errors
-    /// Shapes that do not fit, a stride of 0, accumulators that could leave 32 bits.
+    /// Shapes that do not fit, strides, dilations or groups of 0, accumulators that could leave 32 bits.
     pub fn conv2d(
         &mut self,
         input: Tensor,
@@ -121,26 +137,19 @@ impl CircuitBuilder {
         bias: Option<Tensor>,
         params: Conv2d,
     ) -> Result<Tensor, CircuitError> {
-        let input_shape = self.shape4(input)?;
+        let input_shape = self.shape(input)?;
         let weight_shape = self.weight_shape4(weight)?;
         let [batch, channels, height, width] = input_shape;
-        let [co, ci, kh, kw] = weight_shape;
-        if ci != channels {
-            return Err(self.mismatch("channels of input and kernel", &input_shape, &weight_shape));
+        let [co, group_channels, kh, kw] = weight_shape;
+        let groups = params.groups;
+        if groups.checked_mul(group_channels) != Some(channels) || !co.is_multiple_of(groups) {
+            return Err(self.mismatch("channels of input, kernel and groups", &input_shape, &weight_shape));
         }
-        if params.stride == 0 || params.padding >= MAX_SIZE || params.stride >= MAX_SIZE {
-            return Err(self.parameter("a convolution's stride is at least 1, its stride and padding below 2^31"));
-        }
-        let extent = |n: usize, k: usize| (n + 2 * params.padding).checked_sub(k).map(|d| d / params.stride + 1);
-        let (Some(out_h), Some(out_w)) = (extent(height, kh), extent(width, kw)) else {
-            return Err(self.mismatch("the kernel and the padded input", &input_shape, &weight_shape));
-        };
-        if (kh, kw) != (height, width) || params.padding > 0 {
-            let work = out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw));
-            self.kernel_work = self.kernel_work.saturating_add(work);
-            if self.kernel_work > MAX_KERNEL_WORK {
-                return Err(self.parameter("the convolutions' output sizes times their kernel sizes exceed 2^24"));
-            }
+        let axes = params.axes([height, width], [kh, kw]);
+        let unfit = || self.mismatch("the kernel and the padded input", &input_shape, &weight_shape);
+        let [Some(out_h), Some(out_w)] = self.window_outputs(&axes)? else { return Err(unfit()) };
+        if !axes.iter().all(WindowAxis::is_whole) {
+            self.work(out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw)))?;
         }
         let bias_range = match bias {
             Some(bias) => {
@@ -154,7 +163,7 @@ impl CircuitBuilder {
         };
         let kernel = self.weight_wire(weight)?;
         let (low, high) = product_range(self.range(input)?, (kernel.low, kernel.high));
-        let taps = (ci * kh * kw) as i128;
+        let taps = (group_channels * kh * kw) as i128;
         // Padding drops terms, so that partial sums count as well as whole ones.
         let range =
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
@@ -179,54 +188,91 @@ impl CircuitBuilder {
     /// # Errors
     /// As [`Self::conv2d`].
     pub fn gemm(&mut self, input: Tensor, weight: Tensor, bias: Option<Tensor>) -> Result<Tensor, CircuitError> {
-        let (x, w) = (self.shape4(input)?, self.weight_shape4(weight)?);
+        let (x, w) = (self.shape(input)?, self.weight_shape4(weight)?);
         if x[1..] != w[1..] {
             return Err(self.mismatch("a fully connected layer's input and kernel", &x, &w));
         }
-        self.conv2d(input, weight, bias, Conv2d { stride: 1, padding: 0 })
+        self.conv2d(input, weight, bias, Conv2d::PLAIN)
     }
 
-    /// `sum_i m_i * in_i + constant`, entry by entry.
+    /// `sum_i m_i * map_i(in_i) + constant`: sums, changes of scale, window sums, and everything that moves entries about.
     ///
     /// # Errors
-    /// No terms, unequal shapes, values that could leave 32 bits.
-    pub fn affine(&mut self, terms: &[(i64, Tensor)], constant: i64) -> Result<Tensor, CircuitError> {
-        let Some(&(_, first)) = terms.first() else {
-            return Err(self.parameter("an affine layer has at least one term"));
-        };
-        let shape = self.shape4(first)?;
-        let mut range = (i128::from(constant), i128::from(constant));
-        for &(m, tensor) in terms {
-            let other = self.shape4(tensor)?;
-            if other != shape {
-                return Err(self.mismatch("terms of an affine layer", &shape, &other));
+    /// No terms, maps that do not fit their tensors or give unequal shapes, values that could leave 32 bits.
+    pub fn linear(&mut self, terms: Vec<LinearTerm>, constant: i64) -> Result<Tensor, CircuitError> {
+        let mut inputs = Vec::with_capacity(terms.len());
+        for term in &terms {
+            let shape = self.shape(term.tensor)?;
+            let unfit = || self.parameter("a map fits its tensor and leaves the batch axis alone");
+            let (work, to) = term.work(shape).zip(term.map.output_shape(shape)).ok_or_else(unfit)?;
+            if term.multiplier == 0 {
+                return Err(self.parameter("a linear layer's multipliers are not zero"));
             }
-            let (low, high) = product_range((m, m), self.range(tensor)?);
-            range = (range.0 + low, range.1 + high);
+            self.work(work)?;
+            let range = self.range(term.tensor)?;
+            inputs.push((to, MapTerm { multiplier: term.multiplier, map: &term.map, shape, range }));
         }
+        let Some(&(shape, _)) = inputs.first() else {
+            return Err(self.parameter("a linear layer has at least one term"));
+        };
+        if let Some((other, _)) = inputs.iter().find(|(to, _)| *to != shape) {
+            return Err(self.mismatch("terms of a linear layer", &shape, other));
+        }
+        let inputs: Vec<_> = inputs.into_iter().map(|(_, term)| term).collect();
+        let range = sum_bounds(&inputs, constant);
+        let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Affine(AffineLayer {
-            terms: terms.to_vec(),
-            constant,
-            output: output.wire,
-            shape: shape.to_vec(),
-        })));
-        self.ops.push(Op::Affine { terms: terms.to_vec(), constant });
+        let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
+        self.layers.push(Pending::Ready(Layer::Linear(layer)));
+        self.ops.push(Op::Linear { terms, constant });
         Ok(output)
     }
 
-    /// Requantisation, saturation, optional activation table and optional fused 2x2 max-pool.
+    /// `a * b`, entry by entry.
     ///
     /// # Errors
-    /// A window other than 1 or 2 or larger than the plane, a shift above 30, an empty clamp or one of more than 2^20
-    /// values, a table of another length, and a table that decreases together with a window of 2 (it would not commute with the maximum).
-    pub fn requant(&mut self, input: Tensor, params: Requant) -> Result<Tensor, CircuitError> {
-        let shape = self.shape4(input)?;
-        if !matches!(params.window, 1 | 2) || shape[2] < params.window || shape[3] < params.window {
-            return Err(self.parameter("a requantisation's window is 1 or 2 and fits the plane"));
+    /// Unequal shapes, products that could leave 32 bits.
+    pub fn product(&mut self, a: Tensor, b: Tensor) -> Result<Tensor, CircuitError> {
+        let (shape, other) = (self.shape(a)?, self.shape(b)?);
+        if shape != other {
+            return Err(self.mismatch("factors of a product", &shape, &other));
         }
-        if params.shift > 30 {
-            return Err(self.parameter("a requantisation's shift is at most 30"));
+        let range = product_range(self.range(a)?, self.range(b)?);
+        let output = self.define(shape, range)?;
+        self.layers.push(Pending::Ready(Layer::Product(ProductLayer { factors: [a, b], output: output.wire, shape })));
+        self.ops.push(Op::Product(a, b));
+        Ok(output)
+    }
+
+    /// Requantisation, saturation, optional activation table and optional max-pool.
+    ///
+    /// # Errors
+    /// Windows that do not fit the plane, have more than 16 places or padding as large as they are; multipliers that are not one
+    /// a channel or make products of 2^61; a shift above 40; an empty clamp or one of more than 2^20 values; a table of
+    /// another length, and one that decreases together with a window (it would not commute with the maximum).
+    pub fn requant(&mut self, input: Tensor, params: Requant) -> Result<Tensor, CircuitError> {
+        let shape = self.shape(input)?;
+        let Window { kernel, padding, .. } = params.window;
+        if params.window.size() > MAX_WINDOW || (0..4).any(|side| padding[side] >= kernel[side % 2]) {
+            return Err(self.parameter("a window has at most 16 places and less padding than rows and columns"));
+        }
+        let axes = params.window.axes([shape[2], shape[3]]);
+        let [Some(down), Some(across)] = self.window_outputs(&axes)? else {
+            return Err(self.parameter("a requantisation's window fits the plane"));
+        };
+        // A last window that begins in the padding would have no place inside.
+        if axes.iter().zip([down, across]).any(|(axis, n)| (n - 1) * axis.stride >= axis.input + axis.padding[0]) {
+            return Err(self.parameter("every window has a place inside the plane"));
+        }
+        if params.window != Window::ONE {
+            self.work(down.saturating_mul(kernel[0]).saturating_add(across.saturating_mul(kernel[1])))?;
+        }
+        if params.multipliers.as_ref().is_some_and(|m| m.len() != shape[1]) {
+            return Err(self.parameter("a requantisation has one multiplier a channel"));
+        }
+        let scaled = params.scaled_range(self.range(input)?);
+        if scaled.0 < -MAX_SCALED || scaled.1 > MAX_SCALED || params.shift > MAX_SHIFT {
+            return Err(self.parameter("a requantisation's shift is at most 40 and its scaled values below 2^61"));
         }
         let len = i64::from(params.high) - i64::from(params.low) + 1;
         if !(1..=MAX_TABLE_LEN).contains(&len) {
@@ -236,14 +282,14 @@ impl CircuitBuilder {
             if table.len() as i64 != len {
                 return Err(self.parameter("an activation table has one entry for every clamped value"));
             }
-            if params.window > 1 && table.windows(2).any(|pair| pair[0] > pair[1]) {
+            if params.window.size() > 1 && table.windows(2).any(|pair| pair[0] > pair[1]) {
                 return Err(self.parameter("an activation table fused with a max-pool does not decrease"));
             }
         }
+        let pooled = [shape[0], shape[1], down, across];
+        self.check_shape(&pooled)?;
         let advice = self.new_wire(Wire { shape: vec![], kind: WireKind::Advice, low: 0, high: 0 });
         let output = Tensor { wire: advice, column: Some(u32::from(params.table.is_some())) };
-        let [batch, channels, height, width] = shape;
-        let pooled = [batch, channels, height / params.window, width / params.window];
         let (low, high) = params.output_range();
         self.readable.insert(output, Readable { shape: pooled, low, high });
         self.layers.push(Pending::Requant { input, advice, params: params.clone() });
@@ -259,7 +305,7 @@ impl CircuitBuilder {
         if self.output.is_some() {
             return Err(self.wire_error("a circuit has one output"));
         }
-        self.shape4(tensor)?;
+        self.shape(tensor)?;
         if matches!(self.wires[tensor.wire.index()].kind, WireKind::Input | WireKind::Weight) {
             return Err(self.wire_error("an output is defined by a layer"));
         }
@@ -377,6 +423,26 @@ impl CircuitBuilder {
         (wires, layers, lookups, tables)
     }
 
+    /// Output lengths of both axes of a window; `None` where it does not fit.
+    fn window_outputs(&self, axes: &[WindowAxis; 2]) -> Result<[Option<usize>; 2], CircuitError> {
+        let large = |axis: &WindowAxis| {
+            [axis.stride, axis.dilation, axis.padding[0], axis.padding[1]].iter().any(|&n| n >= MAX_SIZE)
+        };
+        match axes.iter().any(|axis| axis.stride == 0 || axis.dilation == 0 || large(axis)) {
+            true => Err(self.parameter("strides and dilations are at least 1, they and paddings below 2^31")),
+            false => Ok(axes.map(|axis| axis.output())),
+        }
+    }
+
+    /// Counts what a verifier will spend on kernels.
+    fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
+        self.kernel_work = self.kernel_work.saturating_add(amount);
+        match self.kernel_work > MAX_KERNEL_WORK {
+            true => Err(self.parameter("kernels, windows and maps have more than 2^24 entries")),
+            false => Ok(()),
+        }
+    }
+
     fn declare(&mut self, shape: Vec<usize>, kind: WireKind, bits: Bits) -> Result<Tensor, CircuitError> {
         self.check_shape(&shape)?;
         if !bits.is_valid() {
@@ -415,10 +481,6 @@ impl CircuitBuilder {
     fn read(&self, tensor: Tensor) -> Result<Readable, CircuitError> {
         let readable = self.readable.get(&tensor).copied();
         readable.ok_or_else(|| self.wire_error("a layer reads an input, an accumulator or a requantised tensor"))
-    }
-
-    fn shape4(&self, tensor: Tensor) -> Result<[usize; 4], CircuitError> {
-        self.read(tensor).map(|r| r.shape)
     }
 
     fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {

@@ -2,16 +2,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
-use crate::{AffineLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, Lookup, RequantLayer, Table, Tensor, Wire};
-use crate::{WireId, WireKind};
+use crate::{Block, CircuitBuilder, CircuitError, Conv2dLayer, LinearLayer, Lookup, ProductLayer, RequantLayer, Table};
+use crate::{Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layer {
     /// Convolution or fully connected layer; defines its output.
     Conv2d(Conv2dLayer),
-    /// Public linear combination; defines its output.
-    Affine(AffineLayer),
+    /// Public linear combination of mapped tensors; defines its output.
+    Linear(LinearLayer),
+    /// Pointwise product; defines its output.
+    Product(ProductLayer),
     /// Requantisation with activation and optional pooling; a relation between its input and its advice.
     Requant(RequantLayer),
 }
@@ -21,7 +23,8 @@ impl Layer {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Conv2d(_) => "conv2d",
-            Self::Affine(_) => "affine",
+            Self::Linear(_) => "linear",
+            Self::Product(_) => "product",
             Self::Requant(_) => "requant",
         }
     }
@@ -115,6 +118,11 @@ impl Circuit {
     /// True shape of a tensor: the wire's, or that of one of its columns.
     pub fn shape(&self, tensor: Tensor) -> &[usize] {
         &self.wire(tensor.wire).shape[usize::from(tensor.column.is_some())..]
+    }
+
+    /// The shape of a tensor that layers read. Panics if it has other than four axes.
+    pub(crate) fn shape4(&self, tensor: Tensor) -> [usize; 4] {
+        self.shape(tensor).try_into().expect("layers read tensors of four axes")
     }
 
     /// Smallest and largest value of the output.

@@ -6,14 +6,14 @@
 //! whether one satisfies every relation. The crate knows nothing of `model`: circuits can be written by hand.
 //!
 //! ```
-//! use convince_circuit::{Bits, CircuitBuilder, Conv2d, Requant, evaluate, check};
+//! use convince_circuit::{Bits, CircuitBuilder, Conv2d, Requant, Window, evaluate, check};
 //! use convince_field::Ints;
 //!
 //! let mut c = CircuitBuilder::new();
 //! let x = c.input([1, 1, 4, 4], Bits::U8)?;
 //! let w = c.weight([2, 1, 3, 3], Bits::I8)?;
-//! let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding: 1 })?;
-//! let y = c.requant(acc, Requant { window: 2, shift: 4, low: 0, high: 255, table: None })?;
+//! let acc = c.conv2d(x, w, None, Conv2d::square(1, 1))?;
+//! let y = c.requant(acc, Requant::plain(4, 0, 255).pooled(Window::square(2)))?;
 //! c.output(y)?;
 //! let circuit = c.finish()?;
 //!
@@ -25,19 +25,19 @@
 
 #![forbid(unsafe_code)]
 
-mod affine;
 mod blocks;
 mod builder;
 mod check;
 mod circuit;
 mod conv2d;
 mod error;
+mod linear;
+mod product;
 mod requant;
 mod table;
 mod wire;
 mod witness;
 
-pub use affine::AffineLayer;
 pub use blocks::{Block, BlockSource};
 pub use builder::CircuitBuilder;
 pub use check::{Violation, check};
@@ -45,7 +45,9 @@ pub use circuit::{Circuit, Layer, Statistics};
 pub use conv2d::{Conv2d, Conv2dLayer};
 pub use convince_field::Bits;
 pub use error::CircuitError;
-pub use requant::{Limb, Requant, RequantLayer};
+pub use linear::{LinearLayer, LinearTerm};
+pub use product::ProductLayer;
+pub use requant::{Limb, Requant, RequantLayer, Window};
 pub use table::{Lookup, Table, TableContent};
 pub use wire::{Tensor, Wire, WireId, WireKind};
 pub use witness::{Witness, WitnessError, evaluate};

@@ -1,17 +1,56 @@
-use convince_field::IntSlice;
+use convince_field::{IntSlice, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{Tensor, WireId};
 
-/// Parameters of a requantisation with saturation, optional activation table and optional fused 2x2 max-pool.
+/// The windows of a max-pool. Places in the padding never win; rows and columns that fill no window are cropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Rows and columns of a window.
+    pub kernel: [usize; 2],
+    /// Distance between windows: rows, columns.
+    pub stride: [usize; 2],
+    /// Places around the input: above, left, below, right; fewer than the kernel has.
+    pub padding: [usize; 4],
+}
+
+impl Window {
+    /// Single places: no pooling.
+    pub const ONE: Self = Self::square(1);
+
+    /// Windows of `size` rows and columns that do not overlap.
+    pub const fn square(size: usize) -> Self {
+        Self { kernel: [size; 2], stride: [size; 2], padding: [0; 4] }
+    }
+
+    /// Places of a window.
+    pub fn size(&self) -> usize {
+        self.kernel[0].saturating_mul(self.kernel[1])
+    }
+
+    /// Rows and columns of an input of `[H, W]`.
+    pub(crate) fn axes(&self, input: [usize; 2]) -> [WindowAxis; 2] {
+        [0, 1].map(|k| WindowAxis {
+            input: input[k],
+            kernel: self.kernel[k],
+            stride: self.stride[k],
+            padding: [self.padding[k], self.padding[k + 2]],
+            dilation: 1,
+        })
+    }
+}
+
+/// Parameters of a requantisation with saturation, optional activation table and optional max-pool.
 ///
-/// `y = f(clamp(max over the window of floor((a + 2^(shift-1)) / 2^shift), low, high))`; `low = 0` is ReLU. With shift 0
-/// there is no rounding term.
+/// `y = f(clamp(max over the window of floor((m_c a + 2^(shift-1)) / 2^shift), low, high))`; `low = 0` is ReLU. With shift 0
+/// there is no rounding term; with it, identity multipliers and a clamp that holds the input's range it is a max-pool alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requant {
-    /// 1, or 2 for a 2x2 window of stride 2; an odd last row or column is cropped.
-    pub window: usize,
-    /// Number of bits dropped, at most 30.
+    /// Windows of the max-pool; [`Window::ONE`] for none.
+    pub window: Window,
+    /// `m_c`, one a channel; 1 if absent.
+    pub multipliers: Option<Vec<i32>>,
+    /// Number of bits dropped, at most 40.
     pub shift: u32,
     /// Lower end of the clamp.
     pub low: i32,
@@ -34,7 +73,7 @@ pub struct Limb {
 
 /// A [`Requant`] with its advice columns.
 ///
-/// For each window with accumulators `a_i` and `q_i = floor((a_i + 2^(s-1)) / 2^s)` the columns are `c` (clamped), `y = f(c)` where
+/// Below, `a` stands for `m_c a`. For each window with accumulators `a_i` and `q_i = floor((a_i + 2^(s-1)) / 2^s)` the columns are `c` (clamped), `y = f(c)` where
 /// there is a table, `u` (excess above `high`), `h_i` (gap of corner i) and `r_i` (remainder of corner i), with
 ///
 /// ```text
@@ -46,15 +85,20 @@ pub struct Limb {
 /// product leaves some h_i = 0, so Q = max q_i; if Q = low then max q_i <= low and c = low. If u > 0 then c = high. All factors
 /// are non-negative integers far below the field's size, so a product that is zero modulo the prime is zero.
 /// `low` acts as one more candidate of the maximum, so that ReLU, saturation and pooling are one relation whose tables do
-/// not grow with the accumulators.
+/// not grow with the accumulators. A corner in the padding holds the constant [`Self::padded`], no larger than any `m_c a`, so
+/// that every window, which has at least one place inside, has its maximum inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequantLayer {
     /// `[batch, channel, H, W]`.
     pub input: Tensor,
-    /// The advice wire `[columns, batch, channel, H / window, W / window]`.
+    /// The advice wire `[columns, batch, channel, windows down, windows across]`.
     pub advice: WireId,
     /// `[batch, channel, H, W]`.
     pub input_shape: [usize; 4],
+    /// `[batch, channel, windows down, windows across]`.
+    pub output_shape: [usize; 4],
+    /// What a corner in the padding holds: the smallest `m_c a`.
+    pub padded: i64,
     /// Parameters.
     pub params: Requant,
     /// `y`'s place on the leading axis, if there is a table; `c` is at place 0.
@@ -84,14 +128,37 @@ fn bit_length(value: i64) -> u32 {
 }
 
 impl Requant {
+    /// Rounding and clamp of single places, no multipliers, no activation table.
+    pub const fn plain(shift: u32, low: i32, high: i32) -> Self {
+        Self { window: Window::ONE, multipliers: None, shift, low, high, table: None }
+    }
+
+    /// The same behind windows of a max-pool.
+    pub fn pooled(self, window: Window) -> Self {
+        Self { window, ..self }
+    }
+
     /// `2^(shift-1)`, or 0.
     pub fn half(&self) -> i64 {
         (1i64 << self.shift) >> 1
     }
 
-    /// `floor((a + 2^(shift-1)) / 2^shift)`.
+    /// `floor((a + 2^(shift-1)) / 2^shift)`, `a` with its multiplier.
     pub fn quotient(&self, a: i64) -> i64 {
         (a + self.half()) >> self.shift
+    }
+
+    /// `m_c`.
+    pub fn multiplier(&self, channel: usize) -> i64 {
+        self.multipliers.as_ref().map_or(1, |m| m[channel].into())
+    }
+
+    /// Smallest and largest `m_c a` for `a` in a range. Panics if there are multipliers, but none.
+    pub(crate) fn scaled_range(&self, (low, high): (i64, i64)) -> (i64, i64) {
+        let Some(multipliers) = &self.multipliers else { return (low, high) };
+        let products = multipliers.iter().flat_map(|&m| [i64::from(m) * low, i64::from(m) * high]);
+        let ends = products.clone().min().zip(products.max());
+        ends.expect("one multiplier a channel, and channels are not empty")
     }
 
     /// `f`.
@@ -116,14 +183,15 @@ impl RequantLayer {
         tensor: Tensor,
         advice: WireId,
         input_shape: [usize; 4],
-        (input_low, input_high): (i64, i64),
+        input_range: (i64, i64),
         params: Requant,
         limb_bits: u32,
     ) -> Self {
         let (low, high) = (i64::from(params.low), i64::from(params.high));
-        let (q_low, q_high) = (params.quotient(input_low), params.quotient(input_high));
-        let gap = if params.window == 1 { low - q_low } else { q_high.max(low) - q_low };
-        let corners = params.window * params.window;
+        let (padded, largest) = params.scaled_range(input_range);
+        let (q_low, q_high) = (params.quotient(padded), params.quotient(largest));
+        let corners = params.window.size();
+        let gap = if corners == 1 { low - q_low } else { q_high.max(low) - q_low };
         let activated = params.table.as_ref().map(|_| 1);
         let mut next = 1 + activated.map_or(0, |_| 1);
         let mut take = |bits: u32, exact: bool| {
@@ -134,13 +202,32 @@ impl RequantLayer {
         let excess = take(bit_length(q_high - high), false);
         let gaps = (0..corners).map(|_| take(bit_length(gap), false)).collect();
         let remainders = (0..corners).map(|_| take(params.shift, true)).collect();
-        Self { input: tensor, advice, input_shape, params, activated, excess, gaps, remainders, num_columns: next }
+        let [batch, channels, height, width] = input_shape;
+        let [down, across] = params.window.axes([height, width]).map(|axis| axis.output().unwrap_or(0));
+        let output_shape = [batch, channels, down, across];
+        Self {
+            input: tensor,
+            advice,
+            input_shape,
+            output_shape,
+            padded,
+            params,
+            activated,
+            excess,
+            gaps,
+            remainders,
+            num_columns: next,
+        }
     }
 
-    /// `[columns, batch, channel, H / window, W / window]`.
+    /// `[columns, batch, channel, windows down, windows across]`.
     pub fn advice_shape(&self) -> Vec<usize> {
-        let [b, c, h, w] = self.input_shape;
-        vec![self.num_columns, b, c, h / self.params.window, w / self.params.window]
+        [&[self.num_columns], &self.output_shape[..]].concat()
+    }
+
+    /// How windows slide over rows and over columns.
+    pub fn axes(&self) -> [WindowAxis; 2] {
+        self.params.window.axes([self.input_shape[2], self.input_shape[3]])
     }
 
     /// The column that other layers read: `y`, or `c` where there is no table.
@@ -155,16 +242,7 @@ impl RequantLayer {
 
     /// Number of values of one column.
     pub fn column_len(&self) -> usize {
-        self.advice_shape()[1..].iter().product()
-    }
-
-    /// Index in the input of corner `i` of the window at `place` of a column.
-    pub(crate) fn corner(&self, place: usize, i: usize) -> usize {
-        let [_, _, height, width] = self.input_shape;
-        let k = self.params.window;
-        let (out_h, out_w) = (height / k, width / k);
-        let (x, y, plane) = (place % out_w, place / out_w % out_h, place / (out_w * out_h));
-        (plane * height + k * y + i / k) * width + k * x + i % k
+        self.output_shape.iter().product()
     }
 
     /// All columns for an input. Values outside the input's range lose their high bits, as they would in a hostile witness.
@@ -178,11 +256,12 @@ impl RequantLayer {
             }
         };
         let mut outputs = Vec::with_capacity(len);
+        let mut corners = Vec::with_capacity(self.gaps.len());
         for place in 0..len {
-            let corners = (0..self.gaps.len()).map(|i| input.get(self.corner(place, i)));
-            let largest = corners.clone().map(|a| self.params.quotient(a)).fold(low, i64::max);
+            self.corners(input, place, &mut corners);
+            let largest = corners.iter().map(|&a| self.params.quotient(a)).fold(low, i64::max);
             put(&self.excess, place, (largest - high).max(0));
-            for (i, a) in corners.enumerate() {
+            for (i, &a) in corners.iter().enumerate() {
                 let q = self.params.quotient(a);
                 put(&self.gaps[i], place, largest - q);
                 put(&self.remainders[i], place, a + self.params.half() - (q << self.params.shift));
@@ -195,5 +274,28 @@ impl RequantLayer {
         }
         out[..len].copy_from_slice(&outputs);
         out
+    }
+
+    /// `m_c a` of every corner of the window at `place` of a column.
+    fn corners(&self, input: IntSlice<'_>, place: usize, out: &mut Vec<i64>) {
+        out.clear();
+        if self.gaps.len() == 1 && self.output_shape == self.input_shape {
+            let plane = self.input_shape[2] * self.input_shape[3];
+            out.push(self.params.multiplier(place / plane % self.input_shape[1]) * input.get(place));
+            return;
+        }
+        let [_, channels, height, width] = self.input_shape;
+        let [_, _, down, across] = self.output_shape;
+        let (x, y, plane) = (place % across, place / across % down, place / (across * down));
+        let multiplier = self.params.multiplier(plane % channels);
+        let [rows, columns] = self.axes();
+        for i in 0..rows.kernel {
+            for j in 0..columns.kernel {
+                out.push(match (rows.place(y, i), columns.place(x, j)) {
+                    (Some(qy), Some(qx)) => multiplier * input.get((plane * height + qy) * width + qx),
+                    _ => self.padded,
+                });
+            }
+        }
     }
 }

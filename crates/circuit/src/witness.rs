@@ -117,10 +117,11 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
     let wire = |id: WireId| values[id.index()].as_slice();
     match layer {
         Layer::Conv2d(l) => (l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire)))),
-        Layer::Affine(l) => {
-            let inputs: Vec<_> = l.terms.iter().map(|(_, t)| tensor(*t)).collect();
-            (l.output, Ints::I32(l.evaluate(&inputs, circuit.wire(l.output).size())))
+        Layer::Linear(l) => {
+            let inputs: Vec<_> = l.terms.iter().map(|t| (tensor(t.tensor), circuit.shape4(t.tensor))).collect();
+            (l.output, Ints::I32(l.evaluate(&inputs)))
         }
+        Layer::Product(l) => (l.output, Ints::I32(l.evaluate(l.factors.map(tensor)))),
         Layer::Requant(l) => {
             let wire = circuit.wire(l.advice);
             let bits = Bits::holding(wire.low, wire.high);

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, Requant, Violation, WireKind, check,
-    evaluate,
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Violation, Window,
+    WireKind, check, evaluate,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
 
-const PLAIN: Conv2d = Conv2d { stride: 1, padding: 0 };
-
 fn relu(window: usize, shift: u32) -> Requant {
-    Requant { window, shift, low: 0, high: 255, table: None }
+    Requant::plain(shift, 0, 255).pooled(Window::square(window))
 }
 
 /// Convolution, pooled ReLU, fully connected layer with bias.
@@ -20,7 +18,7 @@ fn small() -> Circuit {
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 1, 7, 6], Bits::U8).unwrap();
     let w = c.weight([3, 1, 3, 3], Bits::I8).unwrap();
-    let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding: 1 }).unwrap();
+    let acc = c.conv2d(x, w, None, Conv2d::square(1, 1)).unwrap();
     let y = c.requant(acc, relu(2, 6)).unwrap();
     let (w, b) = (c.weight([4, 3, 3, 3], Bits::I8).unwrap(), c.weight([4], Bits::signed(16)).unwrap());
     let out = c.gemm(y, w, Some(b)).unwrap();
@@ -82,8 +80,8 @@ fn every_parameter_is_in_the_digest() {
         let mut c = CircuitBuilder::new();
         let x = c.input([1, 1, 6, 6], bits).unwrap();
         let w = c.weight([2, 1, 3, 3], Bits::I8).unwrap();
-        let acc = c.conv2d(x, w, None, Conv2d { stride: 1, padding }).unwrap();
-        let y = c.requant(acc, Requant { window: 1, shift, low: 0, high, table: None }).unwrap();
+        let acc = c.conv2d(x, w, None, Conv2d::square(1, padding)).unwrap();
+        let y = c.requant(acc, Requant::plain(shift, 0, high)).unwrap();
         c.output(y).unwrap();
         c.finish_with(limb_bits).unwrap().digest()
     };
@@ -139,23 +137,26 @@ fn builders_refuse_what_could_wrap_or_does_not_fit() {
     assert!(matches!(c.gemm(x, wide, None), Err(CircuitError::Bound { .. })));
     let narrow = c.weight([1, 64, 8, 8], Bits::I8).unwrap();
     let acc = c.gemm(x, narrow, None).unwrap();
-    assert!(matches!(c.affine(&[(1 << 40, acc)], 0), Err(CircuitError::Bound { .. })));
-    assert!(matches!(c.affine(&[], 0), Err(CircuitError::Parameter { .. })));
-    assert!(matches!(c.affine(&[(1, acc), (1, x)], 0), Err(CircuitError::Mismatch { .. })));
+    assert!(matches!(c.linear(vec![LinearTerm::plain(1 << 40, acc)], 0), Err(CircuitError::Bound { .. })));
+    assert!(matches!(c.linear(vec![], 0), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(
+        c.linear(vec![LinearTerm::plain(1, acc), LinearTerm::plain(1, x)], 0),
+        Err(CircuitError::Mismatch { .. })
+    ));
     assert!(matches!(c.weight([0usize, 1], Bits::I8), Err(CircuitError::Shape { .. })));
     assert!(matches!(c.weight([1usize << 40, 1 << 40], Bits::I8), Err(CircuitError::Shape { .. })));
     assert!(matches!(c.weight([1], Bits::signed(32)), Err(CircuitError::Parameter { .. })));
     let other = c.weight([2, 63, 3, 3], Bits::I8).unwrap();
-    assert!(matches!(c.conv2d(x, other, None, PLAIN), Err(CircuitError::Mismatch { .. })));
+    assert!(matches!(c.conv2d(x, other, None, Conv2d::PLAIN), Err(CircuitError::Mismatch { .. })));
     let large = c.weight([2, 64, 9, 9], Bits::I8).unwrap();
-    assert!(matches!(c.conv2d(x, large, None, PLAIN), Err(CircuitError::Mismatch { .. })));
-    assert!(matches!(c.conv2d(x, x, None, PLAIN), Err(CircuitError::Wire { .. })));
-    assert!(c.conv2d(x, narrow, None, Conv2d { stride: 0, padding: 0 }).is_err());
+    assert!(matches!(c.conv2d(x, large, None, Conv2d::PLAIN), Err(CircuitError::Mismatch { .. })));
+    assert!(matches!(c.conv2d(x, x, None, Conv2d::PLAIN), Err(CircuitError::Wire { .. })));
+    assert!(c.conv2d(x, narrow, None, Conv2d::square(0, 0)).is_err());
     let narrow = c.weight([1, 64, 3, 3], Bits::I8).unwrap();
-    let vast = c.conv2d(x, narrow, None, Conv2d { stride: 1, padding: 1 << 24 });
+    let vast = c.conv2d(x, narrow, None, Conv2d::square(1, 1 << 24));
     assert!(matches!(vast, Err(CircuitError::Parameter { .. })), "kernels that no verifier could evaluate");
     assert!(c.requant(acc, relu(2, 3)).is_err(), "a window larger than the plane");
-    assert!(c.requant(acc, relu(1, 31)).is_err());
+    assert!(c.requant(acc, relu(1, 41)).is_err());
     assert!(c.requant(acc, Requant { low: 1, high: 0, ..relu(1, 3) }).is_err());
     assert!(c.requant(acc, Requant { table: Some(vec![0; 3]), ..relu(1, 3) }).is_err());
     let falling = Requant { low: 0, high: 1, table: Some(vec![1, 0]), ..relu(2, 3) };
@@ -174,7 +175,7 @@ proptest! {
         let (low, high) = (i64::from(low), i64::from(low + span));
         let mut c = CircuitBuilder::new();
         let x = c.input([1, 2, 5, 4], Bits::signed(14)).unwrap();
-        let y = c.requant(x, Requant { window, shift, low: low as i32, high: high as i32, table: None }).unwrap();
+        let y = c.requant(x, Requant::plain(shift, low as i32, high as i32).pooled(Window::square(window))).unwrap();
         c.output(y).unwrap();
         let circuit = c.finish_with(limb_bits).unwrap();
         let witness = evaluate(&circuit, &Ints::pack(Bits::signed(14), &values).unwrap(), &[]).unwrap();

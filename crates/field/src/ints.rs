@@ -113,6 +113,11 @@ impl<'a> IntSlice<'a> {
         (0..self.len()).map(move |i| self.get(i))
     }
 
+    /// `f` of every value.
+    pub fn map<T>(self, f: impl Fn(i64) -> T) -> Vec<T> {
+        each_width!(IntSlice, self, v => v.iter().map(|&x| f(x.into())).collect())
+    }
+
     /// `sum_i self[i] * weights[i]`. Panics if the lengths differ.
     pub fn dot<F: ProofField>(self, weights: &[F]) -> F {
         each_width!(IntSlice, self, v => F::dot(v, weights))

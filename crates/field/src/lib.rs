@@ -5,8 +5,8 @@
 //! touches field elements or stores integers; everything above is generic over [`ProofField`].
 //!
 //! Key types: [`ProofField`] (the field a proof is over), [`Ints`] and [`IntSlice`] (integer tensors at their natural
-//! width), [`Bits`] (a declared integer format), [`TensorMap`] (public matrices on a tensor's axes). The back end is BLS12-381's scalar field, [`Fr`]; another field is another
-//! file beside `bls12_381.rs`.
+//! width), [`Bits`] (a declared integer format), [`TensorMap`] (public matrices on a tensor's axes), [`WindowAxis`] (how kernels slide). The
+//! back end is BLS12-381's scalar field, [`Fr`]; another field is another file beside `bls12_381.rs`.
 
 #![deny(unsafe_code)]
 
@@ -17,9 +17,11 @@ mod ints;
 pub mod maps;
 pub mod reference;
 mod traits;
+mod window;
 
 pub use ark_bls12_381::Fr;
 pub use bits::Bits;
 pub use ints::{IntSlice, Ints};
 pub use maps::{AxisMap, AxisRow, RowSums, TensorMap};
 pub use traits::{ProofField, SmallInt};
+pub use window::WindowAxis;

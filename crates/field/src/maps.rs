@@ -1,15 +1,19 @@
-//! Public integer matrices on tensor axes: what slices, concatenations, window sums, transposes and the like are made of.
+//! Public integer matrices on tensor axes: what slices, concatenations, window sums and transposes are made of.
 //!
 //! ```text
 //! (A in)[o] = sum_i A[o, i] in[i]                                           one axis, an AxisMap
-//! out[o_0, .., o_3] = sum over i of A_0[o_0, i_0] .. A_3[o_3, i_3] in'[i_0, .., i_3]    a TensorMap,
+//! out[o_0, .., o_3] = sum over i of A_0[o_0, i_0] .. A_3[o_3, i_3] in'[i_0, .., i_3]    a TensorMap
 //! ```
-//! where `in'` is the input with its axes permuted. Each row of a matrix is one factor over a run of neighbouring places
+//! where `in'` is the input with its axes permuted. A row of a matrix is one factor over a run of neighbouring places
 //! ([`AxisRow`]), so that a map costs no more than its output is long, whatever it means.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+
+mod bounds;
+
+pub use bounds::{MapTerm, sum_bounds};
 
 /// A public integer matrix on one tensor axis, sparse and structured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,7 +24,8 @@ pub enum AxisMap {
     Scale(Vec<i32>),
     /// `out[o] = in[sources[o]]`, or 0 where there is none.
     ///
-    /// Slices, zero padding, nearest upsampling, channel shuffles, zero insertion, reversal, a place in a concatenation.
+    /// Slices, zero padding, nearest upsampling, channel shuffles, zero insertion, reversal, a place in a
+    /// concatenation.
     Gather(Vec<Option<u32>>),
     /// `out[o] = sum over k < kernel of in[stride*o + k - padding[0]]`, places outside the input dropped: window sums.
     Window {
@@ -51,8 +56,8 @@ impl AxisRow {
 
 /// Least and largest sum of a row's coefficients, over all rows of a matrix.
 ///
-/// The coefficients of a row are all of one sign: with inputs in `low..=high` a row of sum `s` takes every value between
-/// `s * low` and `s * high`, and the bounds over all rows are reached at the two ends kept here.
+/// The coefficients of a row are all of one sign: with inputs in `low..=high` a row of sum `s` takes every value
+/// between `s * low` and `s * high`, and the bounds over all rows are reached at the two ends kept here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowSums {
     /// The least.
@@ -156,8 +161,8 @@ impl AxisMap {
         Some(match self {
             Self::Identity => RowSums::ONE,
             Self::Scale(_) | Self::Gather(_) => over(&mut (0..rows)),
-            // The overlap of a window with the input rises, stays and falls with the window's place: the least is at one
-            // end, the largest beside the place where it stops rising.
+            // The overlap of a window with the input rises, stays and falls with the window's place: the least is at
+            // one end, the largest beside the place where it stops rising.
             Self::Window { kernel, stride, padding } => {
                 let peak = (padding[0] + input.min(*kernel)).saturating_sub(*kernel) / stride;
                 over(&mut [0, rows - 1, peak.min(rows - 1), (peak + 1).min(rows - 1)].into_iter())
@@ -190,7 +195,8 @@ impl TensorMap {
         Self::IDENTITY
     }
 
-    /// `map` on output axis `axis` (1 to 3), after which the other maps of `self` stay. Panics if there is no such axis.
+    /// `map` on output axis `axis` (1 to 3), after which the other maps of `self` stay. Panics if there is no such
+    /// axis.
     pub fn with_axis(mut self, axis: usize, map: AxisMap) -> Self {
         self.axes[axis] = map;
         self
@@ -218,8 +224,8 @@ impl TensorMap {
         permutes.then(|| self.order.map(|axis| input[axis]))
     }
 
-    /// Shape of the output; `None` if the map does not fit, the batch axis is not left alone, or the number of elements of
-    /// the input or the output is zero or overflows.
+    /// Shape of the output; `None` if the map does not fit, the batch axis is not left alone, or the number of elements
+    /// of the input or the output is zero or overflows.
     pub fn output_shape(&self, input: [usize; 4]) -> Option<[usize; 4]> {
         let from = self.permuted(input).filter(|_| self.axes[0] == AxisMap::Identity)?;
         let mut output = from;
@@ -240,5 +246,111 @@ impl TensorMap {
         let from = self.permuted(input)?;
         let sums = self.axes.iter().zip(from).map(|(map, len)| map.row_sums(len));
         sums.reduce(|a, b| Some(a?.times(b?))).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The matrix of an axis as its definition says.
+    fn dense(map: &AxisMap, input: usize) -> Vec<Vec<i64>> {
+        let unit = |q: Option<usize>, f: i32| (0..input).map(|i| if q == Some(i) { f.into() } else { 0 }).collect();
+        match map {
+            AxisMap::Identity => (0..input).map(|o| unit(Some(o), 1)).collect(),
+            AxisMap::Scale(factors) => factors.iter().enumerate().map(|(o, &f)| unit(Some(o), f)).collect(),
+            AxisMap::Gather(sources) => sources.iter().map(|s| unit(s.map(|s| s as usize), 1)).collect(),
+            &AxisMap::Window { kernel, stride, padding } => {
+                let outputs = (input + padding[0] + padding[1] - kernel) / stride + 1;
+                let meets = |o: usize, q: usize| (0..kernel).any(|k| stride * o + k == q + padding[0]);
+                (0..outputs).map(|o| (0..input).map(|q| meets(o, q).into()).collect()).collect()
+            }
+        }
+    }
+
+    fn maps() -> Vec<(AxisMap, usize)> {
+        let mut maps = vec![
+            (AxisMap::Identity, 5),
+            (AxisMap::Scale(vec![3, 0, -7, i32::MIN]), 4),
+            (AxisMap::Gather(vec![Some(2), None, Some(0), Some(2), Some(1)]), 3),
+            (AxisMap::Gather(vec![None]), 1),
+        ];
+        for (input, kernel, stride) in (1..6).flat_map(|n| (1..8).flat_map(move |k| (1..5).map(move |s| (n, k, s)))) {
+            let paddings = [[0, 0], [1, 0], [2, 3], [7, 1], [0, 9]];
+            let windows = paddings.map(|padding| (AxisMap::Window { kernel, stride, padding }, input));
+            maps.extend(windows.into_iter().filter(|(map, input)| map.output_len(*input).is_some()));
+        }
+        maps
+    }
+
+    #[test]
+    fn rows_and_row_sums_are_those_of_the_matrix() {
+        for (map, input) in maps() {
+            let dense = dense(&map, input);
+            let rows: Vec<Vec<i64>> = map
+                .rows(input)
+                .map(|row| (0..input).map(|i| if row.sources.contains(&i) { row.factor.into() } else { 0 }).collect())
+                .collect();
+            assert_eq!(rows, dense, "{map:?} on {input}");
+            assert_eq!(map.output_len(input), Some(dense.len()));
+            let sums: Vec<i128> = dense.iter().map(|row| row.iter().map(|&c| i128::from(c)).sum()).collect();
+            let ends = RowSums { least: *sums.iter().min().unwrap(), most: *sums.iter().max().unwrap() };
+            assert_eq!(map.row_sums(input), Some(ends), "{map:?} on {input}");
+            let identity =
+                dense.len() == input && (0..input).all(|o| (0..input).all(|i| dense[o][i] == (o == i).into()));
+            if map.is_identity(input) {
+                assert!(identity, "{map:?} on {input}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_that_do_not_fit_have_no_output() {
+        let window = |kernel, stride, padding| AxisMap::Window { kernel, stride, padding };
+        for map in [
+            AxisMap::Scale(vec![1; 3]),
+            AxisMap::Gather(vec![Some(4)]),
+            AxisMap::Gather(vec![]),
+            window(0, 1, [0, 0]),
+            window(1, 0, [0, 0]),
+            window(6, 1, [1, 0]),
+            window(1, 1, [usize::MAX, 0]),
+            window(usize::MAX, usize::MAX, [1, 2]),
+        ] {
+            assert_eq!(map.output_len(4), None, "{map:?}");
+            assert_eq!((map.row_sums(4), map.rows(4).count()), (None, 0));
+        }
+        assert_eq!(AxisMap::Identity.output_len(0), None);
+    }
+
+    #[test]
+    fn tensors_are_permuted_and_then_mapped() {
+        let map = TensorMap::permutation([0, 3, 1, 2]).with_axis(1, AxisMap::Gather(vec![Some(4), None]));
+        assert_eq!(map.output_shape([7, 2, 3, 5]), Some([7, 2, 2, 3]));
+        assert_eq!(map.output_shape([7, 2, 3, 4]), None);
+        assert_eq!(map.row_sums([7, 2, 3, 5]), Some(RowSums { least: 0, most: 1 }));
+        assert!(TensorMap::identity().is_identity([1, 2, 3, 4]) && !map.is_identity([7, 2, 3, 5]));
+    }
+
+    #[test]
+    fn the_batch_axis_stays() {
+        let moved = TensorMap::permutation([1, 0, 2, 3]);
+        let twice = TensorMap::permutation([0, 1, 1, 3]);
+        let beyond = TensorMap::permutation([0, 1, 2, 4]);
+        let scaled = TensorMap { axes: [0; 4].map(|_| AxisMap::Scale(vec![1])), ..TensorMap::IDENTITY };
+        for map in [moved, twice, beyond, scaled] {
+            assert_eq!(map.output_shape([1; 4]), None, "{map:?}");
+        }
+        let grown = TensorMap::on_axis(2, AxisMap::Window { kernel: 1, stride: 1, padding: [0, usize::MAX / 2] });
+        assert_eq!(grown.output_shape([4, 1, 1, 1]), None);
+    }
+
+    #[test]
+    fn bounds_are_reached_by_rows_of_either_sign() {
+        let sums = RowSums { least: -3, most: 2 };
+        assert_eq!(sums.norm(), 3);
+        assert_eq!(sums.bounds(1, (-1, 10)), (-30, 20));
+        assert_eq!(sums.bounds(-2, (1, 10)), (-40, 60));
+        assert_eq!(RowSums { least: 2, most: 4 }.bounds(3, (5, 6)), (30, 72));
     }
 }

@@ -7,7 +7,7 @@ use convince_poly::{Axis, Functional};
 pub struct Claim<F, S> {
     /// The wire.
     pub wire: WireId,
-    /// One functional an axis of the wire. On a virtual wire an axis may be shorter than the wire's: what is beyond is cropped.
+    /// One functional an axis of the wire, of its true length.
     pub functional: Functional<F>,
     /// The claimed value: a field element for the prover, a channel's scalar for the verifier.
     pub value: S,

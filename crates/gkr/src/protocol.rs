@@ -18,8 +18,8 @@ where
     C: ProverChannel<F>,
 {
     let columns = lookup::prove(circuit, witness, channel);
-    let tau = [channel.challenge(TAU), channel.challenge(TAU)];
-    let mut claims = requant::input_claims(circuit, &columns, tau);
+    let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
+    let mut claims = requant::input_claims(circuit, &columns, &tau);
     claims.extend(columns.into_claims(circuit));
     claims.extend(zero_check::prove(circuit, witness, channel));
     let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
@@ -42,8 +42,8 @@ where
     C: VerifierChannel<F>,
 {
     let columns = lookup::verify(circuit, channel)?;
-    let tau = [channel.challenge(TAU), channel.challenge(TAU)];
-    let mut claims = requant::input_claims(circuit, &columns, tau);
+    let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
+    let mut claims = requant::input_claims(circuit, &columns, &tau);
     claims.extend(columns.into_claims(circuit));
     claims.extend(zero_check::verify(circuit, channel)?);
     let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));

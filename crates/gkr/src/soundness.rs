@@ -45,12 +45,13 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
     // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
     error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
-    // The requantisations' identity at the leaves' point, and the corners of fused pools.
+    // The requantisations' identity at the leaves' point, and the corners of windows.
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
-        Layer::Requant(l) => Some(l.advice_shape()[1..].iter().map(|&n| log2_ceil(n)).sum::<usize>()),
+        Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),
         _ => None,
     });
-    error = error.with(largest.max().unwrap_or(0) + 2, 1, CHALLENGE_BITS);
+    let tau: usize = crate::requant::tau_variables(circuit).iter().sum();
+    error = error.with(largest.max().unwrap_or(0) + tau, 1, CHALLENGE_BITS);
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
@@ -58,15 +59,19 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     error = error.with(output_vars, 1, CHALLENGE_BITS);
     crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
         let batching = 2 * wave.instances.saturating_sub(1);
-        error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS)
+        let error = error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS);
+        wave.products.into_iter().fold(error, |error, (vars, claims)| {
+            error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(2 * vars, 2, CHALLENGE_BITS)
+        })
     })
 }
 
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
     let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
-    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, an affine
-    // layer's one a term, a requantisation's one on its input.
-    let waves: usize = crate::wave::rounds(circuit).iter().map(|wave| 3 * wave.instances + wave.terms).sum();
+    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
+    // linear layer's one a term, a product two, a requantisation's one on its input.
+    let of_wave = |wave: &crate::wave::Rounds| 3 * wave.instances + wave.terms + 2 * wave.products.len();
+    let waves: usize = crate::wave::rounds(circuit).iter().map(of_wave).sum();
     2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1
 }

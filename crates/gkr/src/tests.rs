@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Requant, WireId, WireKind, Witness, check, evaluate};
-use convince_field::{Fr, Ints};
+use convince_circuit::{
+    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, LinearTerm, Requant, Tensor, Window, WireId, WireKind,
+    Witness, check, evaluate,
+};
+use convince_field::{AxisMap, Fr, Ints, TensorMap};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -12,27 +15,39 @@ use rand_chacha::ChaCha20Rng;
 use crate::{Claim, prove, verify};
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
-    Requant { window, shift, low, high, table: None }
+    Requant::plain(shift, low, high).pooled(Window::square(window))
 }
 
-/// Strided convolution, pooled ReLU on an odd plane, residual sum of two branches, activation table, dense output.
+/// Strided convolution, pooled ReLU on an odd plane, residual sum of two branches, activation table, dilated depthwise
+/// convolution with multipliers, slice, product, overlapping max-pool with padding, dense output.
 fn residual() -> Circuit {
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 2, 9, 11], Bits::I8).unwrap();
     let (w, b) = (c.weight([3, 2, 3, 3], Bits::I8).unwrap(), c.weight([3], Bits::signed(12)).unwrap());
-    let acc = c.conv2d(x, w, Some(b), Conv2d { stride: 1, padding: 1 }).unwrap();
+    let acc = c.conv2d(x, w, Some(b), Conv2d::square(1, 1)).unwrap();
     let y = c.requant(acc, requant(2, 5, 0, 100)).unwrap();
     let (w1, w2) = (c.weight([3, 3, 3, 3], Bits::I8).unwrap(), c.weight([3, 3, 1, 1], Bits::I8).unwrap());
-    let left = c.conv2d(y, w1, None, Conv2d { stride: 2, padding: 2 }).unwrap();
-    let right = c.conv2d(y, w2, None, Conv2d { stride: 2, padding: 0 }).unwrap();
-    let right = c.affine(&[(3, right)], 0).unwrap();
+    let left = c.conv2d(y, w1, None, Conv2d::square(2, 2)).unwrap();
+    let right = c.conv2d(y, w2, None, Conv2d::square(2, 0)).unwrap();
+    let right = c.linear(vec![LinearTerm::plain(3, right)], 0).unwrap();
     let right = c.requant(right, requant(1, 0, -500, 700)).unwrap();
     let wide = c.weight([3, 3, 2, 2], Bits::I8).unwrap();
-    let right = c.conv2d(right, wide, None, Conv2d { stride: 1, padding: 1 }).unwrap();
-    let sum = c.affine(&[(2, left), (-1, right)], 77).unwrap();
+    let right = c.conv2d(right, wide, None, Conv2d::square(1, 1)).unwrap();
+    let sum = c.linear(vec![LinearTerm::plain(2, left), LinearTerm::plain(-1, right)], 77).unwrap();
     let table = (-40..=40).map(|v: i32| v.abs() / 2).collect();
-    let z = c.requant(sum, Requant { window: 1, shift: 9, low: -40, high: 40, table: Some(table) }).unwrap();
-    let (w, b) = (c.weight([5, 3, 3, 4], Bits::I8).unwrap(), c.weight([5], Bits::signed(16)).unwrap());
+    let z = c.requant(sum, Requant { table: Some(table), ..Requant::plain(9, -40, 40) }).unwrap();
+    let deep = c.weight([3, 1, 2, 3], Bits::I8).unwrap();
+    let deep =
+        c.conv2d(z, deep, None, Conv2d { dilation: [2, 1], padding: [1, 1, 1, 1], ..Conv2d::PLAIN.depthwise(3) });
+    let multipliers = Some(vec![5, -7, 9]);
+    let deep = c.requant(deep.unwrap(), Requant { multipliers, ..Requant::plain(8, -40, 40) }).unwrap();
+    let slice = TensorMap::on_plane(AxisMap::Gather(vec![Some(2), None, Some(0)]), AxisMap::Identity);
+    let slice = c.linear(vec![LinearTerm { tensor: z, multiplier: 2, map: slice }], 0).unwrap();
+    let gate = c.product(deep, slice).unwrap();
+    let overlapping = Window { kernel: [2, 3], stride: [1, 2], padding: [1, 1, 0, 1] };
+    let z = c.requant(gate, Requant::plain(4, -100, 90).pooled(overlapping)).unwrap();
+    let [_, channels, h, w] = c.shape(z).unwrap();
+    let (w, b) = (c.weight([5, channels, h, w], Bits::I8).unwrap(), c.weight([5], Bits::signed(16)).unwrap());
     let out = c.gemm(z, w, Some(b)).unwrap();
     c.output(out).unwrap();
     c.finish().unwrap()
@@ -80,32 +95,96 @@ fn accepted(circuit: &Circuit, witness: &Witness, output: &Ints, proof: &[u8]) -
     run_verifier(circuit, output, proof).is_ok_and(|claims| claims.iter().all(|claim| is_true(claim, witness)))
 }
 
-/// A circuit drawn from the parameters, where shapes allow.
+fn random_axis_map(len: usize, rng: &mut ChaCha20Rng) -> AxisMap {
+    match rng.gen_range(0..4) {
+        0 => AxisMap::Identity,
+        1 => AxisMap::Scale((0..len).map(|_| rng.gen_range(-3..4)).collect()),
+        2 => {
+            let source = |rng: &mut ChaCha20Rng| rng.gen_bool(0.8).then(|| rng.gen_range(0..len as u32));
+            AxisMap::Gather((0..rng.gen_range(1..7)).map(|_| source(rng)).collect())
+        }
+        _ => AxisMap::Window {
+            kernel: rng.gen_range(1..4),
+            stride: rng.gen_range(1..4),
+            padding: [rng.gen_range(0..3), rng.gen_range(0..3)],
+        },
+    }
+}
+
+fn random_map(shape: [usize; 4], rng: &mut ChaCha20Rng) -> TensorMap {
+    let order = [[0, 1, 2, 3], [0, 3, 1, 2], [0, 2, 1, 3], [0, 1, 3, 2]][rng.gen_range(0..4)];
+    let mut map = TensorMap::permutation(order);
+    for axis in 1..4 {
+        map = map.with_axis(axis, random_axis_map(shape[order[axis]], rng));
+    }
+    map
+}
+
+/// A convolution of any parameters; an error if they do not fit.
+fn random_conv(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Result<Tensor, CircuitError> {
+    let [_, channels, ..] = c.shape(x)?;
+    let divisors: Vec<usize> = (1..=channels).filter(|g| channels.is_multiple_of(*g)).collect();
+    let groups = divisors[rng.gen_range(0..divisors.len())];
+    let mut below = |n: usize| rng.gen_range(0..n);
+    let params = Conv2d {
+        stride: [1 + below(3), 1 + below(3)],
+        padding: [below(5), below(3), below(3), below(5)],
+        dilation: [1 + below(2), 1 + below(2)],
+        groups,
+    };
+    let shape = [groups * (1 + below(3)), channels / groups, 1 + below(4), 1 + below(4)];
+    let weight = c.weight(shape, Bits::signed([4, 8, 12][below(3)]))?;
+    let bias = c.weight([shape[0]], Bits::signed(1 + below(13) as u8))?;
+    let bias = (below(2) == 0).then_some(bias);
+    c.conv2d(x, weight, bias, params)
+}
+
+fn random_requant(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Result<Tensor, CircuitError> {
+    let [_, channels, ..] = c.shape(x)?;
+    let mut below = |n: usize| rng.gen_range(0..n);
+    let kernel = [1 + below(3), 1 + below(3)];
+    let window = match below(3) {
+        0 => Window::ONE,
+        1 => Window::square(2),
+        _ => Window {
+            kernel,
+            stride: [1 + below(3), 1 + below(3)],
+            padding: [below(kernel[0]), below(kernel[1]), below(kernel[0]), below(kernel[1])],
+        },
+    };
+    let low = [0, 0, -128, 5][below(4)];
+    let table = (below(3) == 0).then(|| (low..=low + 200).map(|v: i32| (v / 3).clamp(-20, 50)).collect());
+    let multipliers = (below(3) == 0).then(|| (0..channels).map(|_| below(600) as i32 - 100).collect());
+    c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high: low + 200, table })
+}
+
+/// A circuit of any layers on a pool of tensors; calls that do not fit are skipped.
 fn random_circuit(seed: u64) -> Circuit {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut c = CircuitBuilder::new();
-    let (channels, h, w) = (rng.gen_range(1..4), rng.gen_range(1..9), rng.gen_range(1..9));
-    let mut x = c.input([1, channels, h, w], if rng.r#gen() { Bits::U8 } else { Bits::I8 }).unwrap();
-    let mut shape = [channels, h, w];
-    for _ in 0..rng.gen_range(1..4) {
-        let (co, k, padding, stride) =
-            (rng.gen_range(1..5), rng.gen_range(1..5), rng.gen_range(0..3), rng.gen_range(1..4));
-        if shape[1] + 2 * padding < k || shape[2] + 2 * padding < k {
-            continue;
-        }
-        let out = |n: usize| (n + 2 * padding - k) / stride + 1;
-        let weight = c.weight([co, shape[0], k, k], Bits::I8).unwrap();
-        let bias = c.weight([co], Bits::signed(rng.gen_range(1..14))).unwrap();
-        let acc = c.conv2d(x, weight, rng.r#gen::<bool>().then_some(bias), Conv2d { stride, padding }).unwrap();
-        shape = [co, out(shape[1]), out(shape[2])];
-        let window = if shape[1] > 1 && shape[2] > 1 { rng.gen_range(1..3) } else { 1 };
-        let low = [0, 0, -128, 5][rng.gen_range(0..4)];
-        let table = (rng.gen_range(0..3) == 0).then(|| (low..=low + 200).map(|v| (v / 3).clamp(-20, 50)).collect());
-        x = c.requant(acc, Requant { window, shift: rng.gen_range(0..13), low, high: low + 200, table }).unwrap();
-        shape = [shape[0], shape[1] / window, shape[2] / window];
+    let shape = [rng.gen_range(1..4), rng.gen_range(1..5), rng.gen_range(1..9), rng.gen_range(1..9)];
+    let mut tensors = vec![c.input(shape, if rng.r#gen() { Bits::U8 } else { Bits::I8 }).unwrap()];
+    for _ in 0..rng.gen_range(2..9) {
+        let x = tensors[rng.gen_range(tensors.len().saturating_sub(3)..tensors.len())];
+        let same = |t: &&Tensor| c.shape(**t) == c.shape(x);
+        let other = *tensors.iter().rfind(same).unwrap();
+        let made = match rng.gen_range(0..7) {
+            0..=2 => random_conv(&mut c, x, &mut rng),
+            3..=4 => random_requant(&mut c, x, &mut rng),
+            5 => {
+                let map = random_map(c.shape(x).unwrap(), &mut rng);
+                let multiplier = [1, -2, 7][rng.gen_range(0..3)];
+                let term = |tensor| LinearTerm { tensor, multiplier, map: map.clone() };
+                c.linear(vec![term(x), LinearTerm { multiplier: 3, ..term(other) }], rng.gen_range(-9..9))
+            }
+            _ => c.product(x, other),
+        };
+        tensors.extend(made.ok().filter(|t| c.shape(*t).unwrap().iter().product::<usize>() < 4000));
     }
-    let weight = c.weight([rng.gen_range(1..7), shape[0], shape[1], shape[2]], Bits::I8).unwrap();
-    let out = c.gemm(x, weight, None).unwrap();
+    let last = tensors[tensors.len() - 1];
+    let [_, channels, h, w] = c.shape(last).unwrap();
+    let weight = c.weight([rng.gen_range(1..7), channels, h, w], Bits::signed(3)).unwrap();
+    let out = c.gemm(last, weight, None).or_else(|_| c.linear(vec![LinearTerm::plain(1, last)], 0)).unwrap();
     c.output(out).unwrap();
     c.finish_with(rng.gen_range(2..12)).unwrap()
 }
@@ -185,12 +264,13 @@ fn another_output_is_rejected() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn random_circuits_leave_true_claims(seed in 0u64..1 << 40) {
         let circuit = random_circuit(seed);
         let witness = random_witness(&circuit, seed);
+        prop_assert_eq!(check(&circuit, &witness), Ok(()));
         let (claims, proof) = run_prover(&circuit, &witness);
         prop_assert_eq!(run_verifier(&circuit, &output(&circuit, &witness), &proof), Ok(claims.clone()));
         prop_assert!(claims.iter().all(|claim| is_true(claim, &witness)));

@@ -5,7 +5,9 @@ mod golden;
 
 use std::sync::Arc;
 
-use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Requant, WireKind, Witness, check, evaluate};
+use convince_circuit::{
+    Bits, Circuit, CircuitBuilder, Conv2d, LinearTerm, Requant, Window, WireKind, Witness, check, evaluate,
+};
 use convince_field::{Fr, Ints, ProofField};
 use convince_gkr::lookup;
 use convince_transcript::{PlainProver, PlainVerifier, Transcript};
@@ -37,7 +39,7 @@ The transcript is new(\"golden/reduction\"), nothing absorbed before alpha; the 
 Field elements are 32 little-endian bytes. Every claim that is left is listed as wire and value.";
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
-    Requant { window, shift, low, high, table: None }
+    Requant::plain(shift, low, high).pooled(Window::square(window))
 }
 
 fn encoded(value: Fr) -> Vec<u8> {
@@ -78,17 +80,17 @@ fn network() -> Circuit {
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 2, 5, 6], Bits::U8).unwrap();
     let (w, b) = (c.weight([3, 2, 3, 3], Bits::I8).unwrap(), c.weight([3], Bits::signed(12)).unwrap());
-    let a = c.conv2d(x, w, Some(b), Conv2d { stride: 1, padding: 1 }).unwrap();
+    let a = c.conv2d(x, w, Some(b), Conv2d::square(1, 1)).unwrap();
     let y = c.requant(a, requant(2, 6, 0, 63)).unwrap();
     let (wl, wr) = (c.weight([2, 3, 2, 2], Bits::I8).unwrap(), c.weight([2, 3, 1, 1], Bits::I8).unwrap());
-    let l = c.conv2d(y, wl, None, Conv2d { stride: 2, padding: 1 }).unwrap();
-    let r = c.conv2d(y, wr, None, Conv2d { stride: 1, padding: 0 }).unwrap();
+    let l = c.conv2d(y, wl, None, Conv2d::square(2, 1)).unwrap();
+    let r = c.conv2d(y, wr, None, Conv2d::square(1, 0)).unwrap();
     let l = c.requant(l, requant(1, 4, -31, 31)).unwrap();
     let r = c.requant(r, requant(1, 2, -31, 31)).unwrap();
     let wide = c.weight([2, 2, 1, 2], Bits::I8).unwrap();
-    let r = c.conv2d(r, wide, None, Conv2d { stride: 1, padding: 0 }).unwrap();
+    let r = c.conv2d(r, wide, None, Conv2d::square(1, 0)).unwrap();
     let r = c.requant(r, requant(1, 2, -31, 31)).unwrap();
-    let s = c.affine(&[(2, r), (-3, l)], 5).unwrap();
+    let s = c.linear(vec![LinearTerm::plain(2, r), LinearTerm::plain(-3, l)], 5).unwrap();
     let s = c.requant(s, requant(1, 3, -20, 20)).unwrap();
     let dense = c.weight([4, 2, 2, 2], Bits::I8).unwrap();
     let out = c.gemm(s, dense, None).unwrap();

@@ -1,5 +1,5 @@
-/// How a window of kernel places slides over one axis: output place `y`, kernel place `i` and input place `q` meet where
-/// `stride * y + dilation * i - padding[0] = q` and `0 <= q < input`. What falls into the padding meets nothing.
+/// How a window of kernel places slides over one axis: output place `y`, kernel place `i` and input place `q` meet
+/// where `stride * y + dilation * i - padding[0] = q` and `0 <= q < input`. What falls into the padding meets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowAxis {
     /// Length of the input axis.
@@ -27,5 +27,13 @@ impl WindowAxis {
     /// The input place under kernel place `i` at output place `y`, unless it lies in the padding.
     pub(crate) fn place(&self, y: usize, i: usize) -> Option<usize> {
         (self.stride * y + self.dilation * i).checked_sub(self.padding[0]).filter(|&q| q < self.input)
+    }
+
+    /// Output places `y` at which kernel place `i` meets an input place, `outputs` being the length of the output axis.
+    pub(crate) fn meeting(&self, i: usize, outputs: usize) -> std::ops::Range<usize> {
+        let offset = self.dilation * i;
+        let first = self.padding[0].saturating_sub(offset).div_ceil(self.stride);
+        let end = (self.input + self.padding[0]).saturating_sub(offset).div_ceil(self.stride).min(outputs);
+        first..end.max(first)
     }
 }

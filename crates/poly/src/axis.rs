@@ -79,22 +79,6 @@ impl<F: ProofField> Functional<F> {
         Self(axes)
     }
 
-    /// The same functional on a larger tensor, with weight zero on what it does not cover. Panics if an axis is longer
-    /// than the tensor's.
-    pub fn extended_to(self, shape: &[usize]) -> Self {
-        assert_eq!(self.0.len(), shape.len());
-        let extend = |(axis, &len): (Axis<F>, &usize)| match axis.len() == len {
-            true => axis,
-            false => {
-                let mut table = axis.table();
-                assert!(table.len() < len);
-                table.resize(len, F::zero());
-                Axis::Dense(table)
-            }
-        };
-        Self(self.0.into_iter().zip(shape).map(extend).collect())
-    }
-
     /// True lengths of the axes.
     pub fn shape(&self) -> Vec<usize> {
         self.0.iter().map(Axis::len).collect()
@@ -177,14 +161,6 @@ mod tests {
             assert_eq!(functional.apply(values.as_slice()), values.as_slice().dot(&weights));
             assert_eq!(functional.sum(), weights.iter().sum());
         }
-    }
-
-    #[test]
-    fn an_extended_functional_ignores_what_it_does_not_cover() {
-        let functional = Functional::at_flat(&[3u64, 5, 7].map(Fr::from), &[3, 2]);
-        let extended = functional.clone().extended_to(&[4, 2]);
-        let values = Ints::I8(vec![1, 2, 3, 4, 5, 6, 99, 99]);
-        assert_eq!(extended.apply(values.as_slice()), functional.apply(values.as_slice().range(0, 6)));
     }
 
     #[test]

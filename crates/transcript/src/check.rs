@@ -19,8 +19,13 @@ pub enum Check {
     LookupLeafDenominator,
     /// `sum_j lambda_j * product of factors_j = claim` at the end of the zero-checks.
     ZeroCheck,
-    /// `sum_i m_i * v_i + constant * 1_u = v` of an affine layer.
-    Affine {
+    /// `(sum_t lambda^t f_t~) * out~ = claim` where the claims on a product's output meet at a point.
+    ProductPoint {
+        /// Index of the layer.
+        layer: usize,
+    },
+    /// `a~ * b~ = claim` at the end of a product's sumcheck.
+    Product {
         /// Index of the layer.
         layer: usize,
     },
@@ -55,7 +60,8 @@ impl fmt::Display for Check {
             }
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
-            Self::Affine { layer } => write!(f, "layer {layer} (affine): the terms' claims do not sum to the output's"),
+            Self::ProductPoint { layer } => write!(f, "layer {layer} (product): the claims do not meet at a point"),
+            Self::Product { layer } => write!(f, "layer {layer} (product): the factors' claims do not give the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
             Self::PublicWire { wire } => {

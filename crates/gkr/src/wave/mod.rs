@@ -6,7 +6,7 @@
 //!             A: rounds over kernel positions (ci,i,j) of sum_t lambda^t sum W'_t X'_t = sum_t lambda^t (v_t - bias~_t 1(b,y,x));
 //!                w~_t and X'_t at rho, then mu is drawn
 //!             B: rounds over input positions q of sum_l sum_q in_l(q) sum_t mu^t K_t(q) = sum_t mu^t X'_t; in_l~ at q
-//!             affine layers: the claim on every term
+//!             linear layers: the claims on all terms but the last; products: see `product`
 //! Claim out:  weight: E_co and rho; bias: E_co; input: E_b, rho_ci, q_y, q_x
 //! Error:      (2 * rounds + number of claims - 1) / 2^128 for each of A and B
 //! ```
@@ -14,16 +14,23 @@
 //! mu is never lambda: two false X' claims could be traded against each other. A layer whose kernel is the whole plane
 //! has K = eq, so X'(rho) is the claim on its input and B is skipped. All layers of a wave share the suffixes of the two
 //! points, so the number of rounds does not grow with depth.
+//!
+//! With groups the channels of a kernel position are (g, ci), each with its own variables, whatever their numbers are: the
+//! functional on the weights is `E_co[co] * eq(rho_g, g(co))` on co and `eq(rho_ci)` on ci, of rank one. A linear layer's output
+//! claim is one on its terms, their functionals being transposed through the maps; the last term's claim is implied by the
+//! others, so a single term costs no message, and no equation is left to check.
 
 mod conv;
+mod linear;
+mod product;
 mod prove;
 mod verify;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{Circuit, Conv2dLayer, Layer, WireId, WireKind};
-use convince_field::ProofField;
-use convince_poly::{Axis, ConvAxis, Functional, log2_ceil};
+use convince_circuit::{Circuit, Conv2dLayer, Layer, Tensor, WireId, WireKind};
+use convince_field::{ProofField, WindowAxis};
+use convince_poly::{Axis, Functional, log2_ceil, outer, window_kernel};
 use convince_transcript::Label;
 
 use crate::Claim;
@@ -31,7 +38,6 @@ use crate::Claim;
 pub use prove::prove;
 pub use verify::verify;
 
-const AFFINE: Label = "gkr/wave/affine";
 const BIAS: Label = "gkr/wave/bias";
 const LAMBDA: Label = "gkr/wave/lambda";
 const KERNEL_CLAIMS: Label = "gkr/wave/kernel-claims";
@@ -57,18 +63,21 @@ pub fn schedule(circuit: &Circuit) -> Vec<Vec<usize>> {
 fn output(layer: &Layer) -> Option<WireId> {
     match layer {
         Layer::Conv2d(l) => Some(l.output),
-        Layer::Affine(l) => Some(l.output),
+        Layer::Linear(l) => Some(l.output),
+        Layer::Product(l) => Some(l.output),
         Layer::Requant(_) => None,
     }
 }
 
+/// What a layer that defines a wire reads, weights not counted.
 fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
-    let tensors: Vec<_> = match layer {
-        Layer::Conv2d(l) => vec![l.input.wire],
-        Layer::Affine(l) => l.terms.iter().map(|(_, t)| t.wire).collect(),
+    let tensors: Vec<Tensor> = match layer {
+        Layer::Conv2d(l) => vec![l.input],
+        Layer::Linear(l) => l.terms.iter().map(|t| t.tensor).collect(),
+        Layer::Product(l) => l.factors.to_vec(),
         Layer::Requant(_) => vec![],
     };
-    tensors.into_iter()
+    tensors.into_iter().map(|tensor| tensor.wire)
 }
 
 /// Claims that wait for their layer, and those that are on wires the caller can discharge.
@@ -86,11 +95,9 @@ impl<F: ProofField, S> Pending<F, S> {
 
     fn add(&mut self, circuit: &Circuit, claim: Claim<F, S>) {
         let wire = circuit.wire(claim.wire);
-        if wire.kind == WireKind::Virtual {
-            self.waiting.entry(claim.wire).or_default().push(claim);
-        } else {
-            let functional = claim.functional.extended_to(&wire.shape);
-            self.settled.push(Claim { functional, ..claim });
+        match wire.kind {
+            WireKind::Virtual => self.waiting.entry(claim.wire).or_default().push(claim),
+            _ => self.settled.push(claim),
         }
     }
 
@@ -118,33 +125,55 @@ impl<F: ProofField, S> Instance<'_, F, S> {
 
     /// `K_t` along rows (`axis` 0) or columns (1), for the kernel's point on that axis.
     fn kernel_table(&self, axis: usize, rho: &Axis<F>) -> Vec<F> {
-        conv_axes(self.layer)[axis].kernel_table(&self.axis(2 + axis).table(), &rho.table())
+        window_kernel(&self.layer.axes()[axis], &self.axis(2 + axis).table(), &rho.table())
     }
-}
-
-fn conv_axes(layer: &Conv2dLayer) -> [ConvAxis; 2] {
-    let axis = |k: usize| ConvAxis {
-        input: layer.input_shape[k],
-        kernel: layer.weight_shape[k],
-        stride: layer.params.stride,
-        padding: layer.params.padding,
-    };
-    [axis(2), axis(3)]
 }
 
 /// Whether stage B vanishes.
 fn is_whole(layer: &Conv2dLayer) -> bool {
-    conv_axes(layer).iter().all(ConvAxis::is_whole)
+    layer.axes().iter().all(WindowAxis::is_whole)
 }
 
-/// `[ci, kh, kw]`.
-fn kernel_shape(layer: &Conv2dLayer) -> &[usize] {
-    &layer.weight_shape[1..]
+/// `[groups, channels of a group, kh, kw]`.
+fn kernel_shape(layer: &Conv2dLayer) -> [usize; 4] {
+    let [_, channels, kh, kw] = layer.weight_shape;
+    [layer.params.groups, channels, kh, kw]
+}
+
+/// A kernel position's point, by axis: group, channel of the group, row, column.
+struct Rho<F> {
+    group: Axis<F>,
+    channel: Axis<F>,
+    plane: [Axis<F>; 2],
+}
+
+impl<F: ProofField> Rho<F> {
+    /// The suffix of stage A's challenges that belongs to a layer.
+    fn new(challenges: &[F], layer: &Conv2dLayer) -> Self {
+        let shape = kernel_shape(layer);
+        let axes = Functional::at_flat(convince_sumcheck::suffix(challenges, variables(&shape)), &shape).0;
+        let [group, channel, row, column]: [Axis<F>; 4] = axes.try_into().expect("one axis a length");
+        Self { group, channel, plane: [row, column] }
+    }
+
+    /// The functional on the input's channels.
+    fn channels(&self) -> Axis<F> {
+        match (self.group.len(), self.channel.len()) {
+            (1, _) => self.channel.clone(),
+            (_, 1) => self.group.clone(),
+            _ => Axis::Dense(outer(&[self.group.clone(), self.channel.clone()])),
+        }
+    }
 }
 
 /// `[H, W]`.
 fn plane_shape(layer: &Conv2dLayer) -> &[usize] {
     &layer.input_shape[2..]
+}
+
+/// The point of an input position, by axis.
+fn plane_point<F: ProofField>(point: &[F], shape: &[usize]) -> [Axis<F>; 2] {
+    Functional::at_flat(point, shape).0.try_into().expect("two axes")
 }
 
 fn variables(shape: &[usize]) -> usize {
@@ -156,22 +185,32 @@ fn powers<F: ProofField>(x: F, count: usize) -> Vec<F> {
     std::iter::successors(Some(F::one()), |power| Some(*power * x)).take(count).collect()
 }
 
-/// The claim on the weights: E_co and rho.
-fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Functional<F>, value: S) -> Claim<F, S> {
-    let axes = std::iter::once(instance.axis(1)).chain(&rho.0).cloned().collect();
-    Claim { wire: instance.layer.weight, functional: Functional(axes), value }
+/// The claim on the weights: E_co, with the group's weight inside, and rho.
+fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Rho<F>, value: S) -> Claim<F, S> {
+    let outputs = match instance.layer.params.groups {
+        1 => instance.axis(1).clone(),
+        groups => {
+            let (mut table, group) = (instance.axis(1).table(), rho.group.table());
+            let run = table.len() / groups;
+            table.chunks_exact_mut(run).zip(group).for_each(|(run, g)| run.iter_mut().for_each(|e| *e *= g));
+            Axis::Dense(table)
+        }
+    };
+    let [row, column] = rho.plane.clone();
+    let functional = Functional(vec![outputs, rho.channel.clone(), row, column]);
+    Claim { wire: instance.layer.weight, functional, value }
 }
 
 /// The claim on a layer's input: E_b, rho_ci, q_y, q_x.
 fn input_claim<F: ProofField, S>(
     circuit: &Circuit,
     instance: &Instance<'_, F, S>,
-    channels: &Axis<F>,
-    plane: &[Axis<F>],
+    rho: &Rho<F>,
+    [row, column]: [Axis<F>; 2],
     value: S,
 ) -> Claim<F, S> {
-    let axes = [instance.axis(0), channels].into_iter().chain(plane).cloned().collect();
-    Claim::on(circuit, instance.layer.input, Functional(axes), value)
+    let functional = Functional(vec![instance.axis(0).clone(), rho.channels(), row, column]);
+    Claim::on(circuit, instance.layer.input, functional, value)
 }
 
 /// Runs of instances that belong to one layer and agree in their batch functional, as ranges: each shares one instance of
@@ -192,15 +231,18 @@ fn shares_input<F: ProofField, S>(a: &Instance<'_, F, S>, b: &Instance<'_, F, S>
 }
 
 /// Sizes of a wave's sumchecks.
+#[derive(Default)]
 pub(crate) struct Rounds {
     /// Rounds over kernel positions.
     pub(crate) kernel: usize,
     /// Rounds over input positions.
     pub(crate) input: usize,
-    /// Claims that are batched, at most.
+    /// Claims on convolutions that are batched, at most.
     pub(crate) instances: usize,
-    /// Claims that affine layers leave on their terms.
+    /// Claims that linear layers leave on their terms.
     pub(crate) terms: usize,
+    /// For every product: its variables and the claims on it.
+    pub(crate) products: Vec<(usize, usize)>,
 }
 
 /// Sizes of every wave, from the circuit alone.
@@ -215,17 +257,22 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
     }
     let mut out = Vec::new();
     for wave in schedule(circuit) {
-        let mut rounds = Rounds { kernel: 0, input: 0, instances: 0, terms: 0 };
+        let mut rounds = Rounds::default();
         for k in wave {
             let layer = &circuit.layers()[k];
-            let count = output(layer).and_then(|wire| claims.get(&wire).copied()).unwrap_or(0);
-            if let Layer::Affine(affine) = layer {
-                rounds.terms += count * affine.terms.len();
-            }
-            if let Layer::Conv2d(conv) = layer {
-                rounds.instances += count;
-                rounds.kernel = rounds.kernel.max(variables(kernel_shape(conv)));
-                rounds.input = rounds.input.max(if is_whole(conv) { 0 } else { variables(plane_shape(conv)) });
+            let mut count = output(layer).and_then(|wire| claims.get(&wire).copied()).unwrap_or(0);
+            match layer {
+                Layer::Linear(linear) => rounds.terms += count * linear.terms.len(),
+                Layer::Conv2d(conv) => {
+                    rounds.instances += count;
+                    rounds.kernel = rounds.kernel.max(variables(&kernel_shape(conv)));
+                    rounds.input = rounds.input.max(if is_whole(conv) { 0 } else { variables(plane_shape(conv)) });
+                }
+                Layer::Product(product) => {
+                    rounds.products.push((variables(&product.shape), count));
+                    count = count.min(1);
+                }
+                Layer::Requant(_) => {}
             }
             for wire in reads(layer) {
                 *claims.entry(wire).or_default() += count;

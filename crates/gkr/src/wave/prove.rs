@@ -1,12 +1,12 @@
-use convince_circuit::{AffineLayer, Circuit, Layer, Witness};
+use convince_circuit::{Circuit, Layer, Witness};
 use convince_field::ProofField;
 use convince_poly::{Functional, pad};
-use convince_sumcheck::{parallel, product, suffix};
+use convince_sumcheck::{parallel, product as sumcheck, suffix};
 use convince_transcript::ProverChannel;
 
 use super::{
-    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, conv, input_claim, is_whole,
-    kernel_shape, plane_shape, powers, schedule, variables, weight_claim,
+    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, input_claim, is_whole,
+    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
 };
 use crate::Claim;
 
@@ -25,7 +25,8 @@ where
                     instances
                         .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
-                Layer::Affine(affine) => prove_affine(circuit, witness, channel, &mut pending, affine),
+                Layer::Linear(layer) => linear::prove(circuit, witness, channel, &mut pending, layer),
+                Layer::Product(layer) => product::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Requant(_) => {}
             }
         }
@@ -34,25 +35,6 @@ where
         }
     }
     pending.settled
-}
-
-fn prove_affine<F: ProofField, C: ProverChannel<F>>(
-    circuit: &Circuit,
-    witness: &Witness,
-    channel: &mut C,
-    pending: &mut Pending<F, F>,
-    layer: &AffineLayer,
-) {
-    for claim in pending.take(layer.output) {
-        let value = |functional: &Functional<F>, tensor| {
-            functional.clone().extended_to(circuit.shape(tensor)).apply(witness.tensor(circuit, tensor))
-        };
-        let values: Vec<F> = layer.terms.iter().map(|(_, tensor)| value(&claim.functional, *tensor)).collect();
-        channel.send(AFFINE, &values);
-        for ((_, tensor), value) in layer.terms.iter().zip(values) {
-            pending.add(circuit, Claim::on(circuit, *tensor, claim.functional.clone(), value));
-        }
-    }
 }
 
 fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
@@ -78,17 +60,13 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
     });
     let stage_a =
         tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
-            product::Instance::new(variables(kernel_shape(i.layer)), lambda, start, vec![pair])
+            sumcheck::Instance::new(variables(&kernel_shape(i.layer)), lambda, start, vec![pair])
         });
-    let (rho, finals) = product::prove(channel, stage_a.collect());
+    let (rho, finals) = sumcheck::prove(channel, stage_a.collect());
     let kernel_claims: Vec<[F; 2]> = finals.into_iter().map(|pairs| pairs[0]).collect();
     channel.send(KERNEL_CLAIMS, kernel_claims.as_flattened());
-    let at_rho = |i: &Instance<'_, F, F>| {
-        let shape = kernel_shape(i.layer);
-        Functional::at_flat(suffix(&rho, variables(shape)), shape)
-    };
     for (instance, [weight, _]) in instances.iter().zip(&kernel_claims) {
-        pending.add(circuit, weight_claim(instance, &at_rho(instance), *weight));
+        pending.add(circuit, weight_claim(instance, &Rho::new(&rho, instance.layer), *weight));
     }
 
     let mus = powers(channel.challenge(MU), instances.len());
@@ -96,34 +74,36 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
     let mut summed_layers = Vec::new();
     for run in by_layer(instances) {
         let first = &instances[run.start];
-        let Functional(rho) = at_rho(first);
+        let rho = Rho::new(&rho, first.layer);
         if is_whole(first.layer) {
             for k in run {
-                pending.add(circuit, input_claim(circuit, &instances[k], &rho[0], &rho[1..], kernel_claims[k][1]));
+                let value = kernel_claims[k][1];
+                pending.add(circuit, input_claim(circuit, &instances[k], &rho, rho.plane.clone(), value));
             }
             continue;
         }
         let shape = plane_shape(first.layer);
-        let plane = conv::folded_channels(witness.tensor(circuit, first.layer.input), &rho[0]);
+        let input = witness.tensor(circuit, first.layer.input);
+        let plane = conv::folded_channels(input, first.axis(0), &rho.channels());
         let mut kernel = vec![F::zero(); plane.len()];
         for k in run.clone() {
-            let columns = instances[k].kernel_table(1, &rho[2]);
-            for (row, k_y) in kernel.chunks_exact_mut(columns.len()).zip(instances[k].kernel_table(0, &rho[1])) {
+            let columns = instances[k].kernel_table(1, &rho.plane[1]);
+            for (row, k_y) in kernel.chunks_exact_mut(columns.len()).zip(instances[k].kernel_table(0, &rho.plane[0])) {
                 let scale = k_y * mus[k];
                 row.iter_mut().zip(&columns).for_each(|(out, k_x)| *out += scale * k_x);
             }
         }
         let claim = run.clone().map(|k| mus[k] * kernel_claims[k][1]).sum();
         let pair = [plane, kernel].map(|table| pad(&table, shape));
-        stage_b.push(product::Instance::new(variables(shape), F::one(), claim, vec![pair]));
+        stage_b.push(sumcheck::Instance::new(variables(shape), F::one(), claim, vec![pair]));
         summed_layers.push((first, rho));
     }
-    let (q, finals) = product::prove(channel, stage_b);
+    let (q, finals) = sumcheck::prove(channel, stage_b);
     let values: Vec<F> = finals.iter().map(|pairs| pairs[0][0]).collect();
     channel.send(INPUT_CLAIMS, &values);
     for ((instance, rho), value) in summed_layers.into_iter().zip(values) {
         let shape = plane_shape(instance.layer);
-        let Functional(plane) = Functional::at_flat(suffix(&q, variables(shape)), shape);
-        pending.add(circuit, input_claim(circuit, instance, &rho[0], &plane, value));
+        let plane = plane_point(suffix(&q, variables(shape)), shape);
+        pending.add(circuit, input_claim(circuit, instance, &rho, plane, value));
     }
 }

@@ -1,19 +1,20 @@
-use convince_circuit::{AffineLayer, Circuit, Layer};
+use convince_circuit::{Circuit, Layer};
 use convince_field::ProofField;
 use convince_poly::{Axis, Functional};
-use convince_sumcheck::{SumcheckClaim, product, suffix};
+use convince_sumcheck::{SumcheckClaim, product as sumcheck, suffix};
 use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
 
 use super::{
-    AFFINE, BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, by_layer, input_claim, is_whole,
-    kernel_shape, plane_shape, powers, schedule, variables, weight_claim,
+    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, input_claim, is_whole,
+    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
 };
 use crate::Claim;
 
 /// Verifies the waves. Returns the claims on input, weight and advice wires.
 ///
 /// # Errors
-/// The channel's; the checks are [`Check::Affine`], [`Check::KernelPositions`] and [`Check::InputPositions`].
+/// The channel's; the checks are [`Check::Product`], [`Check::ProductPoint`], [`Check::KernelPositions`] and
+/// [`Check::InputPositions`].
 pub fn verify<F, C>(
     circuit: &Circuit,
     channel: &mut C,
@@ -32,7 +33,8 @@ where
                     instances
                         .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
-                Layer::Affine(affine) => verify_affine(circuit, channel, &mut pending, index, affine)?,
+                Layer::Linear(layer) => linear::verify(circuit, channel, &mut pending, layer)?,
+                Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Requant(_) => {}
             }
         }
@@ -41,26 +43,6 @@ where
         }
     }
     Ok(pending.settled)
-}
-
-fn verify_affine<F: ProofField, C: VerifierChannel<F>>(
-    circuit: &Circuit,
-    channel: &mut C,
-    pending: &mut Pending<F, C::Scalar>,
-    index: usize,
-    layer: &AffineLayer,
-) -> Result<(), ChannelError> {
-    for claim in pending.take(layer.output) {
-        let values = channel.receive(AFFINE, layer.terms.len())?;
-        let constant = C::Scalar::constant(F::from_i64(layer.constant) * claim.functional.sum());
-        let terms = layer.terms.iter().zip(&values);
-        let sum = terms.fold(constant, |sum, ((m, _), value)| sum + value.clone() * F::from_i64(*m));
-        channel.assert_eq(sum, claim.value, Check::Affine { layer: index })?;
-        for ((_, tensor), value) in layer.terms.iter().zip(values) {
-            pending.add(circuit, Claim::on(circuit, *tensor, claim.functional.clone(), value));
-        }
-    }
-    Ok(())
 }
 
 fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
@@ -80,8 +62,8 @@ fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
     }
     let lambdas = powers(channel.challenge(LAMBDA), instances.len());
     let weighted = instances.iter().zip(starts).zip(&lambdas);
-    let stage_a: Vec<_> = weighted.map(|((i, start), l)| (variables(kernel_shape(i.layer)), start * *l)).collect();
-    let SumcheckClaim { value, point: rho } = product::verify(channel, &stage_a)?;
+    let stage_a: Vec<_> = weighted.map(|((i, start), l)| (variables(&kernel_shape(i.layer)), start * *l)).collect();
+    let SumcheckClaim { value, point: rho } = sumcheck::verify(channel, &stage_a)?;
     let received = channel.receive(KERNEL_CLAIMS, 2 * instances.len())?;
     let kernel_claims: Vec<(C::Scalar, C::Scalar)> =
         received.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
@@ -90,23 +72,19 @@ fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
         total = total + channel.mul(weight, window) * *lambda;
     }
     channel.assert_eq(total, value, Check::KernelPositions { wave })?;
-    let at_rho = |i: &Instance<'_, F, C::Scalar>| {
-        let shape = kernel_shape(i.layer);
-        Functional::at_flat(suffix(&rho, variables(shape)), shape)
-    };
     for (instance, (weight, _)) in instances.iter().zip(&kernel_claims) {
-        pending.add(circuit, weight_claim(instance, &at_rho(instance), weight.clone()));
+        pending.add(circuit, weight_claim(instance, &Rho::new(&rho, instance.layer), weight.clone()));
     }
 
     let mus = powers(channel.challenge(MU), instances.len());
     let (mut stage_b, mut summed) = (Vec::new(), Vec::new());
     for run in by_layer(instances) {
         let first = &instances[run.start];
-        let Functional(rho) = at_rho(first);
+        let rho = Rho::new(&rho, first.layer);
         if is_whole(first.layer) {
             for k in run {
                 let value = kernel_claims[k].1.clone();
-                pending.add(circuit, input_claim(circuit, &instances[k], &rho[0], &rho[1..], value));
+                pending.add(circuit, input_claim(circuit, &instances[k], &rho, rho.plane.clone(), value));
             }
             continue;
         }
@@ -114,22 +92,22 @@ fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
         stage_b.push((variables(plane_shape(first.layer)), claim));
         summed.push((run, rho));
     }
-    let SumcheckClaim { value, point: q } = product::verify(channel, &stage_b)?;
+    let SumcheckClaim { value, point: q } = sumcheck::verify(channel, &stage_b)?;
     let inputs = channel.receive(INPUT_CLAIMS, summed.len())?;
     let mut total = zero;
     for ((run, rho), input) in summed.into_iter().zip(inputs) {
         let first = &instances[run.start];
         let shape = plane_shape(first.layer);
-        let Functional(plane) = Functional::at_flat(suffix(&q, variables(shape)), shape);
-        let weight: F = run.map(|k| mus[k] * kernel_value(&instances[k], &rho, &plane)).sum();
+        let plane = plane_point(suffix(&q, variables(shape)), shape);
+        let weight: F = run.map(|k| mus[k] * kernel_value(&instances[k], &rho.plane, &plane)).sum();
         total = total + input.clone() * weight;
-        pending.add(circuit, input_claim(circuit, first, &rho[0], &plane, input));
+        pending.add(circuit, input_claim(circuit, first, &rho, plane, input));
     }
     channel.assert_eq(total, value, Check::InputPositions { wave })
 }
 
 /// `K~_t(q) = K~_y(q_y) K~_x(q_x)`, in `O(k (H + W))`.
-fn kernel_value<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &[Axis<F>], plane: &[Axis<F>]) -> F {
-    let along = |axis: usize| F::inner_product(&instance.kernel_table(axis, &rho[1 + axis]), &plane[axis].table());
+fn kernel_value<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &[Axis<F>; 2], plane: &[Axis<F>; 2]) -> F {
+    let along = |axis: usize| F::inner_product(&instance.kernel_table(axis, &rho[axis]), &plane[axis].table());
     along(0) * along(1)
 }
