@@ -9,7 +9,7 @@ use crate::{
     Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
     ProductLayer, Requant,
 };
-use crate::{RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
+use crate::{Range, RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct CircuitBuilder {
     pub(crate) entry_ranges: BTreeMap<Tensor, Vec<(i32, i32)>>,
     /// Custom layers that are being built.
     pub(crate) nesting: usize,
+    /// Requantisations whose range strategy is left to the cost model: places in `ops` and in `layers`.
+    open_ranges: Vec<(usize, usize)>,
 }
 
 /// Shape and range of a tensor that layers can read.
@@ -73,7 +75,7 @@ struct Readable {
 
 /// A layer before the width of limbs is known.
 pub(crate) enum Pending {
-    Ready(Layer),
+    Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
 }
 
@@ -193,7 +195,7 @@ impl CircuitBuilder {
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
         let output = self.define(output_shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Conv2d(Conv2dLayer {
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(Conv2dLayer {
             input,
             weight: weight.wire,
             bias: bias.map(|b| b.wire),
@@ -202,7 +204,7 @@ impl CircuitBuilder {
             weight_shape,
             output_shape,
             params,
-        })));
+        }))));
         self.ops.push(Op::Conv2d { input, weight, bias, params });
         Ok(output)
     }
@@ -247,7 +249,7 @@ impl CircuitBuilder {
         let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
         let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
-        self.layers.push(Pending::Ready(Layer::Linear(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Linear(layer))));
         self.ops.push(Op::Linear { terms, constant });
         Ok(output)
     }
@@ -263,7 +265,11 @@ impl CircuitBuilder {
         }
         let range = product_range(self.range(a)?, self.range(b)?);
         let output = self.define(shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Product(ProductLayer { factors: [a, b], output: output.wire, shape })));
+        self.layers.push(Pending::Ready(Box::new(Layer::Product(ProductLayer {
+            factors: [a, b],
+            output: output.wire,
+            shape,
+        }))));
         self.ops.push(Op::Product(a, b));
         Ok(output)
     }
@@ -274,7 +280,7 @@ impl CircuitBuilder {
     /// Windows that do not fit the plane, have more than 16 places or padding as large as they are; multipliers that are not one
     /// a channel or make products of 2^61; a shift above 40; an empty clamp or one of more than 2^20 values; a table of
     /// another length, and one that decreases together with a window (it would not commute with the maximum).
-    pub fn requant(&mut self, input: Tensor, params: Requant) -> Result<Tensor, CircuitError> {
+    pub fn requant(&mut self, input: Tensor, mut params: Requant) -> Result<Tensor, CircuitError> {
         let shape = self.shape(input)?;
         let Window { kernel, padding, .. } = params.window;
         if params.window.size() > MAX_WINDOW || (0..4).any(|side| padding[side] >= kernel[side % 2]) {
@@ -310,12 +316,21 @@ impl CircuitBuilder {
                 return Err(self.parameter("an activation table fused with a max-pool does not decrease"));
             }
         }
+        if params.table.is_some() {
+            params.range = Range::LogUp;
+        }
         let pooled = [shape[0], shape[1], down, across];
         self.check_shape(&pooled)?;
         let advice = self.new_wire(Wire { shape: vec![], kind: WireKind::Advice, low: 0, high: 0 });
         let output = Tensor { wire: advice, column: Some(u32::from(params.table.is_some())) };
         let (low, high) = params.output_range();
         self.readable.insert(output, Readable { shape: pooled, low, high });
+        if params.range == Range::Auto && self.nesting > 0 {
+            // What a custom layer is made of is not stored, so that there is nowhere to keep a choice.
+            params.range = Range::LogUp;
+        } else if params.range == Range::Auto {
+            self.open_ranges.push((self.ops.len(), self.layers.len()));
+        }
         self.layers.push(Pending::Requant { input, advice, params: params.clone() });
         self.ops.push(Op::Requant { input, params });
         Ok(output)
@@ -338,32 +353,59 @@ impl CircuitBuilder {
         Ok(())
     }
 
-    /// The circuit, with the limb width that makes the lookups and commitments cheapest.
+    /// The circuit, with the limb width that makes the lookups and commitments cheapest, and [`Range::Auto`] resolved.
     ///
     /// # Errors
     /// [`CircuitError::Incomplete`] without input or output.
-    pub fn finish(self) -> Result<Circuit, CircuitError> {
-        // In units of 0.3 µs of one thread: a leaf costs the prover two, a committed entry three with its share of a row that the
-        // verifier reads, a table's row four with its leaf.
-        let cost = |limb_bits: u32| {
-            let (_, _, lookups, tables) = self.lay_out(limb_bits);
-            let leaves = |shape: &[usize]| 1usize << blocks::log_size(shape);
-            let requants: Vec<_> = self.requants(limb_bits).collect();
-            let entries: usize = requants.iter().map(|l| l.num_columns * l.column_len()).sum();
-            let shapes = requants.iter().flat_map(|l| vec![l.advice_shape(); l.num_columns]);
-            let rows: usize = tables.iter().map(TableContent::len).sum();
-            debug_assert!(!lookups.is_empty() || requants.is_empty());
-            2 * shapes.map(|s| leaves(&s[1..])).sum::<usize>() + 3 * entries + 4 * rows
+    pub fn finish(mut self) -> Result<Circuit, CircuitError> {
+        let limb_bits = |builder: &Self| (4..=14).min_by_key(|&t| builder.cost(t)).unwrap_or(8);
+        self.resolve(Range::Bits);
+        let bits = self.cost(limb_bits(&self));
+        self.resolve(Range::LogUp);
+        let best = limb_bits(&self);
+        if bits < self.cost(best) {
+            self.resolve(Range::Bits);
+        }
+        let best = limb_bits(&self);
+        self.finish_with(best)
+    }
+
+    /// What ranges cost with limbs of `limb_bits` bits, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed
+    /// entry three with its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to
+    /// commit and two in the zero-checks.
+    fn cost(&self, limb_bits: u32) -> usize {
+        let (_, _, _, tables) = self.lay_out(limb_bits);
+        let rows: usize = tables.iter().map(TableContent::len).sum();
+        let of_layer = |l: RequantLayer| {
+            let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
+            2 * (lookups << blocks::log_size(&l.output_shape)) + 3 * l.num_columns * l.column_len()
         };
-        let limb_bits = (4..=14).min_by_key(|&t| cost(t)).unwrap_or(8);
-        self.finish_with(limb_bits)
+        self.requants(limb_bits).map(of_layer).sum::<usize>() + 4 * rows
+    }
+
+    /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
+    fn resolve(&mut self, range: Range) {
+        for index in &self.open_ranges {
+            let Some(Op::Requant { params, .. }) = self.ops.get_mut(index.0) else { continue };
+            params.range = range;
+            let Some(Pending::Requant { params, .. }) = self.layers.get_mut(index.1) else { continue };
+            params.range = range;
+        }
     }
 
     /// The circuit with limbs of `limb_bits` bits: what an experiment varies, and what a stored circuit says.
+    /// [`Range::Auto`] means [`Range::LogUp`] here.
     ///
     /// # Errors
     /// As [`Self::finish`], and a width outside `1..=16`.
     pub fn finish_with(mut self, limb_bits: u32) -> Result<Circuit, CircuitError> {
+        if self
+            .open_ranges
+            .iter()
+            .any(|&(op, _)| matches!(&self.ops[op], Op::Requant { params, .. } if params.range == Range::Auto))
+        {
+            self.resolve(Range::LogUp);
+        }
         if !(1..=MAX_LIMB_BITS).contains(&limb_bits) {
             return Err(self.parameter("limbs have between 1 and 16 bits"));
         }
@@ -419,17 +461,20 @@ impl CircuitBuilder {
         let mut layers = Vec::with_capacity(self.layers.len());
         for pending in &self.layers {
             let layer = match pending {
-                Pending::Ready(layer) => layer.clone(),
+                Pending::Ready(layer) => Layer::clone(layer),
                 Pending::Requant { input, advice, params } => {
                     let layer = self.requant_layer(*input, *advice, params, limb_bits);
                     let low = i64::from(params.low);
                     let len = (i64::from(params.high) - low + 1) as usize;
-                    let (content, columns) = match &params.table {
-                        Some(values) => (TableContent::Map { low, values: values.clone() }, vec![0, 1]),
-                        None => (TableContent::Range { low, len }, vec![0]),
+                    let looked_up = match &params.table {
+                        Some(values) => Some((TableContent::Map { low, values: values.clone() }, vec![0, 1])),
+                        None if layer.has_bits() => None,
+                        None => Some((TableContent::Range { low, len }, vec![0])),
                     };
-                    lookups.push(Lookup { table: table(content), wire: *advice, columns });
-                    for limb in layer.limbs() {
+                    if let Some((content, columns)) = looked_up {
+                        lookups.push(Lookup { table: table(content), wire: *advice, columns });
+                    }
+                    for limb in layer.limbs().filter(|_| !layer.has_bits()) {
                         let content = TableContent::Range { low: 0, len: 1 << limb.width };
                         lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
                     }

@@ -200,7 +200,7 @@ impl CircuitBuilder {
         self.entry_ranges.insert(output, ranges);
         let gates = Arc::new(gates);
         let layer = GatesLayer::new(inputs.to_vec(), gates.clone(), output.wire, shape);
-        self.layers.push(Pending::Ready(Layer::Gates(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Gates(layer))));
         self.ops.push(Op::Gates { inputs: inputs.to_vec(), shape, gates });
         Ok(output)
     }

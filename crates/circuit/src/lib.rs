@@ -51,7 +51,7 @@ pub use error::CircuitError;
 pub use gates::{Gate, GatesLayer, Place};
 pub use linear::{LinearLayer, LinearTerm};
 pub use product::ProductLayer;
-pub use requant::{Limb, Requant, RequantLayer, Window};
+pub use requant::{Limb, Range, Requant, RequantLayer, Window};
 pub use table::{Lookup, Table, TableContent};
 pub use wire::{Tensor, Wire, WireId, WireKind};
 pub use witness::{Witness, WitnessError, evaluate};

@@ -1,7 +1,5 @@
 use std::path::Path;
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use convince::circuit::{Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::Inspect;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, fields, hex, logits, printable, size};
+use crate::output::{self, Output, fields, hex, logits, printable, size};
 
 use super::verify;
 
@@ -254,13 +252,9 @@ fn rows_json(rows: &[Row]) -> Value {
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["layer", "operator", "shape", "values"]);
-    for row in rows {
-        table.add_row([printable(&row.name), row.operator.to_owned(), format!("{:?}", row.shape), range(row.range)]);
-    }
-    let lines = table.to_string();
-    lines.lines().fold("\n".to_owned(), |text, line| text + line.trim() + "\n") + "\n"
+    let row =
+        |row: &Row| vec![printable(&row.name), row.operator.to_owned(), format!("{:?}", row.shape), range(row.range)];
+    format!("\n{}\n", output::table(&["layer", "operator", "shape", "values"], 4, rows.iter().map(row)))
 }
 
 fn range((low, high): (i64, i64)) -> String {
