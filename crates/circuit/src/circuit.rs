@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
-use crate::{Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer};
+use crate::{
+    Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
+};
 use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.

@@ -66,7 +66,9 @@ impl fmt::Display for Check {
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
             Self::ProductPoint { layer } => write!(f, "layer {layer} (product): the claims do not meet at a point"),
-            Self::Product { layer } => write!(f, "layer {layer} (product): the factors' claims do not give the output's"),
+            Self::Product { layer } => {
+                write!(f, "layer {layer} (product): the factors' claims do not give the output's")
+            }
             Self::Gates { layer } => write!(f, "layer {layer} (gates): the inputs' claims do not give the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),

@@ -13,7 +13,7 @@ use convince_circuit::{Circuit, ProductLayer, Witness};
 use convince_field::ProofField;
 use convince_poly::{Functional, pad};
 use convince_sumcheck::{SumcheckClaim, eq_product, product};
-use convince_transcript::{ChannelError, ChannelScalar, Check, Label, ProverChannel, VerifierChannel};
+use convince_transcript::{ChannelError, Check, Label, ProverChannel, VerifierChannel};
 
 use super::combined::Combined;
 use super::{Pending, variables};
