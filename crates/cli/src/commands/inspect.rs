@@ -192,7 +192,8 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
         let defined = |id| (circuit.wire(id).shape.clone(), (circuit.wire(id).low, circuit.wire(id).high));
         let (shape, range) = match layer {
             Layer::Conv2d(l) => defined(l.output),
-            Layer::Affine(l) => defined(l.output),
+            Layer::Linear(l) => defined(l.output),
+            Layer::Product(l) => defined(l.output),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());

@@ -27,16 +27,23 @@ impl Sizes<'_> {
                     macs: self.size(l.weight) * batch * rows * columns,
                     activations: l.input_shape.iter().product::<usize>() + self.size(l.output),
                     key_rows: weights.map(|wire| self.rows(wire)).sum(),
-                    rounds: variables(&l.weight_shape[1..]) + variables(planes),
+                    rounds: variables(&[&[l.params.groups], &l.weight_shape[1..]].concat()) + variables(planes),
                     // The claims on weights, bias, X' and input.
                     proof_bytes: 4 * Field::BYTES,
                     ..Cost::default()
                 };
                 (whole(l.output), cost)
             }
-            Layer::Affine(l) => {
-                let proof_bytes = l.terms.len() * Field::BYTES;
-                (whole(l.output), Cost { proof_bytes, ..Cost::default() })
+            Layer::Linear(l) => {
+                // The last term's claim is implied.
+                let proof_bytes = (l.terms.len() - 1) * Field::BYTES;
+                (whole(l.output), Cost { activations: self.size(l.output), proof_bytes, ..Cost::default() })
+            }
+            Layer::Product(l) => {
+                let rounds = 2 * variables(&l.shape);
+                let activations = 3 * self.size(l.output);
+                let proof_bytes = (2 * rounds + 3) * Field::BYTES;
+                (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
             Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
         };
