@@ -202,8 +202,7 @@ mod tests {
             inputs,
             shape: [1, 3, 1, 1],
         };
-        let product =
-            |inputs| FloatNode { name: "mul".into(), op: FloatOp::Product, inputs, shape: [1, 3, 1, 1] };
+        let product = |inputs| FloatNode { name: "mul".into(), op: FloatOp::Product, inputs, shape: [1, 3, 1, 1] };
         let nodes = vec![relu(vec![0]), product(vec![1, 0]), product(vec![2, 0]), product(vec![3, 3])];
         let graph = FloatGraph { input_shape: [1, 3, 1, 1], nodes };
         let trace = graph.trace(&[-1.0, 2.0, 1.0]).expect("finite");

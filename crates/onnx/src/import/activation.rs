@@ -104,4 +104,3 @@ pub(super) fn import_prelu(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let scaled = builder.affine_along(&negative, axis, (slopes.to_vec(), vec![]))?;
     Ok(sum(builder, [(&positive, 1.0), (&scaled, 1.0)])?.into())
 }
-

@@ -160,7 +160,11 @@ impl Builder {
         let (terms, shape) = arrangement(axes, from).ok_or_else(|| unfit("reordered value", &from))?;
         match &terms[..] {
             [term] if term.map.is_identity(from) => Ok(id),
-            _ => self.push(FloatOp::Linear(FloatLinear { terms: terms.clone(), constant: 0.0 }), vec![id; terms.len()], shape),
+            _ => self.push(
+                FloatOp::Linear(FloatLinear { terms: terms.clone(), constant: 0.0 }),
+                vec![id; terms.len()],
+                shape,
+            ),
         }
     }
 
@@ -216,11 +220,7 @@ impl Builder {
     }
 
     /// Maps of one axis each, on the value of a tensor.
-    pub(super) fn map_axes(
-        &mut self,
-        input: &Computed,
-        maps: Vec<(usize, AxisMap)>,
-    ) -> Result<Computed, NodeProblem> {
+    pub(super) fn map_axes(&mut self, input: &Computed, maps: Vec<(usize, AxisMap)>) -> Result<Computed, NodeProblem> {
         let mut plain = self.plain(input)?;
         if maps.iter().any(|(axis, _)| plain.layout.find(*axis).is_none()) {
             plain = self.ordered(input)?;

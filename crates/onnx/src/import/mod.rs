@@ -146,11 +146,8 @@ impl<'a> Importer<'a> {
             true => value.id,
             false => {
                 output.name.clone_into(&mut self.builder.name);
-                let problem = |problem| OnnxError::Node {
-                    operator: "Transpose".into(),
-                    node: output.name.clone(),
-                    problem,
-                };
+                let problem =
+                    |problem| OnnxError::Node { operator: "Transpose".into(), node: output.name.clone(), problem };
                 self.builder.arrange(value.id, &value.view.four()).map_err(problem)?
             }
         };
