@@ -33,6 +33,11 @@ impl Sizes<'_> {
                 };
                 (whole(l.output), cost)
             }
+            Layer::Gates(l) => {
+                let inputs: usize = l.inputs.iter().map(|t| self.circuit.shape(*t).iter().product::<usize>()).sum();
+                let activations = inputs + self.size(l.output);
+                (whole(l.output), Cost { activations, ..Cost::default() })
+            }
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
