@@ -12,6 +12,8 @@
 //! Units are chosen in order, on the integers that the ones before them give for the calibration inputs, and biases take up
 //! the mean error of their channel ([`walk`]).
 //!
+//! All of that is done twice, for the network as it is and with equalised channels ([`equalize`]), and the better result kept.
+//!
 //! The last convolution's, product's or sum's exact results are the logits, of one scale. An arg-max or a softmax at the end
 //! of the network is left out: neither moves the largest logit, and logits are what is proven.
 //!
@@ -20,6 +22,7 @@
 
 mod bounds;
 mod dot;
+mod equalize;
 mod ratios;
 mod report;
 mod rounding;
@@ -33,8 +36,10 @@ use convince_field::Bits;
 use convince_model::{Layout, Model, Preprocessing, QuantizationReport, run};
 use rayon::prelude::*;
 
+use self::equalize::equalize;
 use self::report::{Comparison, logits_graph, summary};
 pub use self::report::{LayerAccuracy, evaluate};
+use self::walk::Walked;
 use crate::float::FloatOp;
 use crate::{FloatGraph, OnnxError, import};
 
@@ -106,8 +111,8 @@ pub fn quantize_graph(
 
 /// Quantises a network, and says what that costs at each layer on the calibration inputs.
 ///
-/// Deterministic. Takes one float run and one integer run per calibration input, and up to nine more of the latter on so few
-/// inputs that they take some seconds. Scales are chosen on as many inputs as some [`CALIBRATION_BUDGET`] multiply-accumulates
+/// Deterministic. Takes some three float runs and two integer runs per calibration input, and several times as many of the latter
+/// on so few inputs that they take some seconds: 14 s for VGG-16 on CIFAR-10's shape with 16 inputs and one choice. Scales are chosen on as many inputs as some [`CALIBRATION_BUDGET`] multiply-accumulates
 /// allow; all are counted in the report.
 ///
 /// # Errors
@@ -126,8 +131,7 @@ pub fn quantize_with_accuracy(
     let count = (CALIBRATION_BUDGET / macs(graph).max(1)).clamp(1, calibration.inputs.len());
     let every = calibration.inputs.len().div_ceil(count);
     let inputs: Vec<&[f32]> = calibration.inputs.iter().step_by(every).map(Vec::as_slice).collect();
-    let statistics = statistics::collect(graph, &inputs)?;
-    let walked = walk::quantize(graph, &inputs, &statistics, &preprocessing)?;
+    let walked = better_walk(graph, &inputs, &preprocessing)?;
     let (labels, report) = (options.labels.clone(), QuantizationReport::default());
     let mut model = Model { graph: walked.graph, preprocessing, output_scale: walked.output_scale, labels, report };
     model.validate()?;
@@ -142,6 +146,21 @@ pub fn quantize_with_accuracy(
     let comparisons: Result<Vec<_>, OnnxError> = calibration.inputs.par_iter().enumerate().map(compare).collect();
     model.report = summary(&comparisons?)?;
     Ok((model, walked.layers))
+}
+
+/// Of the network as it is and the one with equalised channels, the one whose integers end closer to the floats.
+///
+/// Neither is better everywhere: on the trained VGG-11 equalisation takes the mean logit error from 0.049 to 0.023, on LeNet-5
+/// it would take it from 0.067 to 0.092.
+fn better_walk(graph: &FloatGraph, inputs: &[&[f32]], preprocessing: &Preprocessing) -> Result<Walked, OnnxError> {
+    let statistics = statistics::collect(graph, inputs)?;
+    let plain = walk::quantize(graph, inputs, &statistics, preprocessing)?;
+    let Some(equalized) = equalize(graph, &statistics) else { return Ok(plain) };
+    // Factors can take values out of the range of floats or of 32 bits, which the network as it is does not leave.
+    let other = statistics::collect(&equalized, inputs)
+        .and_then(|statistics| walk::quantize(&equalized, inputs, &statistics, preprocessing));
+    let quality = |walked: &Walked| walked.layers.last().map_or(f64::NEG_INFINITY, |layer| layer.sqnr_db);
+    Ok(other.ok().filter(|other| quality(other) > quality(&plain)).unwrap_or(plain))
 }
 
 /// Multiply-accumulates of the runs that scales are chosen on: 16 inputs of VGG-16 take a quarter of it.

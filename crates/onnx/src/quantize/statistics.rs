@@ -23,6 +23,8 @@ pub(super) struct ValueStatistics {
     pub(super) squares: Vec<f64>,
     /// Least and largest element seen, sampled or not, and 0.
     pub(super) range: (f32, f32),
+    /// Largest absolute element of each channel.
+    pub(super) peaks: Vec<f32>,
 }
 
 impl ValueStatistics {
@@ -61,7 +63,7 @@ impl ValueStatistics {
         while stride > 1 && gcd(stride, len) > 1 {
             stride += 1;
         }
-        Self { shape, stride, squares: vec![0.0; shape[1]], ..Self::default() }
+        Self { shape, stride, squares: vec![0.0; shape[1]], peaks: vec![0.0; shape[1]], ..Self::default() }
     }
 
     fn one(&self, value: &[f32]) -> One {
@@ -72,7 +74,8 @@ impl ValueStatistics {
         One {
             samples: value.iter().copied().step_by(self.stride).collect(),
             means: channels.clone().map(|channel| mean(&|v| v, channel) as f32).collect(),
-            squares: channels.map(|channel| mean(&|v| v * v, channel)).collect(),
+            squares: channels.clone().map(|channel| mean(&|v| v * v, channel)).collect(),
+            peaks: channels.map(|channel| channel.iter().fold(0.0, |peak: f32, v| peak.max(v.abs()))).collect(),
             range: value.iter().fold((0.0, 0.0), |(low, high): (f32, f32), &v| (low.min(v), high.max(v))),
         }
     }
@@ -81,6 +84,7 @@ impl ValueStatistics {
         self.samples.push(one.samples);
         self.means.push(one.means);
         self.squares.iter_mut().zip(one.squares).for_each(|(sum, square)| *sum += square / inputs as f64);
+        self.peaks.iter_mut().zip(one.peaks).for_each(|(peak, one)| *peak = peak.max(one));
         self.range = (self.range.0.min(one.range.0), self.range.1.max(one.range.1));
     }
 }
@@ -90,6 +94,7 @@ struct One {
     samples: Vec<f32>,
     means: Vec<f32>,
     squares: Vec<f64>,
+    peaks: Vec<f32>,
     range: (f32, f32),
 }
 

@@ -263,3 +263,27 @@ fn arg_max_and_softmax_are_left_out() {
         assert!(report.mean_logit_error < 0.1, "{report:?}");
     }
 }
+
+/// `cargo test -p convince-onnx --lib vgg16 -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement: VGG-16 on CIFAR-10's shape, 16 inputs"]
+fn vgg16_is_quantised_within_a_minute() {
+    let mut net = Net::new([1, 3, 32, 32]);
+    let mut value = 0;
+    for (channels, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
+        for _ in 0..count {
+            value = net.conv(value, channels);
+            value = net.activation(value, Activation::Relu);
+        }
+        let [_, _, rows, columns] = net.0.shape(value);
+        value = net.push(FloatOp::MaxPool(MaxPool::square(2)), &[value], [1, channels, rows / 2, columns / 2]);
+    }
+    net.gemm(value, 10);
+    let inputs = (0..16).map(|seed| noise(3072, seed).into_iter().map(|v| (v * 0.2 + 0.5).clamp(0.0, 1.0)).collect());
+    let calibration = Calibration { inputs: inputs.collect() };
+    let start = std::time::Instant::now();
+    let (model, layers) = quantize_with_accuracy(&net.0, &calibration, &QuantizeOptions::default()).expect("quantises");
+    println!("{:?}, {:?}", start.elapsed(), model.report);
+    layers.iter().for_each(|layer| println!("{layer:?}"));
+    assert!(start.elapsed().as_secs() < 60);
+}
