@@ -51,7 +51,9 @@ pub enum OnnxError {
     #[error("the graph has {0} outputs, one is needed")]
     OutputCount(usize),
     /// The input is not a tensor of floats `[1, C, H, W]`, `[1, C, N]` or `[1, N]`.
-    #[error("graph input {name:?} is {found}, a float tensor [batch, C, H, W], [batch, C, N] or [batch, N] with batch 1 is needed")]
+    #[error(
+        "graph input {name:?} is {found}, a float tensor [batch, C, H, W], [batch, C, N] or [batch, N] with batch 1 is needed"
+    )]
     Input {
         /// The input's name.
         name: String,
@@ -154,7 +156,9 @@ pub enum NodeProblem {
         shape: Vec<usize>,
     },
     /// A kernel or window that does not fit the padded input.
-    #[error("a window {kernel:?} of strides {stride:?} and padding {padding:?} does not fit an input of shape {shape:?}")]
+    #[error(
+        "a window {kernel:?} of strides {stride:?} and padding {padding:?} does not fit an input of shape {shape:?}"
+    )]
     Window {
         /// Rows and columns of the kernel or window.
         kernel: [usize; 2],

@@ -56,9 +56,7 @@ impl Tensor {
                 let doubles = elements.read(&proto.double_data, f64::from_le_bytes)?;
                 Self::floats(name, shape, doubles.into_iter().map(|v| v as f32).collect())
             }
-            data_type::INT64 => {
-                Ok(Self::ints(shape, elements.read(&proto.int64_data, i64::from_le_bytes)?))
-            }
+            data_type::INT64 => Ok(Self::ints(shape, elements.read(&proto.int64_data, i64::from_le_bytes)?)),
             data_type::INT32 => Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?)),
             data_type::BOOL if proto.raw_data.is_empty() => {
                 Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?))

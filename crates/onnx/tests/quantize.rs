@@ -154,8 +154,6 @@ fn accumulators_beyond_32_bits_are_named() {
     let len = 70_000;
     let nodes = vec![node("Gemm", "wide", &["input", "w"], vec![int("transB", 1)])];
     let error = quantized(&model(&[1, len], nodes, vec![noise("w", &[1, len])]), &some_inputs(len as usize));
-    let Err(OnnxError::Model(ModelError::Node { name, .. })) = error else {
-        panic!("{error:?}")
-    };
+    let Err(OnnxError::Model(ModelError::Node { name, .. })) = error else { panic!("{error:?}") };
     assert_eq!(name, "wide");
 }

@@ -51,13 +51,23 @@ impl Activation {
         match *self {
             Self::Relu => x.max(0.0),
             Self::Clip { min, max } => x.max(min).min(max),
-            Self::LeakyRelu { alpha } => if x < 0.0 { alpha * x } else { x },
+            Self::LeakyRelu { alpha } => {
+                if x < 0.0 {
+                    alpha * x
+                } else {
+                    x
+                }
+            }
             Self::Sigmoid => sigmoid(wide) as f32,
             Self::Tanh => wide.tanh() as f32,
-            Self::Elu { alpha } => if x < 0.0 { (f64::from(alpha) * wide.exp_m1()) as f32 } else { x },
-            Self::Selu { alpha, gamma } if x <= 0.0 => {
-                (f64::from(gamma) * f64::from(alpha) * wide.exp_m1()) as f32
+            Self::Elu { alpha } => {
+                if x < 0.0 {
+                    (f64::from(alpha) * wide.exp_m1()) as f32
+                } else {
+                    x
+                }
             }
+            Self::Selu { alpha, gamma } if x <= 0.0 => (f64::from(gamma) * f64::from(alpha) * wide.exp_m1()) as f32,
             Self::Selu { gamma, .. } => gamma * x,
             Self::Softplus => softplus(wide) as f32,
             Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),

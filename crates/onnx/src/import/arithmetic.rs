@@ -47,17 +47,9 @@ pub(super) fn import_variadic(call: &Call<'_>, builder: &mut Builder) -> Outcome
 /// Most inputs of a sum or concatenation.
 pub(super) const MAX_INPUTS: usize = 1024;
 
-fn combine(
-    builder: &mut Builder,
-    operation: Binary,
-    a: &Value,
-    b: &Value,
-    index: usize,
-) -> Result<Value, NodeProblem> {
+fn combine(builder: &mut Builder, operation: Binary, a: &Value, b: &Value, index: usize) -> Result<Value, NodeProblem> {
     match (a, b) {
-        (Value::Constant(a), Value::Constant(b)) => {
-            constants::binary(builder, operation, a, b).map(Value::Constant)
-        }
+        (Value::Constant(a), Value::Constant(b)) => constants::binary(builder, operation, a, b).map(Value::Constant),
         (Value::Computed(a), Value::Constant(b)) => {
             with_constant(builder, operation, a, (b, index), false).map(Value::Computed)
         }

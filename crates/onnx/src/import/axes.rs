@@ -28,9 +28,7 @@ pub(super) fn indices(values: &[i64], len: usize) -> Result<Vec<usize>, NodeProb
 /// The places that Slice takes of some axes.
 pub(super) fn slices(call: &Call<'_>, dims: &[usize]) -> Result<Vec<(usize, Vec<usize>)>, NodeProblem> {
     call.expect(5, &["axes", "ends", "starts"])?;
-    let needed = |name: &'static str, index| {
-        call.ints_either(name, index)?.ok_or(NodeProblem::MissingAttribute(name))
-    };
+    let needed = |name: &'static str, index| call.ints_either(name, index)?.ok_or(NodeProblem::MissingAttribute(name));
     let (starts, ends) = (needed("starts", 1)?, needed("ends", 2)?);
     let axes = match call.ints_either("axes", 3)? {
         Some(axes) => call.axes(axes, dims.len())?,
@@ -205,11 +203,7 @@ pub(super) fn import_concat(call: &Call<'_>, builder: &mut Builder) -> Outcome {
 }
 
 /// A tensor as a value that has axis `axis`, and where.
-pub(super) fn with_axis(
-    builder: &mut Builder,
-    input: &Computed,
-    axis: usize,
-) -> Result<(Plain, usize), NodeProblem> {
+pub(super) fn with_axis(builder: &mut Builder, input: &Computed, axis: usize) -> Result<(Plain, usize), NodeProblem> {
     let mut plain = builder.plain(input)?;
     if plain.layout.find(axis).is_none() {
         plain = builder.ordered(&Computed { id: input.id, view: padded(&input.view, 0) })?;

@@ -83,7 +83,8 @@ impl Builder {
     /// Counts a constant of one repeated element, which may be as large as a file's own.
     pub(super) fn fill(&mut self, dims: &[usize]) -> Result<(), NodeProblem> {
         let len = dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        self.filled = len.and_then(|len| self.filled.checked_sub(len)).ok_or(NodeProblem::TooLarge { limit: MAX_TOTAL_LEN })?;
+        self.filled =
+            len.and_then(|len| self.filled.checked_sub(len)).ok_or(NodeProblem::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.folding = self.folding.saturating_add(dims.iter().product::<usize>().saturating_mul(2));
         Ok(())
     }
@@ -160,7 +161,11 @@ impl Builder {
         let (terms, shape) = arrangement(axes, from).ok_or_else(|| unfit("reordered value", &from))?;
         match &terms[..] {
             [term] if term.map.is_identity(from) => Ok(id),
-            _ => self.push(FloatOp::Linear(FloatLinear { terms: terms.clone(), constant: 0.0 }), vec![id; terms.len()], shape),
+            _ => self.push(
+                FloatOp::Linear(FloatLinear { terms: terms.clone(), constant: 0.0 }),
+                vec![id; terms.len()],
+                shape,
+            ),
         }
     }
 
@@ -216,11 +221,7 @@ impl Builder {
     }
 
     /// Maps of one axis each, on the value of a tensor.
-    pub(super) fn map_axes(
-        &mut self,
-        input: &Computed,
-        maps: Vec<(usize, AxisMap)>,
-    ) -> Result<Computed, NodeProblem> {
+    pub(super) fn map_axes(&mut self, input: &Computed, maps: Vec<(usize, AxisMap)>) -> Result<Computed, NodeProblem> {
         let mut plain = self.plain(input)?;
         if maps.iter().any(|(axis, _)| plain.layout.find(*axis).is_none()) {
             plain = self.ordered(input)?;

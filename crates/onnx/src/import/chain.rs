@@ -104,11 +104,7 @@ pub(super) fn apply(builder: &mut Builder, input: &Computed, function: Unary) ->
 }
 
 /// `function` of `input`, which is a function of the value before it if that has no name of its own.
-pub(super) fn compose(
-    builder: &mut Builder,
-    input: &Computed,
-    function: Arc<Expr>,
-) -> Result<Computed, NodeProblem> {
+pub(super) fn compose(builder: &mut Builder, input: &Computed, function: Arc<Expr>) -> Result<Computed, NodeProblem> {
     let whole = composed(builder, input.id).map(|(id, inner)| (id, function.of(&inner)));
     match whole.filter(|(_, function)| function.is_small()) {
         Some((id, function)) => named(builder, &Computed { id, view: input.view.clone() }, function),

@@ -54,8 +54,7 @@ fn check_kernel(call: &Call<'_>, weight: &[usize]) -> Result<(), NodeProblem> {
 /// Transposed convolution: zeros between the input's places, then a convolution with the kernel turned around.
 pub(super) fn import_transposed(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let attributes = &call.attributes;
-    let names =
-        ["auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"];
+    let names = ["auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"];
     call.expect(3, &names)?;
     let (mut input, shape) = builder.image(call.computed(0)?)?;
     let dims = call.computed(0)?.view.dims();
@@ -71,7 +70,8 @@ pub(super) fn import_transposed(call: &Call<'_>, builder: &mut Builder) -> Outco
     let dilation = list(attributes, "dilations", rank, (1, 1))?;
     let (mut map, mut padding, mut out) = (TensorMap::IDENTITY, [0; 4], [1; 2]);
     for axis in 0..rank {
-        let axis_in = Axis { input: shape[2 + axis], kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis] };
+        let axis_in =
+            Axis { input: shape[2 + axis], kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis] };
         let [before, after, len] = axis_in.place(call, (axis, rank))?;
         builder.grow(&[axis_in.spread(before, after)?], 0)?;
         map.axes[2 + axis] = axis_in.map(before, after);

@@ -100,7 +100,7 @@ impl<'a> Importer<'a> {
         self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.builder.input_shape = shape_of(&dims);
         let mut input = Computed { id: 0, view: View::row_major(&dims) };
-        if let ([batch, rows, columns, channels], true) = (dims[..].try_into().unwrap_or([1; 4]), is_transposed(graph, &info.name)) {
+        if let ([batch, rows, columns, channels], true) = (shape_of(&dims), is_transposed(graph, &info.name)) {
             self.builder.input_shape = [batch, channels, rows, columns];
             input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
         }
@@ -146,11 +146,8 @@ impl<'a> Importer<'a> {
             true => value.id,
             false => {
                 output.name.clone_into(&mut self.builder.name);
-                let problem = |problem| OnnxError::Node {
-                    operator: "Transpose".into(),
-                    node: output.name.clone(),
-                    problem,
-                };
+                let problem =
+                    |problem| OnnxError::Node { operator: "Transpose".into(), node: output.name.clone(), problem };
                 self.builder.arrange(value.id, &value.view.four()).map_err(problem)?
             }
         };

@@ -19,12 +19,8 @@ const MAX_MERGED: usize = 8;
 
 /// The network that computes value `output` of `graph`.
 pub(super) fn simplify(graph: FloatGraph, output: usize) -> FloatGraph {
-    let mut pass = Pass {
-        readers: readers(&graph, output),
-        merged: vec![0],
-        input_shape: graph.input_shape,
-        nodes: Vec::new(),
-    };
+    let mut pass =
+        Pass { readers: readers(&graph, output), merged: vec![0], input_shape: graph.input_shape, nodes: Vec::new() };
     // The new id of every old value.
     let mut ids = vec![0; graph.nodes.len() + 1];
     for (index, mut node) in graph.nodes.into_iter().enumerate() {
@@ -144,7 +140,8 @@ impl Pass {
             let inner = match self.only_reader(id).map(|producer| (&producer.op, &producer.inputs)) {
                 Some((FloatOp::Linear(inner), inputs)) if count + inner.terms.len() <= MAX_TERMS => {
                     // A term that is mapped takes in a factor; others any sum.
-                    let is_factor = inner.constant == 0.0 && matches!(&inner.terms[..], [term] if term.map == TensorMap::IDENTITY);
+                    let is_factor =
+                        inner.constant == 0.0 && matches!(&inner.terms[..], [term] if term.map == TensorMap::IDENTITY);
                     (is_plain || is_factor).then(|| (inner.clone(), inputs.clone()))
                 }
                 _ => None,
@@ -212,7 +209,8 @@ impl Scale {
                 _ => None,
             },
             FloatOp::Conv2d(conv) => {
-                let plain = FloatConv2d::plain(conv.weight.clone(), [conv.groups, 1, 1, 1], conv.bias.clone(), conv.groups);
+                let plain =
+                    FloatConv2d::plain(conv.weight.clone(), [conv.groups, 1, 1, 1], conv.bias.clone(), conv.groups);
                 (*conv == plain).then(|| Self { factors: conv.weight.clone(), constants: conv.bias.clone() })
             }
             _ => None,

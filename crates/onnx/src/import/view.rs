@@ -146,8 +146,7 @@ struct Piece {
 /// Most terms of an arrangement.
 const MAX_TERMS: usize = 64;
 
-const ORDERS: [[usize; 4]; 6] =
-    [[0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3], [0, 2, 3, 1], [0, 3, 1, 2], [0, 3, 2, 1]];
+const ORDERS: [[usize; 4]; 6] = [[0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3], [0, 2, 3, 1], [0, 3, 1, 2], [0, 3, 2, 1]];
 
 /// A value of shape `shape` whose axes are those digits of a value of shape `from`, as terms of a sum: each holds the
 /// elements for one setting of the digits that lie across. `None` if that takes too many terms, or a digit cannot be
@@ -240,9 +239,9 @@ mod tests {
     }
 
     fn view(shape: Shape, steps: &[(&[usize], &[usize])]) -> View {
-        steps.iter().fold(View::row_major(&shape), |view, (dims, order)| {
-            view.reshaped(dims).expect("splits").transposed(order)
-        })
+        steps
+            .iter()
+            .fold(View::row_major(&shape), |view, (dims, order)| view.reshaped(dims).expect("splits").transposed(order))
     }
 
     #[test]
@@ -250,8 +249,10 @@ mod tests {
         let shape = [1, 12, 4, 6];
         let shuffle = view(shape, &[(&[1, 3, 4, 4, 6], &[0, 2, 1, 3, 4]), (&[1, 12, 4, 6], &[0, 1, 2, 3])]);
         let nhwc = view(shape, &[(&shape, &[0, 2, 3, 1])]);
-        let depth_to_space = view(shape, &[(&[1, 2, 2, 3, 4, 6], &[0, 3, 4, 1, 5, 2]), (&[1, 3, 8, 12], &[0, 1, 2, 3])]);
-        let space_to_depth = view(shape, &[(&[1, 12, 2, 2, 3, 2], &[0, 3, 5, 1, 2, 4]), (&[1, 48, 2, 3], &[0, 1, 2, 3])]);
+        let depth_to_space =
+            view(shape, &[(&[1, 2, 2, 3, 4, 6], &[0, 3, 4, 1, 5, 2]), (&[1, 3, 8, 12], &[0, 1, 2, 3])]);
+        let space_to_depth =
+            view(shape, &[(&[1, 12, 2, 2, 3, 2], &[0, 3, 5, 1, 2, 4]), (&[1, 48, 2, 3], &[0, 1, 2, 3])]);
         let rows = view(shape, &[(&[1, 288], &[0, 1]), (&[1, 24, 2, 6], &[0, 1, 2, 3])]);
         for (view, count) in [(shuffle, 1), (nhwc, 1), (depth_to_space, 4), (space_to_depth, 4), (rows, 2)] {
             assert_eq!(arrangement(&view.four(), shape).expect("arranged").0.len(), count);

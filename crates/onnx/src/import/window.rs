@@ -69,12 +69,7 @@ impl Window {
         self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)
     }
 
-    fn padding(
-        &self,
-        attributes: &Attributes<'_>,
-        rank: usize,
-        size: [usize; 2],
-    ) -> Result<[usize; 4], NodeProblem> {
+    fn padding(&self, attributes: &Attributes<'_>, rank: usize, size: [usize; 2]) -> Result<[usize; 4], NodeProblem> {
         let given = attributes.ints("pads")?;
         let mode = attributes.string("auto_pad")?;
         match mode {

@@ -1,7 +1,7 @@
 //! Which integers stand for a value: from what its operators say of its sign.
 
-use crate::float::{Activation, FloatOp};
 use crate::FloatGraph;
+use crate::float::{Activation, FloatOp};
 
 /// Least integer of signed activations.
 const SIGNED: (i32, i32) = (-128, 127);

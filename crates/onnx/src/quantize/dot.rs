@@ -102,7 +102,10 @@ impl<'a> Dot<'a> {
     /// width of multipliers by an estimate of its mean square error, as far as wider ones lower it.
     pub(super) fn candidates(&self, rounding: &Rounding<'_>) -> Vec<Scales> {
         let gain = rounding.gain();
-        let plain = self.plain(rounding).into_iter().map(|(scales, noise)| (rounding.cost(scales.rounding) + gain * noise, scales));
+        let plain = self
+            .plain(rounding)
+            .into_iter()
+            .map(|(scales, noise)| (rounding.cost(scales.rounding) + gain * noise, scales));
         let mut best: Vec<(f64, Scales)> = plain.reduce(|a, b| if b.0 < a.0 { b } else { a }).into_iter().collect();
         let base = rounding.cost(rounding.nominal());
         for scales in self.by_channel(rounding.nominal()) {
@@ -145,7 +148,13 @@ impl<'a> Dot<'a> {
         }
         let shifts = |(_, unit): (i32, f64)| (0..=MAX_SHIFT).map(move |shift| scales(unit, shift));
         let all: Vec<Scales> = self.growths().flat_map(shifts).collect();
-        let ratio = |scales: &Scales| if rounding.is_idle() { scales.rounding / self.input_scale / scales.unit } else { scales.rounding / nominal };
+        let ratio = |scales: &Scales| {
+            if rounding.is_idle() {
+                scales.rounding / self.input_scale / scales.unit
+            } else {
+                scales.rounding / nominal
+            }
+        };
         let near: Vec<Scales> = all.iter().filter(|scales| RANGE.contains(&ratio(scales))).cloned().collect();
         let nearest = || all.iter().min_by(|a, b| ratio(a).ln().abs().total_cmp(&ratio(b).ln().abs())).cloned();
         let chosen = if near.is_empty() { nearest().into_iter().collect() } else { near };
@@ -239,7 +248,8 @@ impl<'a> Dot<'a> {
         let weight = Arc::new(Ints::I8((0..self.rows).flat_map(row).collect()));
         let bias = self.bias.map(|bias| {
             let each = bias.iter().enumerate();
-            each.map(|(o, &b)| self.fit_bias((f64::from(b) / (self.input_scale * scales.weight(o))).round() as i64)).collect()
+            each.map(|(o, &b)| self.fit_bias((f64::from(b) / (self.input_scale * scales.weight(o))).round() as i64))
+                .collect()
         });
         Parameters { weight, bias }
     }
@@ -251,7 +261,13 @@ impl<'a> Dot<'a> {
     /// Moves each channel's mean over some inputs to the float network's, in the bias and the accumulators.
     ///
     /// Does nothing for layers without bias, or where a mean over so few elements says little about other inputs.
-    pub(super) fn correct(&self, parameters: &mut Parameters, accumulators: &mut [Vec<i32>], scales: &Scales, means: &[Vec<f32>]) {
+    pub(super) fn correct(
+        &self,
+        parameters: &mut Parameters,
+        accumulators: &mut [Vec<i32>],
+        scales: &Scales,
+        means: &[Vec<f32>],
+    ) {
         let plane = accumulators.first().map_or(1, |values| values.len() / self.rows);
         let Some(biases) = &mut parameters.bias else { return };
         if plane * accumulators.len() < MIN_CORRECTED {
@@ -279,7 +295,17 @@ impl<'a> Dot<'a> {
             FloatOp::Conv2d(op) => {
                 let (weight_shape, stride, padding) = (op.weight_shape, op.stride, op.padding);
                 let (dilation, groups) = (op.dilation, op.groups);
-                Op::Conv2d(Conv2d { weight, weight_shape, weight_bits, bias, bias_bits, stride, padding, dilation, groups })
+                Op::Conv2d(Conv2d {
+                    weight,
+                    weight_shape,
+                    weight_bits,
+                    bias,
+                    bias_bits,
+                    stride,
+                    padding,
+                    dilation,
+                    groups,
+                })
             }
             _ => {
                 let weight_shape = [self.rows, self.taps];

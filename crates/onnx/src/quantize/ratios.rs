@@ -48,7 +48,8 @@ impl Gains<'_> {
         let fitting = units.into_iter().filter(|&unit| {
             let multipliers = self.multipliers(unit);
             let (most, constant) = (multipliers.iter().map(|m| m.abs()).max(), self.constant / unit);
-            most.is_some_and(|m| (1..=MAX_MULTIPLIER as i64).contains(&m)) && fits(&multipliers, constant.round() as i64)
+            most.is_some_and(|m| (1..=MAX_MULTIPLIER as i64).contains(&m))
+                && fits(&multipliers, constant.round() as i64)
         });
         let costs: Vec<(f64, Ratio)> = fitting.filter_map(|unit| self.best_shift(unit, rounding)).collect();
         let least = costs.iter().fold(f64::INFINITY, |least, (cost, _)| least.min(*cost));
@@ -72,7 +73,8 @@ impl Gains<'_> {
             true => (scale / nominal - 1.0).abs() < 1e-6,
             false => RANGE.contains(&(scale / nominal)),
         };
-        let scales = shifts.clone().map(|shift| (shift, unit * f64::from(shift).exp2())).filter(|(_, scale)| near(*scale));
+        let scales =
+            shifts.clone().map(|shift| (shift, unit * f64::from(shift).exp2())).filter(|(_, scale)| near(*scale));
         let mut options: Vec<_> = scales.map(|(shift, scale)| (rounding.cost(scale), shift, scale)).collect();
         if options.is_empty() && (rounding.is_idle() || !rounding.is_fixed()) {
             // Out of reach: what comes closest.

@@ -89,7 +89,8 @@ impl Net {
     /// Quantises, checks what holds for every network, and returns the model.
     fn quantized(&self, least_db: f64) -> (Model, Vec<LayerAccuracy>) {
         let len = self.0.input_shape.iter().product();
-        let inputs = (0..6).map(|seed| noise(len, 1000 + seed).into_iter().map(|v| (v * 0.2 + 0.5).clamp(0.0, 1.0)).collect());
+        let inputs =
+            (0..6).map(|seed| noise(len, 1000 + seed).into_iter().map(|v| (v * 0.2 + 0.5).clamp(0.0, 1.0)).collect());
         let calibration = Calibration { inputs: inputs.collect() };
         let (model, layers) =
             quantize_with_accuracy(&self.0, &calibration, &QuantizeOptions::default()).expect("quantises");
@@ -141,8 +142,9 @@ fn concatenated_values_share_a_scale_and_keep_their_integers() {
     let last = net.conv(pool, 3);
     net.gemm(last, 5);
     let (model, layers) = net.quantized(25.0);
-    let expected =
-        ["Conv2d", "Requant", "Conv2d", "Requant", "Conv2d", "Requant", "Linear", "MaxPool", "Conv2d", "Requant", "Gemm"];
+    let expected = [
+        "Conv2d", "Requant", "Conv2d", "Requant", "Conv2d", "Requant", "Linear", "MaxPool", "Conv2d", "Requant", "Gemm",
+    ];
     assert_eq!(names(&model), expected);
     let scales: Vec<f64> = layers[..5].iter().map(|layer| layer.scale).collect();
     assert!(scales.iter().all(|scale| (scale / scales[0] - 1.0).abs() < 1e-9), "{scales:?}");

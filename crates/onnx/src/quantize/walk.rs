@@ -242,7 +242,8 @@ impl<'a> Walk<'a> {
         let rounding = self.rounding(unit);
         let found = if is_output { gains.exact(fits) } else { gains.ratio(&rounding, fits) };
         // Without any that fits, the operator with the smallest multipliers says in its error what does not.
-        let ratio = found.unwrap_or_else(|| Ratio { multipliers: vec![1; scales.len()], shift: 0, scale: scales[0].abs() });
+        let ratio =
+            found.unwrap_or_else(|| Ratio { multipliers: vec![1; scales.len()], shift: 0, scale: scales[0].abs() });
         let constant = (f64::from(linear.constant) / ratio.unit()).round() as i64;
         let op = integer_linear(linear, &ratio.multipliers, constant);
         let sums = self.push(&unit.node.name, op, &unit.node.inputs, ratio.unit())?;
