@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use convince_field::maps::{MapTerm, sum_bounds};
 use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Circuit, CircuitError, Conv2d, Conv2dLayer, Layer, LinearLayer, LinearTerm, Lookup, ProductLayer, Requant,
+    Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
+    ProductLayer, Requant,
 };
-use crate::{RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
+use crate::{Range, RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub(crate) enum Op {
     Product(Tensor, Tensor),
     Requant { input: Tensor, params: Requant },
     Output(Tensor),
+    Gates { inputs: Vec<Tensor>, shape: [usize; 4], gates: Arc<Vec<Gate>> },
+    Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
@@ -43,14 +47,22 @@ const MAX_SCALED: i64 = 1 << 61;
 /// magnitude, so that over a field of more than 2^81 elements none holds modulo the prime only.
 #[derive(Default)]
 pub struct CircuitBuilder {
-    ops: Vec<Op>,
+    pub(crate) ops: Vec<Op>,
     wires: Vec<Wire>,
-    layers: Vec<Pending>,
+    pub(crate) layers: Vec<Pending>,
     input: Option<WireId>,
     output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
     readable: BTreeMap<Tensor, Readable>,
     kernel_work: usize,
+    /// Gates and entries of their outputs.
+    pub(crate) gate_work: usize,
+    /// Ranges of the entries of layers of gates.
+    pub(crate) entry_ranges: BTreeMap<Tensor, Vec<(i32, i32)>>,
+    /// Custom layers that are being built.
+    pub(crate) nesting: usize,
+    /// Requantisations whose range strategy is left to the cost model: places in `ops` and in `layers`.
+    open_ranges: Vec<(usize, usize)>,
 }
 
 /// Shape and range of a tensor that layers can read.
@@ -62,8 +74,8 @@ struct Readable {
 }
 
 /// A layer before the width of limbs is known.
-enum Pending {
-    Ready(Layer),
+pub(crate) enum Pending {
+    Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
 }
 
@@ -81,7 +93,17 @@ impl CircuitBuilder {
         self.read(tensor).map(|r| r.shape)
     }
 
-    pub(crate) fn replay(ops: Vec<Op>) -> Result<Self, CircuitError> {
+    /// An error that says what is wrong with a parameter of the next call: what a custom layer returns.
+    pub fn refuse(&self, what: &'static str) -> CircuitError {
+        self.parameter(what)
+    }
+
+    /// Calls so far.
+    pub(crate) fn num_ops(&self) -> usize {
+        self.ops.len()
+    }
+
+    pub(crate) fn replay(ops: Vec<Op>, registry: &LayerRegistry) -> Result<Self, CircuitError> {
         let mut builder = Self::new();
         if ops.len() > MAX_OPS {
             return Err(CircuitError::Incomplete("a circuit has at most 2^13 operations"));
@@ -95,6 +117,10 @@ impl CircuitBuilder {
                 Op::Product(a, b) => builder.product(a, b).map(drop)?,
                 Op::Requant { input, params } => builder.requant(input, params).map(drop)?,
                 Op::Output(tensor) => builder.output(tensor)?,
+                Op::Gates { inputs, shape, gates } => {
+                    builder.gates(&inputs, shape, gates.iter().copied()).map(drop)?;
+                }
+                Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
             }
         }
         Ok(builder)
@@ -169,7 +195,7 @@ impl CircuitBuilder {
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
         let output = self.define(output_shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Conv2d(Conv2dLayer {
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(Conv2dLayer {
             input,
             weight: weight.wire,
             bias: bias.map(|b| b.wire),
@@ -178,7 +204,7 @@ impl CircuitBuilder {
             weight_shape,
             output_shape,
             params,
-        })));
+        }))));
         self.ops.push(Op::Conv2d { input, weight, bias, params });
         Ok(output)
     }
@@ -223,7 +249,7 @@ impl CircuitBuilder {
         let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
         let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
-        self.layers.push(Pending::Ready(Layer::Linear(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Linear(layer))));
         self.ops.push(Op::Linear { terms, constant });
         Ok(output)
     }
@@ -239,7 +265,11 @@ impl CircuitBuilder {
         }
         let range = product_range(self.range(a)?, self.range(b)?);
         let output = self.define(shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Product(ProductLayer { factors: [a, b], output: output.wire, shape })));
+        self.layers.push(Pending::Ready(Box::new(Layer::Product(ProductLayer {
+            factors: [a, b],
+            output: output.wire,
+            shape,
+        }))));
         self.ops.push(Op::Product(a, b));
         Ok(output)
     }
@@ -250,7 +280,7 @@ impl CircuitBuilder {
     /// Windows that do not fit the plane, have more than 16 places or padding as large as they are; multipliers that are not one
     /// a channel or make products of 2^61; a shift above 40; an empty clamp or one of more than 2^20 values; a table of
     /// another length, and one that decreases together with a window (it would not commute with the maximum).
-    pub fn requant(&mut self, input: Tensor, params: Requant) -> Result<Tensor, CircuitError> {
+    pub fn requant(&mut self, input: Tensor, mut params: Requant) -> Result<Tensor, CircuitError> {
         let shape = self.shape(input)?;
         let Window { kernel, padding, .. } = params.window;
         if params.window.size() > MAX_WINDOW || (0..4).any(|side| padding[side] >= kernel[side % 2]) {
@@ -286,12 +316,21 @@ impl CircuitBuilder {
                 return Err(self.parameter("an activation table fused with a max-pool does not decrease"));
             }
         }
+        if params.table.is_some() {
+            params.range = Range::LogUp;
+        }
         let pooled = [shape[0], shape[1], down, across];
         self.check_shape(&pooled)?;
         let advice = self.new_wire(Wire { shape: vec![], kind: WireKind::Advice, low: 0, high: 0 });
         let output = Tensor { wire: advice, column: Some(u32::from(params.table.is_some())) };
         let (low, high) = params.output_range();
         self.readable.insert(output, Readable { shape: pooled, low, high });
+        if params.range == Range::Auto && self.nesting > 0 {
+            // What a custom layer is made of is not stored, so that there is nowhere to keep a choice.
+            params.range = Range::LogUp;
+        } else if params.range == Range::Auto {
+            self.open_ranges.push((self.ops.len(), self.layers.len()));
+        }
         self.layers.push(Pending::Requant { input, advice, params: params.clone() });
         self.ops.push(Op::Requant { input, params });
         Ok(output)
@@ -314,32 +353,59 @@ impl CircuitBuilder {
         Ok(())
     }
 
-    /// The circuit, with the limb width that makes the lookups and commitments cheapest.
+    /// The circuit, with the limb width that makes the lookups and commitments cheapest, and [`Range::Auto`] resolved.
     ///
     /// # Errors
     /// [`CircuitError::Incomplete`] without input or output.
-    pub fn finish(self) -> Result<Circuit, CircuitError> {
-        // In units of 0.3 µs of one thread: a leaf costs the prover two, a committed entry three with its share of a row that the
-        // verifier reads, a table's row four with its leaf.
-        let cost = |limb_bits: u32| {
-            let (_, _, lookups, tables) = self.lay_out(limb_bits);
-            let leaves = |shape: &[usize]| 1usize << blocks::log_size(shape);
-            let requants: Vec<_> = self.requants(limb_bits).collect();
-            let entries: usize = requants.iter().map(|l| l.num_columns * l.column_len()).sum();
-            let shapes = requants.iter().flat_map(|l| vec![l.advice_shape(); l.num_columns]);
-            let rows: usize = tables.iter().map(TableContent::len).sum();
-            debug_assert!(!lookups.is_empty() || requants.is_empty());
-            2 * shapes.map(|s| leaves(&s[1..])).sum::<usize>() + 3 * entries + 4 * rows
+    pub fn finish(mut self) -> Result<Circuit, CircuitError> {
+        let limb_bits = |builder: &Self| (4..=14).min_by_key(|&t| builder.cost(t)).unwrap_or(8);
+        self.resolve(Range::Bits);
+        let bits = self.cost(limb_bits(&self));
+        self.resolve(Range::LogUp);
+        let best = limb_bits(&self);
+        if bits < self.cost(best) {
+            self.resolve(Range::Bits);
+        }
+        let best = limb_bits(&self);
+        self.finish_with(best)
+    }
+
+    /// What ranges cost with limbs of `limb_bits` bits, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed
+    /// entry three with its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to
+    /// commit and two in the zero-checks.
+    fn cost(&self, limb_bits: u32) -> usize {
+        let (_, _, _, tables) = self.lay_out(limb_bits);
+        let rows: usize = tables.iter().map(TableContent::len).sum();
+        let of_layer = |l: RequantLayer| {
+            let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
+            2 * (lookups << blocks::log_size(&l.output_shape)) + 3 * l.num_columns * l.column_len()
         };
-        let limb_bits = (4..=14).min_by_key(|&t| cost(t)).unwrap_or(8);
-        self.finish_with(limb_bits)
+        self.requants(limb_bits).map(of_layer).sum::<usize>() + 4 * rows
+    }
+
+    /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
+    fn resolve(&mut self, range: Range) {
+        for index in &self.open_ranges {
+            let Some(Op::Requant { params, .. }) = self.ops.get_mut(index.0) else { continue };
+            params.range = range;
+            let Some(Pending::Requant { params, .. }) = self.layers.get_mut(index.1) else { continue };
+            params.range = range;
+        }
     }
 
     /// The circuit with limbs of `limb_bits` bits: what an experiment varies, and what a stored circuit says.
+    /// [`Range::Auto`] means [`Range::LogUp`] here.
     ///
     /// # Errors
     /// As [`Self::finish`], and a width outside `1..=16`.
     pub fn finish_with(mut self, limb_bits: u32) -> Result<Circuit, CircuitError> {
+        if self
+            .open_ranges
+            .iter()
+            .any(|&(op, _)| matches!(&self.ops[op], Op::Requant { params, .. } if params.range == Range::Auto))
+        {
+            self.resolve(Range::LogUp);
+        }
         if !(1..=MAX_LIMB_BITS).contains(&limb_bits) {
             return Err(self.parameter("limbs have between 1 and 16 bits"));
         }
@@ -395,17 +461,20 @@ impl CircuitBuilder {
         let mut layers = Vec::with_capacity(self.layers.len());
         for pending in &self.layers {
             let layer = match pending {
-                Pending::Ready(layer) => layer.clone(),
+                Pending::Ready(layer) => Layer::clone(layer),
                 Pending::Requant { input, advice, params } => {
                     let layer = self.requant_layer(*input, *advice, params, limb_bits);
                     let low = i64::from(params.low);
                     let len = (i64::from(params.high) - low + 1) as usize;
-                    let (content, columns) = match &params.table {
-                        Some(values) => (TableContent::Map { low, values: values.clone() }, vec![0, 1]),
-                        None => (TableContent::Range { low, len }, vec![0]),
+                    let looked_up = match &params.table {
+                        Some(values) => Some((TableContent::Map { low, values: values.clone() }, vec![0, 1])),
+                        None if layer.has_bits() => None,
+                        None => Some((TableContent::Range { low, len }, vec![0])),
                     };
-                    lookups.push(Lookup { table: table(content), wire: *advice, columns });
-                    for limb in layer.limbs() {
+                    if let Some((content, columns)) = looked_up {
+                        lookups.push(Lookup { table: table(content), wire: *advice, columns });
+                    }
+                    for limb in layer.limbs().filter(|_| !layer.has_bits()) {
                         let content = TableContent::Range { low: 0, len: 1 << limb.width };
                         lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
                     }
@@ -435,7 +504,7 @@ impl CircuitBuilder {
     }
 
     /// Counts what a verifier will spend on kernels.
-    fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
+    pub(crate) fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
         self.kernel_work = self.kernel_work.saturating_add(amount);
         match self.kernel_work > MAX_KERNEL_WORK {
             true => Err(self.parameter("kernels, windows and maps have more than 2^24 entries")),
@@ -451,7 +520,7 @@ impl CircuitBuilder {
         Ok(Tensor::whole(self.new_wire(Wire { shape, kind, low: bits.low(), high: bits.high() })))
     }
 
-    fn define(&mut self, shape: [usize; 4], (low, high): (i128, i128)) -> Result<Tensor, CircuitError> {
+    pub(crate) fn define(&mut self, shape: [usize; 4], (low, high): (i128, i128)) -> Result<Tensor, CircuitError> {
         self.check_shape(&shape)?;
         match (i32::try_from(low), i32::try_from(high)) {
             (Ok(low), Ok(high)) => {
@@ -470,7 +539,7 @@ impl CircuitBuilder {
         WireId((self.wires.len() - 1) as u32)
     }
 
-    fn check_shape(&self, shape: &[usize]) -> Result<(), CircuitError> {
+    pub(crate) fn check_shape(&self, shape: &[usize]) -> Result<(), CircuitError> {
         let size = shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n).filter(|&s| s > 0 && s <= MAX_SIZE));
         match size {
             Some(_) => Ok(()),
@@ -481,6 +550,19 @@ impl CircuitBuilder {
     fn read(&self, tensor: Tensor) -> Result<Readable, CircuitError> {
         let readable = self.readable.get(&tensor).copied();
         readable.ok_or_else(|| self.wire_error("a layer reads an input, an accumulator or a requantised tensor"))
+    }
+
+    /// The shape of anything that gates read: a weight's, or that of a tensor that all layers read.
+    pub(crate) fn operand_shape(&self, tensor: Tensor) -> Result<Vec<usize>, CircuitError> {
+        match self.weight_wire(tensor) {
+            Ok(wire) => Ok(wire.shape.clone()),
+            Err(_) => self.shape(tensor).map(|shape| shape.to_vec()),
+        }
+    }
+
+    /// Its range.
+    pub(crate) fn operand_range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
+        self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.range(tensor))
     }
 
     fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
@@ -512,7 +594,7 @@ impl CircuitBuilder {
 }
 
 /// Smallest and largest product of two values of these ranges.
-fn product_range(a: (i64, i64), b: (i64, i64)) -> (i128, i128) {
+pub(crate) fn product_range(a: (i64, i64), b: (i64, i64)) -> (i128, i128) {
     let products = [(a.0, b.0), (a.0, b.1), (a.1, b.0), (a.1, b.1)].map(|(x, y)| i128::from(x) * i128::from(y));
     products.iter().fold((i128::MAX, i128::MIN), |(low, high), &p| (low.min(p), high.max(p)))
 }

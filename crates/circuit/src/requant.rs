@@ -40,6 +40,19 @@ impl Window {
     }
 }
 
+/// How ranges are proven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Range {
+    /// Limbs of some bits are looked up in tables.
+    LogUp,
+    /// Every value is decomposed into bits, and every bit is zero-checked (zkCNN section 4). A layer with an activation table is
+    /// looked up all the same.
+    Bits,
+    /// Whichever the cost model of [`crate::CircuitBuilder::finish`] finds cheaper for all such layers together.
+    #[default]
+    Auto,
+}
+
 /// Parameters of a requantisation with saturation, optional activation table and optional max-pool.
 ///
 /// `y = f(clamp(max over the window of floor((m_c a + 2^(shift-1)) / 2^shift), low, high))`; `low = 0` is ReLU. With shift 0
@@ -58,6 +71,8 @@ pub struct Requant {
     pub high: i32,
     /// `f`: entry i is the image of `low + i`. Identity if absent.
     pub table: Option<Vec<i32>>,
+    /// How `c` and the limbs are shown to be in range.
+    pub range: Range,
 }
 
 /// One limb of a value: a column and the power of two that it counts with.
@@ -87,6 +102,9 @@ pub struct Limb {
 /// `low` acts as one more candidate of the maximum, so that ReLU, saturation and pooling are one relation whose tables do
 /// not grow with the accumulators. A corner in the padding holds the constant [`Self::padded`], no larger than any `m_c a`, so
 /// that every window, which has at least one place inside, has its maximum inside.
+///
+/// With [`Range::Bits`] limbs are single bits with `b (1 - b) = 0`, and `c` has the bits of `c - low`, and those of `high - c`
+/// where the clamp's length is no power of two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequantLayer {
     /// `[batch, channel, H, W]`.
@@ -109,6 +127,10 @@ pub struct RequantLayer {
     pub gaps: Vec<Vec<Limb>>,
     /// `r_i` of each corner.
     pub remainders: Vec<Vec<Limb>>,
+    /// Bits of `c - low`; empty where `c` is looked up.
+    pub above_low: Vec<Limb>,
+    /// Bits of `high - c`; empty where `c` is looked up or the bits of `c - low` suffice.
+    pub below_high: Vec<Limb>,
     /// Number of columns.
     pub num_columns: usize,
 }
@@ -130,7 +152,7 @@ fn bit_length(value: i64) -> u32 {
 impl Requant {
     /// Rounding and clamp of single places, no multipliers, no activation table.
     pub const fn plain(shift: u32, low: i32, high: i32) -> Self {
-        Self { window: Window::ONE, multipliers: None, shift, low, high, table: None }
+        Self { window: Window::ONE, multipliers: None, shift, low, high, table: None, range: Range::Auto }
     }
 
     /// The same behind windows of a max-pool.
@@ -193,6 +215,7 @@ impl RequantLayer {
         let corners = params.window.size();
         let gap = if corners == 1 { low - q_low } else { q_high.max(low) - q_low };
         let activated = params.table.as_ref().map(|_| 1);
+        let limb_bits = if params.range == Range::Bits { 1 } else { limb_bits };
         let mut next = 1 + activated.map_or(0, |_| 1);
         let mut take = |bits: u32, exact: bool| {
             let limbs = limbs(next, bits, limb_bits, exact);
@@ -202,6 +225,9 @@ impl RequantLayer {
         let excess = take(bit_length(q_high - high), false);
         let gaps = (0..corners).map(|_| take(bit_length(gap), false)).collect();
         let remainders = (0..corners).map(|_| take(params.shift, true)).collect();
+        let span = if params.range == Range::Bits { high - low } else { 0 };
+        let above_low = take(bit_length(span), true);
+        let below_high = take(if (span as u64 + 1).is_power_of_two() { 0 } else { bit_length(span) }, true);
         let [batch, channels, height, width] = input_shape;
         let [down, across] = params.window.axes([height, width]).map(|axis| axis.output().unwrap_or(0));
         let output_shape = [batch, channels, down, across];
@@ -216,6 +242,8 @@ impl RequantLayer {
             excess,
             gaps,
             remainders,
+            above_low,
+            below_high,
             num_columns: next,
         }
     }
@@ -235,9 +263,15 @@ impl RequantLayer {
         self.activated.unwrap_or(0)
     }
 
+    /// Whether limbs are bits that the zero-checks cover, rather than looked up.
+    pub fn has_bits(&self) -> bool {
+        self.params.range == Range::Bits
+    }
+
     /// Every limb column.
     pub fn limbs(&self) -> impl Iterator<Item = &Limb> {
-        self.excess.iter().chain(self.gaps.iter().flatten()).chain(self.remainders.iter().flatten())
+        let parts = self.excess.iter().chain(self.gaps.iter().flatten()).chain(self.remainders.iter().flatten());
+        parts.chain(&self.above_low).chain(&self.below_high)
     }
 
     /// Number of values of one column.
@@ -266,7 +300,10 @@ impl RequantLayer {
                 put(&self.gaps[i], place, largest - q);
                 put(&self.remainders[i], place, a + self.params.half() - (q << self.params.shift));
             }
-            outputs.push(largest.min(high));
+            let clamped = largest.min(high);
+            put(&self.above_low, place, clamped - low);
+            put(&self.below_high, place, high - clamped);
+            outputs.push(clamped);
         }
         if let Some(column) = self.activated {
             let images = out[column * len..][..len].iter_mut().zip(&outputs);

@@ -2,8 +2,8 @@
 //!
 //! The order is fixed by the circuit alone:
 //! 1. [`lookup`]: one LogUp-GKR over all lookups leaves a claim on every advice column and multiplicity;
-//! 2. `requant`: the columns' claims give claims on the layers' inputs, which are affine in them;
-//! 3. [`zero_check`]: one batch for all products that must vanish;
+//! 2. [`zero_check`]: one batch for all products that must vanish leaves claims on the columns that occur in them;
+//! 3. `requant`: the columns' claims give claims on the layers' inputs, which are affine in them;
 //! 4. the public output, evaluated at a random point, is a claim on the wire that produces it;
 //! 5. [`wave`]: while a virtual wire has claims, layers whose output claims are complete run as one wave.
 //!

@@ -18,10 +18,11 @@ where
     C: ProverChannel<F>,
 {
     let columns = lookup::prove(circuit, witness, channel);
+    let products = zero_check::prove(circuit, witness, channel);
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
-    let mut claims = requant::input_claims(circuit, &columns, &tau);
+    let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
     claims.extend(columns.into_claims(circuit));
-    claims.extend(zero_check::prove(circuit, witness, channel));
+    claims.extend(products.into_claims());
     let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
     let value = functional.apply(witness.tensor(circuit, circuit.output()));
     claims.push(Claim::on(circuit, circuit.output(), functional, value));
@@ -42,10 +43,11 @@ where
     C: VerifierChannel<F>,
 {
     let columns = lookup::verify(circuit, channel)?;
+    let products = zero_check::verify(circuit, channel)?;
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
-    let mut claims = requant::input_claims(circuit, &columns, &tau);
+    let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
     claims.extend(columns.into_claims(circuit));
-    claims.extend(zero_check::verify(circuit, channel)?);
+    claims.extend(products.into_claims());
     let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
     let value = C::Scalar::constant(functional.apply(output.as_slice()));
     claims.push(Claim::on(circuit, circuit.output(), functional, value));

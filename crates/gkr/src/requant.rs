@@ -1,7 +1,7 @@
 //! From the claims on a requantisation's columns to a claim on its input.
 //!
 //! ```text
-//! Claim in:   c~, u~, h_i~, r_i~ at one point rho
+//! Claim in:   c~, u~, h_i~, r_i~ at one point rho, that of the lookups, or of the zero-checks for a layer of bits
 //! Challenge:  tau_y, tau_x, drawn after all columns' claims: enough variables for the largest window's rows and columns
 //! Claim out:  sum_i eq(tau, i) corner_i = sum_q in(q) M_c[q_c] K_y[q_y] K_x[q_x] + padded * (what the padding weighs),
 //!             corner_i = 2^s (c~ + u~ - h_i~) + r_i~ - 2^(s-1) * 1(rho),
@@ -10,6 +10,8 @@
 //!
 //! The same linear code serves both sides: a prover's scalars are field elements.
 
+use std::collections::BTreeMap;
+
 use convince_circuit::{Circuit, Layer, Limb, RequantLayer};
 use convince_field::ProofField;
 use convince_poly::{Axis, Functional, eq_truncated, log2_ceil, window_kernel};
@@ -17,6 +19,7 @@ use convince_transcript::ChannelScalar;
 
 use crate::Claim;
 use crate::lookup::ColumnClaims;
+use crate::zero_check::ProductClaims;
 
 fn requants(circuit: &Circuit) -> impl Iterator<Item = &RequantLayer> {
     circuit.layers().iter().filter_map(|layer| match layer {
@@ -39,19 +42,27 @@ pub(crate) fn draw_tau<F: ProofField>(circuit: &Circuit, mut draw: impl FnMut() 
 pub(crate) fn input_claims<F: ProofField, S: ChannelScalar<F>>(
     circuit: &Circuit,
     columns: &ColumnClaims<F, S>,
+    products: &ProductClaims<F, S>,
     tau: &[Vec<F>; 2],
 ) -> Vec<Claim<F, S>> {
-    requants(circuit).map(|layer| input_claim(circuit, layer, columns, tau)).collect()
+    let claim = |layer: &RequantLayer| {
+        let (point, values) = match layer.has_bits() {
+            true => (products.point(layer), products.of_wire(layer.advice)),
+            false => (columns.point(circuit, layer.advice), columns.of_wire(layer.advice)),
+        };
+        input_claim(circuit, layer, point, &values, tau)
+    };
+    requants(circuit).map(claim).collect()
 }
 
 fn input_claim<F: ProofField, S: ChannelScalar<F>>(
     circuit: &Circuit,
     layer: &RequantLayer,
-    columns: &ColumnClaims<F, S>,
+    point: &[F],
+    values: &BTreeMap<usize, S>,
     tau: &[Vec<F>; 2],
 ) -> Claim<F, S> {
-    let values = columns.of_wire(layer.advice);
-    let rho = Functional::at_flat(columns.point(circuit, layer.advice), &layer.output_shape);
+    let rho = Functional::at_flat(point, &layer.output_shape);
     let [kernel_y, kernel_x] = layer.params.window.kernel;
     // The suffix of tau that a window's places need.
     let places = |tau: &[F], kernel: usize| eq_truncated(convince_sumcheck::suffix(tau, log2_ceil(kernel)), kernel);
@@ -60,7 +71,7 @@ fn input_claim<F: ProofField, S: ChannelScalar<F>>(
     let ones = rho.sum();
     let mut value = S::constant(F::zero());
     for (i, weight) in weights.enumerate() {
-        value = value + corner(layer, i, &values, ones) * weight;
+        value = value + corner(layer, i, values, ones) * weight;
     }
     let mut functional = rho.clone();
     for ((axis, window), places) in functional.0[2..].iter_mut().zip(layer.axes()).zip([&down, &across]) {
@@ -80,14 +91,19 @@ fn input_claim<F: ProofField, S: ChannelScalar<F>>(
 }
 
 /// `2^s (c + u - h_i) + r_i - 2^(s-1) * one`.
-fn corner<F: ProofField, S: ChannelScalar<F>>(layer: &RequantLayer, i: usize, columns: &[S], one: F) -> S {
-    let quotient = columns[0].clone() + join(&layer.excess, columns) - join(&layer.gaps[i], columns);
+fn corner<F: ProofField, S: ChannelScalar<F>>(
+    layer: &RequantLayer,
+    i: usize,
+    columns: &BTreeMap<usize, S>,
+    one: F,
+) -> S {
+    let quotient = columns[&0].clone() + join(&layer.excess, columns) - join(&layer.gaps[i], columns);
     let scaled = quotient * F::from_i64(1 << layer.params.shift);
     scaled + join(&layer.remainders[i], columns) - S::constant(F::from_i64(layer.params.half()) * one)
 }
 
 /// `sum of 2^shift * limb`.
-pub(crate) fn join<F: ProofField, S: ChannelScalar<F>>(limbs: &[Limb], columns: &[S]) -> S {
-    let limb = |l: &Limb| columns[l.column].clone() * F::from_i64(1 << l.shift);
+fn join<F: ProofField, S: ChannelScalar<F>>(limbs: &[Limb], columns: &BTreeMap<usize, S>) -> S {
+    let limb = |l: &Limb| columns[&l.column].clone() * F::from_i64(1 << l.shift);
     limbs.iter().map(limb).fold(S::constant(F::zero()), |a, b| a + b)
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, LinearTerm, Requant, Tensor, Window, WireId, WireKind,
-    Witness, check, evaluate,
+    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Tensor, Window, WireId,
+    WireKind, Witness, check, evaluate,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
@@ -14,13 +14,16 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::{Claim, prove, verify};
 
+mod gates;
+
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
     Requant::plain(shift, low, high).pooled(Window::square(window))
 }
 
 /// Strided convolution, pooled ReLU on an odd plane, residual sum of two branches, activation table, dilated depthwise
 /// convolution with multipliers, slice, product, overlapping max-pool with padding, dense output.
-fn residual() -> Circuit {
+fn residual(range: Range) -> Circuit {
+    let requant = |window, shift, low, high| Requant { range, ..requant(window, shift, low, high) };
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 2, 9, 11], Bits::I8).unwrap();
     let (w, b) = (c.weight([3, 2, 3, 3], Bits::I8).unwrap(), c.weight([3], Bits::signed(12)).unwrap());
@@ -35,17 +38,17 @@ fn residual() -> Circuit {
     let right = c.conv2d(right, wide, None, Conv2d::square(1, 1)).unwrap();
     let sum = c.linear(vec![LinearTerm::plain(2, left), LinearTerm::plain(-1, right)], 77).unwrap();
     let table = (-40..=40).map(|v: i32| v.abs() / 2).collect();
-    let z = c.requant(sum, Requant { table: Some(table), ..Requant::plain(9, -40, 40) }).unwrap();
+    let z = c.requant(sum, Requant { table: Some(table), ..requant(1, 9, -40, 40) }).unwrap();
     let deep = c.weight([3, 1, 2, 3], Bits::I8).unwrap();
     let deep =
         c.conv2d(z, deep, None, Conv2d { dilation: [2, 1], padding: [1, 1, 1, 1], ..Conv2d::PLAIN.depthwise(3) });
     let multipliers = Some(vec![5, -7, 9]);
-    let deep = c.requant(deep.unwrap(), Requant { multipliers, ..Requant::plain(8, -40, 40) }).unwrap();
+    let deep = c.requant(deep.unwrap(), Requant { multipliers, ..requant(1, 8, -40, 40) }).unwrap();
     let slice = TensorMap::on_plane(AxisMap::Gather(vec![Some(2), None, Some(0)]), AxisMap::Identity);
     let slice = c.linear(vec![LinearTerm { tensor: z, multiplier: 2, map: slice }], 0).unwrap();
     let gate = c.product(deep, slice).unwrap();
     let overlapping = Window { kernel: [2, 3], stride: [1, 2], padding: [1, 1, 0, 1] };
-    let z = c.requant(gate, Requant::plain(4, -100, 90).pooled(overlapping)).unwrap();
+    let z = c.requant(gate, requant(1, 4, -100, 90).pooled(overlapping)).unwrap();
     let [_, channels, h, w] = c.shape(z).unwrap();
     let (w, b) = (c.weight([5, channels, h, w], Bits::I8).unwrap(), c.weight([5], Bits::signed(16)).unwrap());
     let out = c.gemm(z, w, Some(b)).unwrap();
@@ -155,7 +158,10 @@ fn random_requant(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> R
     let low = [0, 0, -128, 5][below(4)];
     let table = (below(3) == 0).then(|| (low..=low + 200).map(|v: i32| (v / 3).clamp(-20, 50)).collect());
     let multipliers = (below(3) == 0).then(|| (0..channels).map(|_| below(600) as i32 - 100).collect());
-    c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high: low + 200, table })
+    let range = [Range::LogUp, Range::LogUp, Range::Bits, Range::Auto][below(4)];
+    let high = low + [200, 255][below(2)];
+    let table = table.filter(|t: &Vec<i32>| t.len() as i32 == high - low + 1);
+    c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high, table, range })
 }
 
 /// A circuit of any layers on a pool of tensors; calls that do not fit are skipped.
@@ -191,7 +197,11 @@ fn random_circuit(seed: u64) -> Circuit {
 
 #[test]
 fn all_claims_are_true_and_both_sides_agree() {
-    let circuit = residual();
+    [Range::LogUp, Range::Bits].into_iter().for_each(claims_are_true_and_both_sides_agree);
+}
+
+fn claims_are_true_and_both_sides_agree(range: Range) {
+    let circuit = residual(range);
     let witness = random_witness(&circuit, 1);
     check(&circuit, &witness).unwrap();
     let (claims, proof) = run_prover(&circuit, &witness);
@@ -208,7 +218,11 @@ fn all_claims_are_true_and_both_sides_agree() {
 
 #[test]
 fn every_tampered_word_is_rejected() {
-    let circuit = residual();
+    [Range::LogUp, Range::Bits].into_iter().for_each(tampered_words_are_rejected);
+}
+
+fn tampered_words_are_rejected(range: Range) {
+    let circuit = residual(range);
     let witness = random_witness(&circuit, 2);
     let (_, proof) = run_prover(&circuit, &witness);
     let output = output(&circuit, &witness);
@@ -232,7 +246,34 @@ fn truncated_and_extended_proofs_are_rejected() {
 
 #[test]
 fn every_false_witness_is_rejected() {
-    let circuit = residual();
+    [Range::LogUp, Range::Bits].into_iter().for_each(false_witnesses_are_rejected);
+}
+
+/// Two in place of a bit, and one less in the next: every linear relation holds, only that bits are bits does not.
+#[test]
+fn bits_that_are_none_are_rejected() {
+    let circuit = residual(Range::Bits);
+    let honest = random_witness(&circuit, 4);
+    for layer in circuit.layers() {
+        let Layer::Requant(layer) = layer else { continue };
+        let len = layer.column_len();
+        let runs = [&layer.excess, &layer.above_low, &layer.below_high].into_iter();
+        for limbs in
+            runs.chain(&layer.gaps).chain(&layer.remainders).filter(|limbs| limbs.len() > 1 && layer.has_bits())
+        {
+            let mut values: Vec<i64> = honest.wire(layer.advice).iter().collect();
+            values[limbs[0].column * len] += 2;
+            values[limbs[1].column * len] -= 1;
+            let mut witness = honest.clone();
+            witness.set(&circuit, layer.advice, Ints::pack(Bits::signed(31), &values).unwrap()).unwrap();
+            let (_, proof) = run_prover(&circuit, &witness);
+            assert!(!accepted(&circuit, &witness, &output(&circuit, &honest), &proof), "{limbs:?}");
+        }
+    }
+}
+
+fn false_witnesses_are_rejected(range: Range) {
+    let circuit = residual(range);
     let honest = random_witness(&circuit, 4);
     let mut rng = ChaCha20Rng::seed_from_u64(5);
     for id in circuit.wires_of(WireKind::Advice) {
@@ -254,7 +295,7 @@ fn every_false_witness_is_rejected() {
 
 #[test]
 fn another_output_is_rejected() {
-    let circuit = residual();
+    let circuit = residual(Range::LogUp);
     let witness = random_witness(&circuit, 6);
     let (_, proof) = run_prover(&circuit, &witness);
     let mut values = output(&circuit, &witness).to_i64();

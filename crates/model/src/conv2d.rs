@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use convince_field::{Bits, Ints};
+use convince_field::{Bits, Ints, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::dot::check_layer;
 use crate::graph::checked_len;
-use crate::window::WindowAxis;
 use crate::{NodeError, ValueInfo};
 
 mod run;

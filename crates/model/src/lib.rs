@@ -33,7 +33,6 @@ mod product;
 pub mod reference;
 mod requant;
 mod run;
-mod window;
 
 pub use conv2d::Conv2d;
 pub use dot::dot_bound;

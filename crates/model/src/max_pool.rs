@@ -2,9 +2,9 @@
 //!
 //! Places in the padding never win; rows and columns that fill no window are cropped.
 
+use convince_field::WindowAxis;
 use serde::{Deserialize, Serialize};
 
-use crate::window::WindowAxis;
 use crate::{NodeError, Shape, ValueInfo};
 
 /// Maximum over windows, which may overlap. The padding is smaller than the window, so that each holds a real place.

@@ -86,9 +86,9 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
         suffix(&self.point, vars)
     }
 
-    /// The claims on the columns of an advice wire, by column.
-    pub(crate) fn of_wire(&self, wire: WireId) -> Vec<S> {
-        self.by_wire.get(&wire).map(|columns| columns.values().cloned().collect()).unwrap_or_default()
+    /// The claims on the columns of an advice wire.
+    pub(crate) fn of_wire(&self, wire: WireId) -> BTreeMap<usize, S> {
+        self.by_wire.get(&wire).cloned().unwrap_or_default()
     }
 
     /// One claim a column and a multiplicity.

@@ -1,17 +1,20 @@
 //! One batched sumcheck for all products of columns that must vanish.
 //!
 //! ```text
-//! Claim in:   for every requantisation, (high - c) u = 0 and (c + u - low) prod_i h_i = 0 on all true entries
+//! Claim in:   for every requantisation, (high - c) u = 0 and (c + u - low) prod_i h_i = 0 on all true entries; with bits also
+//!             b (1 - b) = 0 for every bit, c - low - sum_k 2^k b_k = 0 and high - c - sum_k 2^k b'_k = 0
 //! Challenge:  z, one entry a variable of the largest instance; lambda
 //! Rounds:     eq-weighted sumcheck of sum_j lambda^j sum_x eq(z_j, x) prod factors_j(x) = 0
-//! Messages:   c~, u~, h~ (limb by limb) at the end, layer after layer
+//! Messages:   the columns that occur, at the end, layer after layer
 //! Claim out:  those columns at the layer's suffix of the point
 //! Error:      (number of products - 1 + variables * (1 + degree)) / 2^128
 //! ```
 //!
 //! Constants are `kappa * 1(x)`, so that a factor is zero on padding and whatever stands there has no weight.
 
-use convince_circuit::{Circuit, Layer, Limb, RequantLayer, Witness};
+use std::collections::BTreeMap;
+
+use convince_circuit::{Circuit, Layer, Limb, RequantLayer, WireId, Witness};
 use convince_field::ProofField;
 use convince_poly::{Axis, Functional, log2_ceil, outer};
 use convince_sumcheck::eq_product::{self, Factors, Instance};
@@ -51,6 +54,25 @@ fn products(layer: &RequantLayer) -> Vec<Vec<Factor>> {
         let gaps = layer.gaps.iter().map(|limbs| Factor::new(0, &[(1, limbs)]));
         products.push(std::iter::once(above).chain(gaps).collect());
     }
+    if layer.has_bits() {
+        products.extend(bit_products(layer, &clamped));
+    }
+    products
+}
+
+/// What makes limbs of one bit ranges: every bit is 0 or 1, and `c` is what its bits say.
+fn bit_products(layer: &RequantLayer, clamped: &[Limb]) -> Vec<Vec<Factor>> {
+    let (low, high) = (i64::from(layer.params.low), i64::from(layer.params.high));
+    let bit = |limb: &Limb| {
+        let bit = [Limb { shift: 0, ..*limb }];
+        vec![Factor::new(0, &[(1, &bit)]), Factor::new(1, &[(-1, &bit)])]
+    };
+    let mut products: Vec<_> = layer.limbs().map(bit).collect();
+    // A clamp of one value has no bits, and is the constant.
+    products.push(vec![Factor::new(-low, &[(1, clamped), (-1, &layer.above_low)])]);
+    if !layer.below_high.is_empty() {
+        products.push(vec![Factor::new(high, &[(-1, clamped), (-1, &layer.below_high)])]);
+    }
     products
 }
 
@@ -72,7 +94,7 @@ fn parts(circuit: &Circuit) -> Vec<(&RequantLayer, Vec<Vec<Factor>>)> {
 }
 
 fn num_vars(layer: &RequantLayer) -> usize {
-    layer.advice_shape()[1..].iter().map(|&n| log2_ceil(n)).sum()
+    layer.output_shape.iter().map(|&n| log2_ceil(n)).sum()
 }
 
 /// Largest number of variables and of factors: the sumcheck's size and degree.
@@ -83,8 +105,46 @@ pub(crate) fn size(circuit: &Circuit) -> (usize, usize, usize) {
     (vars, degree, parts.iter().map(|(_, products)| products.len()).sum())
 }
 
+/// The claims on the columns that occur in products.
+pub struct ProductClaims<F, S> {
+    point: Vec<F>,
+    /// By advice wire and column.
+    by_wire: BTreeMap<WireId, BTreeMap<usize, S>>,
+    claims: Vec<Claim<F, S>>,
+}
+
+impl<F: ProofField, S: Clone> ProductClaims<F, S> {
+    fn new(point: Vec<F>) -> Self {
+        Self { point, by_wire: BTreeMap::new(), claims: Vec::new() }
+    }
+
+    fn functional(&self, layer: &RequantLayer) -> Functional<F> {
+        Functional::at_flat(suffix(&self.point, num_vars(layer)), &layer.output_shape)
+    }
+
+    fn add(&mut self, layer: &RequantLayer, columns: &[usize], values: Vec<S>) {
+        self.claims.extend(column_claims(layer, &self.functional(layer), columns, values.clone()));
+        self.by_wire.insert(layer.advice, columns.iter().copied().zip(values).collect());
+    }
+
+    /// Where a layer's columns are claimed.
+    pub(crate) fn point(&self, layer: &RequantLayer) -> &[F] {
+        suffix(&self.point, num_vars(layer))
+    }
+
+    /// The claims on the columns of an advice wire.
+    pub(crate) fn of_wire(&self, wire: WireId) -> BTreeMap<usize, S> {
+        self.by_wire.get(&wire).cloned().unwrap_or_default()
+    }
+
+    /// One claim a column.
+    pub(crate) fn into_claims(self) -> Vec<Claim<F, S>> {
+        self.claims
+    }
+}
+
 /// Proves that all products vanish.
-pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C) -> Vec<Claim<F, F>>
+pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C) -> ProductClaims<F, F>
 where
     F: ProofField,
     C: ProverChannel<F>,
@@ -92,7 +152,7 @@ where
     let parts = parts(circuit);
     let (vars, degree, _) = size(circuit);
     if parts.is_empty() {
-        return vec![];
+        return ProductClaims::new(vec![]);
     }
     let z: Vec<F> = (0..vars).map(|_| channel.challenge(Z)).collect();
     let lambda = channel.challenge(LAMBDA);
@@ -109,15 +169,14 @@ where
         weight *= lambda;
     }
     let point = eq_product::prove(channel, &z, degree, &mut instances);
-    let mut claims = Vec::new();
+    let mut claims = ProductClaims::new(point);
     for (layer, products) in &parts {
-        let functional = Functional::at_flat(suffix(&point, num_vars(layer)), &layer.advice_shape()[1..]);
-        let weights = outer(&functional.0);
+        let weights = outer(&claims.functional(layer).0);
         let (len, advice) = (layer.column_len(), witness.wire(layer.advice));
         let columns = columns_of(products);
         let values: Vec<F> = columns.iter().map(|c| advice.range(c * len, len).dot(&weights)).collect();
         channel.send(COLUMNS, &values);
-        claims.extend(column_claims(layer, &functional, &columns, values));
+        claims.add(layer, &columns, values);
     }
     claims
 }
@@ -131,14 +190,14 @@ fn factor_table<F: ProofField>(circuit: &Circuit, witness: &Witness, layer: &Req
     }
     debug_assert_eq!(circuit.wire(layer.advice).shape, layer.advice_shape());
     let field: Vec<F> = values.into_iter().map(F::from_i64).collect();
-    convince_poly::pad(&field, &layer.advice_shape()[1..])
+    convince_poly::pad(&field, &layer.output_shape)
 }
 
 /// Verifies that all products vanish.
 ///
 /// # Errors
 /// The channel's; the check is [`Check::ZeroCheck`].
-pub fn verify<F, C>(circuit: &Circuit, channel: &mut C) -> Result<Vec<Claim<F, C::Scalar>>, ChannelError>
+pub fn verify<F, C>(circuit: &Circuit, channel: &mut C) -> Result<ProductClaims<F, C::Scalar>, ChannelError>
 where
     F: ProofField,
     C: VerifierChannel<F>,
@@ -146,26 +205,26 @@ where
     let parts = parts(circuit);
     let (vars, degree, _) = size(circuit);
     if parts.is_empty() {
-        return Ok(vec![]);
+        return Ok(ProductClaims::new(vec![]));
     }
     let z: Vec<F> = (0..vars).map(|_| channel.challenge(Z)).collect();
     let lambda = channel.challenge(LAMBDA);
     let zero = C::Scalar::constant(F::zero());
     let SumcheckClaim { value, point } = eq_product::verify(channel, &z, degree, zero.clone())?;
-    let (mut claims, mut total, mut weight) = (Vec::new(), zero.clone(), F::one());
+    let (mut claims, mut total, mut weight) = (ProductClaims::new(point), zero.clone(), F::one());
     for (layer, products) in &parts {
-        let functional = Functional::at_flat(suffix(&point, num_vars(layer)), &layer.advice_shape()[1..]);
+        let ones = claims.functional(layer).sum();
         let columns = columns_of(products);
         let values = channel.receive(COLUMNS, columns.len())?;
         let mut by_column = vec![zero.clone(); layer.num_columns];
         columns.iter().zip(&values).for_each(|(&c, v)| by_column[c] = v.clone());
         for product in products {
-            let factors = product.iter().map(|factor| factor_value(factor, &by_column, functional.sum()));
+            let factors = product.iter().map(|factor| factor_value(factor, &by_column, ones));
             let product = factors.reduce(|a, b| channel.mul(&a, &b)).unwrap_or(zero.clone());
             total = total + product * weight;
             weight *= lambda;
         }
-        claims.extend(column_claims(layer, &functional, &columns, values));
+        claims.add(layer, &columns, values);
     }
     channel.assert_eq(total, value, Check::ZeroCheck)?;
     Ok(claims)

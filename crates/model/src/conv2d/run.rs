@@ -1,10 +1,9 @@
 //! The accumulators of a convolution, group by group.
 
-use convince_field::IntSlice;
+use convince_field::{IntSlice, WindowAxis};
 
 use super::Conv2d;
 use crate::dot::{bias_at, fits_i16, products};
-use crate::window::WindowAxis;
 use crate::{Shape, ValueInfo};
 
 /// Most elements of window copies at a time, unless one window has more: 256 KiB of `i16`, which stay in the
