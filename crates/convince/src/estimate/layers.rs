@@ -45,6 +45,22 @@ impl Sizes<'_> {
                 let proof_bytes = (2 * rounds + 3) * Field::BYTES;
                 (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
+            Layer::Gates(l) => {
+                let phase = |inputs: &[u32]| {
+                    let shape = |&i: &u32| variables(self.circuit.shape(l.inputs[i as usize]));
+                    inputs.iter().map(shape).max().unwrap_or(0)
+                };
+                let rounds = phase(&l.first) + phase(&l.second);
+                let read: usize = l.claimed().map(|t| self.circuit.shape(t).iter().product::<usize>()).sum();
+                let cost = Cost {
+                    macs: l.gates.len(),
+                    activations: read + self.size(l.output),
+                    rounds,
+                    proof_bytes: (2 * rounds + l.claimed().count()) * Field::BYTES,
+                    ..Cost::default()
+                };
+                (whole(l.output), cost)
+            }
             Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
