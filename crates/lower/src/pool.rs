@@ -59,9 +59,9 @@ fn live_values(graph: &Graph) -> Vec<bool> {
 /// The window of a max-pool beside a requantisation, if one layer can do both, and whether the requantisation comes
 /// first; `range` is what is known of the first one's input.
 ///
-/// The layer takes the maximum of rounded and clamped values before the activation, which must not fall. Where windows do
-/// not overlap, a place costs no more than without the pool. A pool in front of a requantisation, with which it commutes,
-/// needs this where its own layer's table would be too large.
+/// The layer takes the maximum of rounded and clamped values before the activation, which must not fall. Where windows
+/// do not overlap, a place costs no more than without the pool. A pool in front of a requantisation, with which it
+/// commutes, needs this where its own layer's table would be too large.
 fn fused(first: &Node, second: &Node, range: &ValueInfo) -> Option<(Window, bool)> {
     match (&first.op, &second.op) {
         (Op::Requant(requant), Op::MaxPool(pool)) => {
@@ -88,8 +88,8 @@ fn window(pool: &MaxPool) -> Window {
     Window { kernel: pool.kernel, stride: pool.stride, padding: pool.padding }
 }
 
-/// A max-pool on a plane of `rows` and `columns`, as layers of at most [`MAX_PLACES`] places, one after the other: whole
-/// windows if they are small, otherwise first along rows, then along columns.
+/// A max-pool on a plane of `rows` and `columns`, as layers of at most [`MAX_PLACES`] places, one after the other:
+/// whole windows if they are small, otherwise first along rows, then along columns.
 pub(crate) fn passes(pool: &MaxPool, [rows, columns]: [usize; 2]) -> Vec<Window> {
     if places(pool) <= MAX_PLACES {
         return vec![window(pool)];

@@ -307,7 +307,7 @@ mod random {
                 continue;
             }
             for layer in agrees(&graph, &mut rng).circuit.layers() {
-                *layers.entry(layer.kind()).or_insert(0) += 1;
+                *layers.entry(layer.name()).or_insert(0) += 1;
             }
         }
         assert!(layers.len() == 4 && layers.values().all(|&count| count > 50), "{layers:?}");

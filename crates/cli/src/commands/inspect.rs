@@ -198,7 +198,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());
-                (l.advice_shape()[1..].to_vec(), ends.unwrap_or((l.params.low.into(), l.params.high.into())))
+                (l.output_shape.to_vec(), ends.unwrap_or((l.params.low.into(), l.params.high.into())))
             }
         };
         let name = names.get(index).cloned().unwrap_or_else(|| index.to_string());

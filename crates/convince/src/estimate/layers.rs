@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, Layer, RequantLayer, WireId, WireKind};
+use convince_circuit::{Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, WireId, WireKind};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -18,57 +18,59 @@ impl Sizes<'_> {
     pub(super) fn layer(&self, layer: &Layer) -> LayerCost {
         let whole = |wire: WireId| self.circuit.wire(wire).shape.clone();
         let (shape, cost) = match layer {
-            Layer::Conv2d(l) => {
-                let weights = [Some(l.weight), l.bias].into_iter().flatten();
-                let [batch, _, rows, columns] = l.output_shape;
-                let planes = if l.weight_shape[2..] == l.input_shape[2..] { &[][..] } else { &l.input_shape[2..] };
-                let cost = Cost {
-                    parameters: weights.clone().map(|wire| self.size(wire)).sum(),
-                    macs: self.size(l.weight) * batch * rows * columns,
-                    activations: l.input_shape.iter().product::<usize>() + self.size(l.output),
-                    key_rows: weights.map(|wire| self.rows(wire)).sum(),
-                    rounds: variables(&[&[l.params.groups], &l.weight_shape[1..]].concat()) + variables(planes),
-                    // The claims on weights, bias, X' and input.
-                    proof_bytes: 4 * Field::BYTES,
-                    ..Cost::default()
-                };
-                (whole(l.output), cost)
-            }
+            Layer::Conv2d(l) => (whole(l.output), self.conv2d(l)),
             Layer::Linear(l) => {
-                // The last term's claim is implied.
-                let proof_bytes = (l.terms.len() - 1) * Field::BYTES;
-                (whole(l.output), Cost { activations: self.size(l.output), proof_bytes, ..Cost::default() })
+                // A single term's claim follows from the layer's own.
+                let messages = if l.terms.len() > 1 { l.terms.len() } else { 0 };
+                (whole(l.output), Cost { proof_bytes: messages * Field::BYTES, ..Cost::default() })
             }
             Layer::Product(l) => {
                 let rounds = 2 * variables(&l.shape);
-                let activations = 3 * self.size(l.output);
-                let proof_bytes = (2 * rounds + 3) * Field::BYTES;
+                let (activations, proof_bytes) = (3 * self.size(l.output), (2 * rounds + 3) * Field::BYTES);
                 (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
-            Layer::Gates(l) => {
-                let phase = |inputs: &[u32]| {
-                    let shape = |&i: &u32| variables(self.circuit.shape(l.inputs[i as usize]));
-                    inputs.iter().map(shape).max().unwrap_or(0)
-                };
-                let rounds = phase(&l.first) + phase(&l.second);
-                let read: usize = l.claimed().map(|t| self.circuit.shape(t).iter().product::<usize>()).sum();
-                let cost = Cost {
-                    macs: l.gates.len(),
-                    activations: read + self.size(l.output),
-                    rounds,
-                    proof_bytes: (2 * rounds + l.claimed().count()) * Field::BYTES,
-                    ..Cost::default()
-                };
-                (whole(l.output), cost)
-            }
-            Layer::Requant(l) => (l.advice_shape()[1..].to_vec(), self.requant(l)),
+            Layer::Gates(l) => (whole(l.output), self.gates(l)),
+            Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
     }
 
+    fn gates(&self, layer: &GatesLayer) -> Cost {
+        let shape = |&input: &u32| self.circuit.shape(layer.inputs[input as usize]);
+        let phase = |inputs: &[u32]| inputs.iter().map(|i| variables(shape(i))).max().unwrap_or(0);
+        let rounds = phase(&layer.first) + phase(&layer.second);
+        let read = |inputs: &[u32]| inputs.iter().map(|i| shape(i).iter().product::<usize>()).sum::<usize>();
+        Cost {
+            macs: layer.gates.len(),
+            activations: read(&layer.first) + read(&layer.second) + self.size(layer.output),
+            rounds,
+            proof_bytes: (2 * rounds + layer.claimed().count()) * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    fn conv2d(&self, layer: &Conv2dLayer) -> Cost {
+        let weights = [Some(layer.weight), layer.bias].into_iter().flatten();
+        let [batch, _, rows, columns] = layer.output_shape;
+        let [_, channels, plane @ ..] = layer.input_shape;
+        let [_, _, kernel @ ..] = layer.weight_shape;
+        // A kernel that is the whole plane leaves no sum over the plane.
+        let places = if kernel == plane { 0 } else { variables(&plane) };
+        Cost {
+            parameters: weights.clone().map(|wire| self.size(wire)).sum(),
+            macs: self.size(layer.weight) * batch * rows * columns,
+            activations: layer.input_shape.iter().product::<usize>() + self.size(layer.output),
+            key_rows: weights.map(|wire| self.rows(wire)).sum(),
+            rounds: variables(&[channels]) + variables(&kernel) + places,
+            // The claims on weights, bias, X' and input.
+            proof_bytes: 4 * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
     fn requant(&self, layer: &RequantLayer) -> Cost {
         let rows = self.rows(layer.advice);
-        let variables = variables(&layer.advice_shape()[1..]);
+        let variables = variables(&layer.output_shape);
         let lookups = self.circuit.lookups().iter().filter(|lookup| lookup.wire == layer.advice).count();
         Cost {
             committed: self.size(layer.advice),

@@ -68,6 +68,11 @@ fn with_constant(
     (constant, index): (&Tensor, usize),
     reversed: bool,
 ) -> Result<Computed, NodeProblem> {
+    let constant = match (&constant.data, operation) {
+        // Exponents may be integers.
+        (Data::Ints(_), Binary::Pow) => &constants::cast(constant, true)?,
+        _ => constant,
+    };
     let Data::Floats(values) = &constant.data else { return Err(NodeProblem::ElementType(index)) };
     let dims = broadcast(&input.view.dims(), &constant.shape);
     let input = Computed { id: input.id, view: padded(&input.view, constant.shape.len()) };

@@ -5,6 +5,7 @@ use convince_field::{AxisMap, TensorMap};
 use super::arithmetic::MAX_INPUTS;
 use super::builder::{Builder, Plain, in_layout, padded};
 use super::call::{Call, Computed, Outcome, Value, shape as unfit};
+use super::chain::scale_and_add;
 use super::shape::is_empty;
 use crate::NodeProblem;
 use crate::float::{FloatLinear, FloatOp, FloatTerm};
@@ -109,7 +110,7 @@ pub(super) fn import_split(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     Ok(outputs)
 }
 
-/// Zeros, reflections or repetitions of the edge around a tensor; negative padding crops.
+/// A constant, reflections or repetitions of the edge around a tensor; negative padding crops.
 pub(super) fn import_pad(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(4, &["mode", "pads", "value"])?;
     let attributes = &call.attributes;
@@ -128,9 +129,6 @@ pub(super) fn import_pad(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     };
     if pads.len() != 2 * axes.len() {
         return Err(NodeProblem::sizes(pads));
-    }
-    if value != 0.0 && mode == b"constant" && pads.iter().any(|&n| n > 0) {
-        return Err(NodeProblem::Attribute { name: "value".into(), value: value.to_string() });
     }
     let mut maps = Vec::new();
     for (i, &axis) in axes.iter().enumerate() {
@@ -156,7 +154,13 @@ pub(super) fn import_pad(call: &Call<'_>, builder: &mut Builder) -> Outcome {
         maps.push((axis, AxisMap::Gather((0..out).map(source).collect())));
     }
     match mode {
-        b"constant" | b"edge" | b"reflect" | b"wrap" => Ok(builder.map_axes(input, maps)?.into()),
+        b"constant" => {
+            // Zeros around what is less by the value, then as much more.
+            let lower = scale_and_add(builder, input, 1.0, -value)?;
+            let padded = builder.map_axes(&lower, maps)?;
+            Ok(scale_and_add(builder, &padded, 1.0, value)?.into())
+        }
+        b"edge" | b"reflect" | b"wrap" => Ok(builder.map_axes(input, maps)?.into()),
         _ => Err(attributes.unsupported("mode")),
     }
 }

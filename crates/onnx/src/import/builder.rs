@@ -19,6 +19,8 @@ pub(super) struct Builder {
     size: usize,
     /// Elements that constants computed from others may still have.
     folding: usize,
+    /// Elements that constants of one repeated element may still have.
+    filled: usize,
 }
 
 /// Elements of computed constants that any file may have; as many again as its own constants have.
@@ -57,7 +59,7 @@ impl Layout {
 impl Builder {
     pub(super) fn new(constants: usize) -> Self {
         let folding = constants.saturating_mul(2).saturating_add(FREE_FOLDING);
-        Self { input_shape: [1; 4], nodes: Vec::new(), name: String::new(), size: 0, folding }
+        Self { input_shape: [1; 4], nodes: Vec::new(), name: String::new(), size: 0, folding, filled: MAX_TOTAL_LEN }
     }
 
     /// Counts a value of that shape and `others` numbers more.
@@ -75,6 +77,15 @@ impl Builder {
         let len = dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
         let rest = len.filter(|_| dims.len() <= MAX_RANK).and_then(|len| limit.checked_sub(len));
         self.folding = rest.ok_or(NodeProblem::TooLarge { limit })?;
+        Ok(())
+    }
+
+    /// Counts a constant of one repeated element, which may be as large as a file's own.
+    pub(super) fn fill(&mut self, dims: &[usize]) -> Result<(), NodeProblem> {
+        let len = dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        self.filled =
+            len.and_then(|len| self.filled.checked_sub(len)).ok_or(NodeProblem::TooLarge { limit: MAX_TOTAL_LEN })?;
+        self.folding = self.folding.saturating_add(dims.iter().product::<usize>().saturating_mul(2));
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Option<Outcome> 
     }
     let function: fn(&Call<'_>, &mut Builder, &Tensor) -> Result<Tensor, NodeProblem> = match call.operator {
         "Abs" | "Neg" | "Sqrt" | "Exp" | "Log" | "Erf" | "Floor" | "Ceil" | "Reciprocal" => unary,
-        "Cast" => cast,
+        "Cast" => import_cast,
         "Concat" => concat,
         "ConstantOfShape" => of_shape,
         "Expand" => expand,
@@ -137,22 +137,26 @@ fn unary(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) -> Result<Tens
     }
 }
 
-fn cast(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) -> Result<Tensor, NodeProblem> {
+fn import_cast(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) -> Result<Tensor, NodeProblem> {
     call.expect(1, &["to", "saturate"])?;
     builder.fold(&tensor.shape)?;
     let to = call.attributes.int("to")?.ok_or(NodeProblem::MissingAttribute("to"))?;
-    let shape = tensor.shape.clone();
     let is = |types: &[i32]| types.iter().any(|&t| i64::from(t) == to);
-    let to_floats = is(&[data_type::FLOAT, data_type::DOUBLE, data_type::FLOAT16]);
-    if !to_floats && !is(&[data_type::INT64, data_type::INT32, data_type::BOOL]) {
+    let is_float = is(&[data_type::FLOAT, data_type::DOUBLE, data_type::FLOAT16]);
+    if !is_float && !is(&[data_type::INT64, data_type::INT32, data_type::BOOL]) {
         return Err(call.attributes.unsupported("to"));
     }
-    Ok(match &tensor.data {
-        Data::Floats(_) if to_floats => tensor.clone(),
-        Data::Ints(values) if to_floats => floats(shape, values.iter().map(|&v| v as f32).collect())?,
-        Data::Floats(values) => Tensor::ints(shape, values.iter().map(|&v| v as i64).collect()),
-        Data::Ints(_) => tensor.clone(),
-    })
+    cast(tensor, is_float)
+}
+
+/// The tensor as floats or as integers; towards 0.
+pub(super) fn cast(tensor: &Tensor, to_floats: bool) -> Result<Tensor, NodeProblem> {
+    let shape = tensor.shape.clone();
+    match &tensor.data {
+        Data::Ints(values) if to_floats => floats(shape, values.iter().map(|&v| v as f32).collect()),
+        Data::Floats(values) if !to_floats => Ok(Tensor::ints(shape, values.iter().map(|&v| v as i64).collect())),
+        _ => Ok(tensor.clone()),
+    }
 }
 
 fn concat(call: &Call<'_>, builder: &mut Builder, first: &Tensor) -> Result<Tensor, NodeProblem> {
@@ -203,7 +207,7 @@ fn sizes(call: &Call<'_>, index: usize) -> Result<Vec<usize>, NodeProblem> {
 fn of_shape(call: &Call<'_>, builder: &mut Builder, _: &Tensor) -> Result<Tensor, NodeProblem> {
     call.expect(1, &["value"])?;
     let shape = sizes(call, 0)?;
-    builder.fold(&shape)?;
+    builder.fill(&shape)?;
     let len: usize = shape.iter().product();
     match call.constant.as_ref().filter(|_| call.attributes.has_tensor("value").unwrap_or(false)) {
         None => floats(shape, vec![0.0; len]),

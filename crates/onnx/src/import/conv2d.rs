@@ -140,8 +140,9 @@ impl Axis {
             None if mode == b"VALID" => (0, 0),
             None => (given[axis] as i64, given[2 + axis] as i64),
             Some(len) => {
-                let total = (whole + extra - len).max(0);
-                if mode == b"SAME_UPPER" { (total / 2, total - total / 2) } else { (total - total / 2, total / 2) }
+                // Rounded down: a total below 0, an output longer than the product, adds places at the end.
+                let (total, half) = (whole + extra - len, (whole + extra - len).div_euclid(2));
+                if mode == b"SAME_UPPER" { (half, total - half) } else { (total - half, half) }
             }
         };
         let len = whole + extra - before - after;

@@ -20,9 +20,10 @@ pub(super) fn import(call: &Call<'_>, _: &mut Builder) -> Outcome {
         Some(_) => return Err(attributes.unsupported("mode")),
     };
     let (split, order, joined): (_, [usize; 6], _) = match (call.operator, by_columns) {
-        ("SpaceToDepth", _) => {
+        ("SpaceToDepth", by_columns) => {
             let split = [batch, channels, rows / b, b, columns / b, b];
-            (split, [0, 3, 5, 1, 2, 4], [batch, channels * b * b, rows / b, columns / b])
+            let order = if by_columns { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
+            (split, order, [batch, channels * b * b, rows / b, columns / b])
         }
         (_, by_columns) => {
             let c = channels / (b * b);

@@ -42,7 +42,8 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 
 /// Reads an ONNX file. Time and memory are linear in its length.
 ///
-/// A batch axis without a size is taken as 1. Every node must be of a supported operator, whether the output needs it
+/// A batch axis without a size is taken as 1. A network that transposes its input `[1, H, W, C]` before anything else
+/// takes `[1, C, H, W]`. Every node must be of a supported operator, whether the output needs it
 /// or not.
 ///
 /// # Errors
@@ -98,7 +99,13 @@ impl<'a> Importer<'a> {
         let dims = input_dims(info)?;
         self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.builder.input_shape = shape_of(&dims);
-        let input = Computed { id: 0, view: View::row_major(&dims) };
+        let mut input = Computed { id: 0, view: View::row_major(&dims) };
+        if let ([batch, rows, columns, channels], true) =
+            (dims[..].try_into().unwrap_or([1; 4]), is_transposed(graph, &info.name))
+        {
+            self.builder.input_shape = [batch, channels, rows, columns];
+            input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
+        }
         define(&mut self.values, &info.name, Value::Computed(input))
     }
 
@@ -137,8 +144,7 @@ impl<'a> Importer<'a> {
             return Err(OnnxError::Output(output.name.clone()));
         };
         let is_head = |op: &FloatOp| matches!(op, FloatOp::ArgMax | FloatOp::Softmax);
-        let ends_in_head = self.builder.node(value.id).is_some_and(|node| is_head(&node.op));
-        let id = match ends_in_head || value.view.is_row_major() {
+        let id = match value.view.is_row_major() {
             true => value.id,
             false => {
                 output.name.clone_into(&mut self.builder.name);
@@ -159,6 +165,16 @@ impl<'a> Importer<'a> {
             }),
         }
     }
+}
+
+/// Whether a network reads its input `[1, H, W, C]` as `[1, C, H, W]` alone, as exporters from TensorFlow write it.
+fn is_transposed(graph: &GraphProto, input: &str) -> bool {
+    let transposes = |node: &NodeProto| {
+        let order = node.attribute.iter().find(|attribute| attribute.name == "perm");
+        node.op_type == "Transpose" && order.is_some_and(|order| order.ints == [0, 3, 1, 2])
+    };
+    let mut readers = graph.node.iter().filter(|node| node.input.iter().any(|name| name == input)).peekable();
+    readers.peek().is_some() && readers.all(transposes) && graph.output.iter().all(|output| output.name != input)
 }
 
 /// The node's inputs and attributes, checked as far as they are the same for all operators.

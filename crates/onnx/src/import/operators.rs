@@ -17,6 +17,7 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "AveragePool" => pool::import_average,
         "BatchNormalization" => batch_norm::import,
         "Cast" => shape::import_cast,
+        "CastLike" => shape::import_cast_like,
         "Clip" => activation::import_clip,
         "Concat" => axes::import_concat,
         "Constant" => shape::import_constant,

@@ -1,6 +1,7 @@
 //! Operators that compute nothing in inference, but give a tensor other axes.
 
-use super::builder::Builder;
+use super::axes::take;
+use super::builder::{Builder, broadcast, padded};
 use super::call::{Call, Computed, Outcome, Value, shape as unfit};
 use crate::NodeProblem;
 use crate::proto::data_type;
@@ -181,18 +182,37 @@ pub(super) fn order(call: &Call<'_>, rank: usize) -> Result<Vec<usize>, NodeProb
     }
 }
 
-/// A tensor as large as others, where it is computed; sizes may only be those that it has.
-pub(super) fn import_expand(call: &Call<'_>, _: &mut Builder) -> Outcome {
+/// A constant of the type of another tensor; computed tensors are floats.
+pub(super) fn import_cast_like(call: &Call<'_>, builder: &mut Builder) -> Outcome {
+    call.expect(2, &["saturate"])?;
+    let is_float = !matches!(call.value(1)?, Value::Constant(Tensor { data: Data::Ints(_), .. }));
+    match (call.value(0)?, is_float) {
+        (Value::Constant(tensor), _) => {
+            builder.fold(&tensor.shape)?;
+            Ok(super::constants::cast(tensor, is_float)?.into())
+        }
+        (Value::Computed(input), true) => Ok(input.clone().into()),
+        (Value::Computed(_), false) => Err(NodeProblem::ElementType(1)),
+    }
+}
+
+/// A tensor repeated along axes where it is 1 in size.
+pub(super) fn import_expand(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(2, &[])?;
     let input = call.computed(0)?;
     let target = call.ints(1)?.ok_or(NodeProblem::MissingInput(1))?;
     let dims: Vec<usize> = target.iter().take(MAX_RANK + 1).map(|&n| usize::try_from(n).unwrap_or(0)).collect();
-    match super::builder::broadcast(&input.view.dims(), &dims) {
-        Some(out) if out.len() <= MAX_RANK && out.iter().product::<usize>() == super::builder::len(&input.view) => {
-            Ok(Computed { id: input.id, view: super::builder::padded(&input.view, out.len()) }.into())
+    let out = broadcast(&input.view.dims(), &dims).filter(|out| out.len() <= MAX_RANK && !out.contains(&0));
+    let out = out.ok_or_else(|| NodeProblem::sizes(target))?;
+    let input = Computed { id: input.id, view: padded(&input.view, out.len()) };
+    let mut maps = Vec::new();
+    for (axis, (&to, from)) in out.iter().zip(input.view.dims()).enumerate() {
+        if to != from {
+            builder.grow(&[to], 0)?;
+            maps.push((axis, take(std::iter::repeat_n(0, to))));
         }
-        _ => Err(NodeProblem::sizes(target)),
     }
+    Ok(builder.map_axes(&input, maps)?.into())
 }
 
 /// Whether a value is a constant without elements, which exporters write for inputs that are left out.

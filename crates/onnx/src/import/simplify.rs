@@ -30,11 +30,9 @@ pub(super) fn simplify(graph: FloatGraph, output: usize) -> FloatGraph {
             ids[index + 1] = pass.add(node, count);
         }
     }
-    let (output, mut graph) = (ids[output], FloatGraph { input_shape: pass.input_shape, nodes: pass.nodes });
-    let live = readers(&graph, output);
-    graph = without(graph, &live.old);
-    absorb_input_order(&mut graph);
-    graph
+    let graph = FloatGraph { input_shape: pass.input_shape, nodes: pass.nodes };
+    let live = readers(&graph, ids[output]).old;
+    without(graph, &live)
 }
 
 struct Readers {
@@ -66,38 +64,6 @@ fn without(graph: FloatGraph, readers: &[usize]) -> FloatGraph {
         }
     }
     FloatGraph { nodes, ..graph }
-}
-
-/// A network that only reads its input transposed takes it so.
-fn absorb_input_order(graph: &mut FloatGraph) {
-    let reads_input = |node: &&FloatNode| node.inputs.contains(&0);
-    let order = |node: &FloatNode| match &node.op {
-        FloatOp::Linear(FloatLinear { terms, constant: 0.0 }) => match &terms[..] {
-            [term] if term.factor == 1.0 && term.map.axes.iter().all(|map| *map == AxisMap::Identity) => {
-                Some(term.map.order)
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    let mut orders = graph.nodes.iter().filter(reads_input).map(order);
-    let Some(Some(first)) = orders.next() else { return };
-    let is_output = graph.nodes.last().is_none_or(|node| node.inputs.contains(&0));
-    if is_output || !orders.all(|order| order == Some(first)) {
-        return;
-    }
-    let mut ids = vec![0; graph.nodes.len() + 1];
-    let mut nodes = Vec::new();
-    for (index, mut node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
-        if node.inputs.contains(&0) {
-            continue;
-        }
-        node.inputs.iter_mut().for_each(|id| *id = ids[*id]);
-        nodes.push(node);
-        ids[index + 1] = nodes.len();
-    }
-    graph.nodes = nodes;
-    graph.input_shape = first.map(|axis| graph.input_shape[axis]);
 }
 
 struct Pass {

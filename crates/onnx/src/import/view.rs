@@ -276,7 +276,7 @@ mod tests {
     proptest! {
         #[test]
         fn arrangements_are_their_views(
-            shape in [Just(1usize), 1usize..7, 1usize..7, 1usize..7],
+            shape in [1usize..2, 1usize..7, 1usize..7, 1usize..7],
             cuts in prop::collection::vec(1usize..7, 1..4),
             turn in 0usize..24,
         ) {
