@@ -54,4 +54,4 @@ pub use product::ProductLayer;
 pub use requant::{Limb, Range, Requant, RequantLayer, Window};
 pub use table::{Lookup, Table, TableContent};
 pub use wire::{Tensor, Wire, WireId, WireKind};
-pub use witness::{Witness, WitnessError, evaluate};
+pub use witness::{Witness, WitnessError, check_weights, evaluate};

@@ -76,8 +76,7 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
 /// [`LowerError`], naming the node.
 pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
-    let mut state =
-        State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
+    let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.builder.input(graph.input_shape, graph.input_bits)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
