@@ -22,7 +22,7 @@ fn circuit([ci, side, co, kernel, padding]: [usize; 5]) -> Circuit {
     let x = c.input([1, ci, side, side], Bits::U8).expect("a valid shape");
     let w = c.weight([co, ci, kernel, kernel], Bits::I8).expect("a valid shape");
     let b = c.weight([co], Bits::signed(12)).expect("a valid shape");
-    let out = c.conv2d(x, w, Some(b), Conv2d { stride: 1, padding }).expect("a valid convolution");
+    let out = c.conv2d(x, w, Some(b), Conv2d::square(1, padding)).expect("a valid convolution");
     c.output(out).expect("the only output");
     c.finish().expect("a provable circuit")
 }

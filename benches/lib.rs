@@ -145,22 +145,16 @@ pub fn conv_net(sizes: ConvNet, seed: u64) -> (Model, Vec<i32>) {
     };
     for k in 0..depth {
         let weight_shape = [channels, channels, 3, 3];
-        let conv = Conv2d {
-            weight: Arc::new(integers(&mut rng, Bits::I8, weight_shape.iter().product())),
-            weight_shape,
-            weight_bits: Bits::I8,
-            bias: Some(Arc::new(integers(&mut rng, Bits::signed(12), channels))),
-            bias_bits: Bits::signed(12),
-            stride: 1,
-            padding: 1,
-        };
+        let weights = Arc::new(integers(&mut rng, Bits::I8, weight_shape.iter().product()));
+        let biases = Arc::new(integers(&mut rng, Bits::signed(12), channels));
+        let conv = Conv2d::new(weights, weight_shape, Bits::I8).with_bias(biases, Bits::signed(12)).with_window(1, 1);
         push(format!("conv{k}"), Op::Conv2d(conv));
         // Sums of n products of deviation 74 and root mean square 100 are brought to a deviation of some 60.
         let deviation = 7400.0 * ((9 * channels) as f64).sqrt();
         let shift = (deviation / 60.0).log2().round() as u32;
-        push(format!("relu{k}"), Op::Requant(Requant { shift, low: 0, high: 255, table: None }));
+        push(format!("relu{k}"), Op::Requant(Requant::plain(shift, 0, 255)));
     }
-    push("pool".into(), Op::MaxPool(MaxPool { window: 2, stride: 2 }));
+    push("pool".into(), Op::MaxPool(MaxPool::square(2)));
     let taps = channels * (side / 2) * (side / 2);
     let dense = Gemm {
         weight: Arc::new(integers(&mut rng, Bits::I8, 10 * taps)),

@@ -15,7 +15,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 fn circuit(side: usize) -> Circuit {
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 1, side, side], Bits::signed(18)).expect("a valid shape");
-    let params = Requant { window: 1, shift: 8, low: 0, high: 255, table: None };
+    let params = Requant::plain(8, 0, 255);
     let y = c.requant(x, params).expect("valid parameters");
     c.output(y).expect("the only output");
     c.finish().expect("a provable circuit")

@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use convince_field::maps::{MapTerm, sum_bounds};
 use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Circuit, CircuitError, Conv2d, Conv2dLayer, Layer, LinearLayer, LinearTerm, Lookup, ProductLayer, Requant,
+    Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
+    ProductLayer, Requant,
 };
 use crate::{Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
 
@@ -19,6 +21,8 @@ pub(crate) enum Op {
     Product(Tensor, Tensor),
     Requant { input: Tensor, params: Requant },
     Output(Tensor),
+    Gates { inputs: Vec<Tensor>, shape: [usize; 4], gates: Arc<Vec<Gate>> },
+    Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
@@ -43,14 +47,20 @@ const MAX_SCALED: i64 = 1 << 61;
 /// magnitude, so that over a field of more than 2^81 elements none holds modulo the prime only.
 #[derive(Default)]
 pub struct CircuitBuilder {
-    ops: Vec<Op>,
+    pub(crate) ops: Vec<Op>,
     wires: Vec<Wire>,
-    layers: Vec<Pending>,
+    pub(crate) layers: Vec<Pending>,
     input: Option<WireId>,
     output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
     readable: BTreeMap<Tensor, Readable>,
     kernel_work: usize,
+    /// Gates and entries of their outputs.
+    pub(crate) gate_work: usize,
+    /// Ranges of the entries of layers of gates.
+    pub(crate) entry_ranges: BTreeMap<Tensor, Vec<(i32, i32)>>,
+    /// Custom layers that are being built.
+    pub(crate) nesting: usize,
     /// Requantisations whose range strategy is left to the cost model: places in `ops` and in `layers`.
     open_ranges: Vec<(usize, usize)>,
 }
@@ -64,8 +74,8 @@ struct Readable {
 }
 
 /// A layer before the width of limbs is known.
-enum Pending {
-    Ready(Layer),
+pub(crate) enum Pending {
+    Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
 }
 
@@ -83,7 +93,17 @@ impl CircuitBuilder {
         self.read(tensor).map(|r| r.shape)
     }
 
-    pub(crate) fn replay(ops: Vec<Op>) -> Result<Self, CircuitError> {
+    /// An error that says what is wrong with a parameter of the next call: what a custom layer returns.
+    pub fn refuse(&self, what: &'static str) -> CircuitError {
+        self.parameter(what)
+    }
+
+    /// Calls so far.
+    pub(crate) fn num_ops(&self) -> usize {
+        self.ops.len()
+    }
+
+    pub(crate) fn replay(ops: Vec<Op>, registry: &LayerRegistry) -> Result<Self, CircuitError> {
         let mut builder = Self::new();
         if ops.len() > MAX_OPS {
             return Err(CircuitError::Incomplete("a circuit has at most 2^13 operations"));
@@ -97,6 +117,10 @@ impl CircuitBuilder {
                 Op::Product(a, b) => builder.product(a, b).map(drop)?,
                 Op::Requant { input, params } => builder.requant(input, params).map(drop)?,
                 Op::Output(tensor) => builder.output(tensor)?,
+                Op::Gates { inputs, shape, gates } => {
+                    builder.gates(&inputs, shape, gates.iter().copied()).map(drop)?;
+                }
+                Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
             }
         }
         Ok(builder)
@@ -182,7 +206,7 @@ impl CircuitBuilder {
         let output = self.define(output_shape, range)?;
         debug_assert_eq!(output.wire, layer.output);
         self.ops.push(Op::Conv2d { input, weight, bias, params: layer.params });
-        self.layers.push(Pending::Ready(Layer::Conv2d(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(layer))));
         Ok(output)
     }
 
@@ -244,7 +268,7 @@ impl CircuitBuilder {
         let range = range.ok_or_else(|| self.parameter("a map fits its tensor and leaves the batch axis alone"))?;
         let output = self.define(shape, range)?;
         let layer = LinearLayer { terms: terms.clone(), constant, output: output.wire, shape };
-        self.layers.push(Pending::Ready(Layer::Linear(layer)));
+        self.layers.push(Pending::Ready(Box::new(Layer::Linear(layer))));
         self.ops.push(Op::Linear { terms, constant });
         Ok(output)
     }
@@ -260,7 +284,11 @@ impl CircuitBuilder {
         }
         let range = product_range(self.range(a)?, self.range(b)?);
         let output = self.define(shape, range)?;
-        self.layers.push(Pending::Ready(Layer::Product(ProductLayer { factors: [a, b], output: output.wire, shape })));
+        self.layers.push(Pending::Ready(Box::new(Layer::Product(ProductLayer {
+            factors: [a, b],
+            output: output.wire,
+            shape,
+        }))));
         self.ops.push(Op::Product(a, b));
         Ok(output)
     }
@@ -316,7 +344,10 @@ impl CircuitBuilder {
         let output = Tensor { wire: advice, column: Some(u32::from(params.table.is_some())) };
         let (low, high) = params.output_range();
         self.readable.insert(output, Readable { shape: pooled, low, high });
-        if params.range == Range::Auto {
+        if params.range == Range::Auto && self.nesting > 0 {
+            // What a custom layer is made of is not stored, so that there is nowhere to keep a choice.
+            params.range = Range::LogUp;
+        } else if params.range == Range::Auto {
             self.open_ranges.push((self.ops.len(), self.layers.len()));
         }
         self.layers.push(Pending::Requant { input, advice, params: params.clone() });
@@ -449,7 +480,7 @@ impl CircuitBuilder {
         let mut layers = Vec::with_capacity(self.layers.len());
         for pending in &self.layers {
             let layer = match pending {
-                Pending::Ready(layer) => layer.clone(),
+                Pending::Ready(layer) => Layer::clone(layer),
                 Pending::Requant { input, advice, params } => {
                     let layer = self.requant_layer(*input, *advice, params, limb_bits);
                     let low = i64::from(params.low);
@@ -492,7 +523,7 @@ impl CircuitBuilder {
     }
 
     /// Counts what a verifier will spend on kernels.
-    fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
+    pub(crate) fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
         self.kernel_work = self.kernel_work.saturating_add(amount);
         match self.kernel_work > MAX_KERNEL_WORK {
             true => Err(self.parameter("kernels, windows, maps and transforms have more than 2^24 entries")),
@@ -508,7 +539,7 @@ impl CircuitBuilder {
         Ok(Tensor::whole(self.new_wire(Wire { shape, kind, low: bits.low(), high: bits.high() })))
     }
 
-    fn define(&mut self, shape: [usize; 4], (low, high): (i128, i128)) -> Result<Tensor, CircuitError> {
+    pub(crate) fn define(&mut self, shape: [usize; 4], (low, high): (i128, i128)) -> Result<Tensor, CircuitError> {
         self.check_shape(&shape)?;
         match (i32::try_from(low), i32::try_from(high)) {
             (Ok(low), Ok(high)) => {
@@ -527,7 +558,7 @@ impl CircuitBuilder {
         WireId((self.wires.len() - 1) as u32)
     }
 
-    fn check_shape(&self, shape: &[usize]) -> Result<(), CircuitError> {
+    pub(crate) fn check_shape(&self, shape: &[usize]) -> Result<(), CircuitError> {
         let size = shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n).filter(|&s| s > 0 && s <= MAX_SIZE));
         match size {
             Some(_) => Ok(()),
@@ -538,6 +569,19 @@ impl CircuitBuilder {
     fn read(&self, tensor: Tensor) -> Result<Readable, CircuitError> {
         let readable = self.readable.get(&tensor).copied();
         readable.ok_or_else(|| self.wire_error("a layer reads an input, an accumulator or a requantised tensor"))
+    }
+
+    /// The shape of anything that gates read: a weight's, or that of a tensor that all layers read.
+    pub(crate) fn operand_shape(&self, tensor: Tensor) -> Result<Vec<usize>, CircuitError> {
+        match self.weight_wire(tensor) {
+            Ok(wire) => Ok(wire.shape.clone()),
+            Err(_) => self.shape(tensor).map(|shape| shape.to_vec()),
+        }
+    }
+
+    /// Its range.
+    pub(crate) fn operand_range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
+        self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.range(tensor))
     }
 
     fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
@@ -569,7 +613,7 @@ impl CircuitBuilder {
 }
 
 /// Smallest and largest product of two values of these ranges.
-fn product_range(a: (i64, i64), b: (i64, i64)) -> (i128, i128) {
+pub(crate) fn product_range(a: (i64, i64), b: (i64, i64)) -> (i128, i128) {
     let products = [(a.0, b.0), (a.0, b.1), (a.1, b.0), (a.1, b.1)].map(|(x, y)| i128::from(x) * i128::from(y));
     products.iter().fold((i128::MAX, i128::MIN), |(low, high), &p| (low.min(p), high.max(p)))
 }

@@ -2,8 +2,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
-use crate::{Block, CircuitBuilder, CircuitError, Conv2dLayer, LinearLayer, Lookup, ProductLayer, RequantLayer, Table};
-use crate::{Tensor, Wire, WireId, WireKind};
+use crate::{
+    Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
+};
+use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,8 @@ pub enum Layer {
     Product(ProductLayer),
     /// Requantisation with activation and optional pooling; a relation between its input and its advice.
     Requant(RequantLayer),
+    /// Sparse gates; defines its output.
+    Gates(GatesLayer),
 }
 
 impl Layer {
@@ -26,6 +30,7 @@ impl Layer {
             Self::Linear(_) => "linear",
             Self::Product(_) => "product",
             Self::Requant(_) => "requant",
+            Self::Gates(_) => "gates",
         }
     }
 }
@@ -151,17 +156,25 @@ impl Circuit {
         postcard::to_allocvec(&(&self.ops, self.limb_bits)).expect("plain data in memory")
     }
 
-    /// Builds a circuit from [`Self::to_bytes`], with every check of the builder.
+    /// Builds a circuit from [`Self::to_bytes`], with every check of the builder. Knows no custom layers.
     ///
     /// # Errors
-    /// [`CircuitError::Encoding`], or whatever the builder finds.
+    /// As [`Self::from_bytes_with`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CircuitError> {
+        Self::from_bytes_with(bytes, &LayerRegistry::new())
+    }
+
+    /// [`Self::from_bytes`] for circuits with custom layers, which the registry makes.
+    ///
+    /// # Errors
+    /// [`CircuitError::Encoding`], [`CircuitError::UnknownLayer`], [`CircuitError::Layer`], or whatever the builder finds.
+    pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, CircuitError> {
         let decoded = postcard::take_from_bytes::<(Vec<Op>, u32)>(bytes);
         let ((ops, limb_bits), rest) = decoded.map_err(|e| CircuitError::Encoding(e.to_string()))?;
         if !rest.is_empty() {
             return Err(CircuitError::Encoding(format!("{} bytes are left over", rest.len())));
         }
-        CircuitBuilder::replay(ops)?.finish_with(limb_bits)
+        CircuitBuilder::replay(ops, registry)?.finish_with(limb_bits)
     }
 
     /// Sizes that decide a proof's cost.
@@ -169,6 +182,7 @@ impl Circuit {
         let size_of = |kind| self.wires_of(kind).map(|id| self.wire(id).size()).sum();
         let macs = self.layers.iter().map(|layer| match layer {
             Layer::Conv2d(l) => self.wire(l.weight).size() * l.output_shape[0] * l.output_shape[2] * l.output_shape[3],
+            Layer::Gates(l) => l.gates.len(),
             _ => 0,
         });
         Statistics {

@@ -50,6 +50,24 @@ pub enum CircuitError {
     /// The circuit lacks an input or an output, or has more lookups than a multiplicity can count.
     #[error("{0}")]
     Incomplete(&'static str),
+    /// A stored circuit has a custom layer that the registry does not know.
+    #[error("operation {op}: no layer named \"{id}\" is registered")]
+    UnknownLayer {
+        /// Which call.
+        op: usize,
+        /// The layer's id.
+        id: String,
+    },
+    /// A custom layer does not accept its stored parameters.
+    #[error("operation {op}: layer \"{id}\": {reason}")]
+    Layer {
+        /// Which call.
+        op: usize,
+        /// The layer's id.
+        id: String,
+        /// What it says.
+        reason: String,
+    },
     /// Serialized bytes are not a circuit.
     #[error("not a circuit: {0}")]
     Encoding(String),

@@ -122,6 +122,10 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             (l.output, Ints::I32(l.evaluate(&inputs)))
         }
         Layer::Product(l) => (l.output, Ints::I32(l.evaluate(l.factors.map(tensor)))),
+        Layer::Gates(l) => {
+            let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
+            (l.output, Ints::I32(l.evaluate(&inputs)))
+        }
         Layer::Requant(l) => {
             let wire = circuit.wire(l.advice);
             let bits = Bits::holding(wire.low, wire.high);

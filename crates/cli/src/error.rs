@@ -47,6 +47,11 @@ impl Error {
         Self { exit, ..self }
     }
 
+    /// The same error with the name of what it is about in front.
+    pub(crate) fn within(self, name: &str) -> Self {
+        Self { message: format!("{name}: {}", self.message), ..self }
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

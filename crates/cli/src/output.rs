@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -66,6 +68,19 @@ pub(crate) fn fields(fields: &[(&str, String)]) -> String {
         let _ = writeln!(text, "{name:width$}  {value}");
         text
     })
+}
+
+/// A table with a header; columns from number `numeric` on are aligned to the right.
+pub(crate) fn table(header: &[&str], numeric: usize, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header.to_vec());
+    rows.into_iter().for_each(|row| {
+        table.add_row(row);
+    });
+    table.column_iter_mut().skip(numeric).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    // Columns are padded by a space on both sides; lines keep what aligns them and lose what stands behind them.
+    let lines = table.to_string();
+    lines.lines().fold(String::new(), |text, line| text + line.strip_prefix(' ').unwrap_or(line).trim_end() + "\n")
 }
 
 /// Logits with three decimals each.

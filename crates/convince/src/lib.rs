@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod estimate;
 mod key;
 pub mod manual;
 mod proof;
@@ -38,6 +39,7 @@ mod verifier;
 
 pub use convince_transcript::container;
 pub use error::{KeyError, VerifyError};
+pub use estimate::{Cost, Estimate, LayerCost, estimate};
 pub use key::{ModelStatus, VerifyingKey};
 pub use proof::{Proof, Unverified};
 pub use soundness::{Soundness, soundness};

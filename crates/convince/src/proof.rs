@@ -95,8 +95,8 @@ impl Proof {
             }
             _ => return Err(VerifyError::Head("its flags have an unknown bit")),
         };
-        let len = 4 * circuit.shape(circuit.output()).iter().product::<usize>();
-        let (output, messages) = rest.split_at_checked(len).ok_or(VerifyError::Head("its output is cut short"))?;
+        let (output, messages) =
+            rest.split_at_checked(output_bytes(circuit)).ok_or(VerifyError::Head("its output is cut short"))?;
         let (words, _) = output.as_chunks::<4>();
         let output: Vec<i32> = words.iter().map(|w| i32::from_le_bytes(*w)).collect();
         let (low, high) = circuit.output_range();
@@ -106,6 +106,17 @@ impl Proof {
         }
         Ok(Parts { input, output: Ints::I32(output), messages })
     }
+}
+
+/// Bytes of everything in a proof's file but the messages.
+pub(crate) fn head_bytes(circuit: &Circuit, with_input: bool) -> usize {
+    let input = if with_input { circuit.wire(circuit.input()).size() * input_width(circuit) } else { 0 };
+    header(Kind::Proof).len() + 1 + input + output_bytes(circuit)
+}
+
+/// Bytes of the packed output.
+fn output_bytes(circuit: &Circuit) -> usize {
+    4 * circuit.shape(circuit.output()).iter().product::<usize>()
 }
 
 /// Bytes of one packed input value.

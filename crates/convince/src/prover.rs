@@ -2,7 +2,7 @@ use convince_circuit::{WireKind, Witness, WitnessError};
 use convince_field::Ints;
 use convince_lower::{LowerError, Lowered, lower};
 use convince_model::{Model, ModelError};
-use convince_pcs::{CommitmentScheme, Split, WireShape, choose_width, hyrax::MAX_WIDTH};
+use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::PlainProver;
 use convince_transcript::container::{Kind, seal};
 use rand::rngs::OsRng;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::key::{Presentation, decode};
 use crate::protocol::{Binding, Scheme, Statement, num_rows, run_prover, splits};
-use crate::{KeyError, Proof, VerifyingKey};
+use crate::{KeyError, Proof, VerifyingKey, estimate};
 
 /// Why a model cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -127,12 +127,7 @@ pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, Verify
 fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey), SetupError> {
     model.validate()?;
     let lowered = lower(&model.graph)?;
-    let circuit = &lowered.circuit;
-    let shape = |kind, in_proof| {
-        circuit.wires_of(kind).map(move |id| WireShape { shape: circuit.wire(id).shape.clone(), in_proof })
-    };
-    let shapes: Vec<WireShape> = shape(WireKind::Weight, false).chain(shape(WireKind::Advice, true)).collect();
-    let width = choose_width(&shapes, MAX_WIDTH);
+    let width = estimate::width(&lowered.circuit);
     let mut proving = ProvingKey::assemble(model.clone(), lowered, width, seed, [0; 32])?;
     let rows: Vec<_> = proving
         .weight_splits

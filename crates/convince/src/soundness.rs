@@ -19,11 +19,11 @@ pub struct Soundness {
 
 /// Counts the rounds, degrees and batches that a circuit gives rise to.
 pub fn soundness(circuit: &Circuit, width: usize) -> Soundness {
-    let (rounds, batching) = opening_error_terms(width, convince_gkr::soundness::max_claims(circuit));
-    let error = gkr::error(circuit, Field::SECURITY_BITS as i32).with(1, batching, gkr::CHALLENGE_BITS).with(
-        rounds,
-        2,
-        gkr::CHALLENGE_BITS,
-    );
+    let claims = convince_gkr::soundness::max_claims(circuit);
+    let error = opening_error_terms(width, claims)
+        .into_iter()
+        .fold(gkr::error(circuit, Field::SECURITY_BITS as i32), |error, (count, degree)| {
+            error.with(count, degree, gkr::CHALLENGE_BITS)
+        });
     Soundness { bits: error.bits(), largest_round_bits: error.largest_bits() }
 }

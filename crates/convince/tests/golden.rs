@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convince::circuit::WireKind;
-use convince::model::{Affine, Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
+use convince::model::{Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
 use convince::protocol::{Statement, run_prover, run_verifier, transcript};
 use convince::{
     ProveOptions, ProvingKey, TestSeed, VerifyingKey, input_digest, prove, setup_seeded, soundness, verify,
@@ -70,18 +70,15 @@ fn weights(k: i64, bits: Bits, len: usize) -> Arc<Ints> {
 
 fn conv(k: i64, weight_shape: [usize; 4], padding: usize, bias: bool) -> Op {
     Op::Conv2d(Conv2d {
-        weight: weights(k, Bits::I8, weight_shape.iter().product()),
-        weight_shape,
-        weight_bits: Bits::I8,
         bias: bias.then(|| weights(k + 1, Bits::signed(12), weight_shape[0])),
         bias_bits: Bits::signed(12),
-        stride: 1,
-        padding,
+        ..Conv2d::new(weights(k, Bits::I8, weight_shape.iter().product()), weight_shape, Bits::I8)
+            .with_window(1, padding)
     })
 }
 
 fn requant(shift: u32, low: i32, high: i32, table: Option<Vec<i32>>) -> Op {
-    Op::Requant(Requant { shift, low, high, table })
+    Op::Requant(Requant { table, ..Requant::plain(shift, low, high) })
 }
 
 fn tiny() -> (Model, Vec<i32>) {
@@ -99,10 +96,10 @@ fn tiny() -> (Model, Vec<i32>) {
         nodes: vec![
             node("conv", conv(0, [3, 1, 3, 3], 1, true), &[0]),
             node("relu", requant(5, 0, 63, None), &[1]),
-            node("pool", Op::MaxPool(MaxPool { window: 2, stride: 2 }), &[2]),
+            node("pool", Op::MaxPool(MaxPool::square(2)), &[2]),
             node("left", conv(2, [2, 3, 2, 2], 0, false), &[3]),
             node("right", conv(3, [2, 3, 2, 2], 0, false), &[3]),
-            node("sum", Op::Affine(Affine { multipliers: vec![2, -1], constant: 40 }), &[4, 5]),
+            node("sum", Op::Linear(Linear::sum(&[2, -1], 40)), &[4, 5]),
             node("act", requant(4, -8, 7, Some(table)), &[6]),
             node("dense", Op::Gemm(dense), &[7]),
         ],

@@ -1,10 +1,10 @@
-//! Public integer matrices on tensor axes: what slices, concatenations, window sums, transposes and the like are made of.
+//! Public integer matrices on tensor axes: what slices, concatenations, window sums and transposes are made of.
 //!
 //! ```text
 //! (A in)[o] = sum_i A[o, i] in[i]                                           one axis, an AxisMap
-//! out[o_0, .., o_3] = sum over i of A_0[o_0, i_0] .. A_3[o_3, i_3] in'[i_0, .., i_3]    a TensorMap,
+//! out[o_0, .., o_3] = sum over i of A_0[o_0, i_0] .. A_3[o_3, i_3] in'[i_0, .., i_3]    a TensorMap
 //! ```
-//! where `in'` is the input with its axes permuted. Each row of a matrix is one factor over a run of neighbouring places
+//! where `in'` is the input with its axes permuted. A row of a matrix is one factor over a run of neighbouring places
 //! ([`AxisRow`]), so that a map costs no more than its output is long, whatever it means.
 
 use std::ops::Range;
@@ -24,7 +24,8 @@ pub enum AxisMap {
     Scale(Vec<i32>),
     /// `out[o] = in[sources[o]]`, or 0 where there is none.
     ///
-    /// Slices, zero padding, nearest upsampling, channel shuffles, zero insertion, reversal, a place in a concatenation.
+    /// Slices, zero padding, nearest upsampling, channel shuffles, zero insertion, reversal, a place in a
+    /// concatenation.
     Gather(Vec<Option<u32>>),
     /// `out[o] = sum over k < kernel of in[stride*o + k - padding[0]]`, places outside the input dropped: window sums.
     Window {
@@ -55,8 +56,8 @@ impl AxisRow {
 
 /// Least and largest sum of a row's coefficients, over all rows of a matrix.
 ///
-/// The coefficients of a row are all of one sign: with inputs in `low..=high` a row of sum `s` takes every value between
-/// `s * low` and `s * high`, and the bounds over all rows are reached at the two ends kept here.
+/// The coefficients of a row are all of one sign: with inputs in `low..=high` a row of sum `s` takes every value
+/// between `s * low` and `s * high`, and the bounds over all rows are reached at the two ends kept here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowSums {
     /// The least.
@@ -160,8 +161,8 @@ impl AxisMap {
         Some(match self {
             Self::Identity => RowSums::ONE,
             Self::Scale(_) | Self::Gather(_) => over(&mut (0..rows)),
-            // The overlap of a window with the input rises, stays and falls with the window's place: the least is at one
-            // end, the largest beside the place where it stops rising.
+            // The overlap of a window with the input rises, stays and falls with the window's place: the least is at
+            // one end, the largest beside the place where it stops rising.
             Self::Window { kernel, stride, padding } => {
                 let peak = (padding[0] + input.min(*kernel)).saturating_sub(*kernel) / stride;
                 over(&mut [0, rows - 1, peak.min(rows - 1), (peak + 1).min(rows - 1)].into_iter())
@@ -194,7 +195,8 @@ impl TensorMap {
         Self::IDENTITY
     }
 
-    /// `map` on output axis `axis` (1 to 3), after which the other maps of `self` stay. Panics if there is no such axis.
+    /// `map` on output axis `axis` (1 to 3), after which the other maps of `self` stay. Panics if there is no such
+    /// axis.
     pub fn with_axis(mut self, axis: usize, map: AxisMap) -> Self {
         self.axes[axis] = map;
         self
@@ -222,8 +224,8 @@ impl TensorMap {
         permutes.then(|| self.order.map(|axis| input[axis]))
     }
 
-    /// Shape of the output; `None` if the map does not fit, the batch axis is not left alone, or the number of elements of
-    /// the input or the output is zero or overflows.
+    /// Shape of the output; `None` if the map does not fit, the batch axis is not left alone, or the number of elements
+    /// of the input or the output is zero or overflows.
     pub fn output_shape(&self, input: [usize; 4]) -> Option<[usize; 4]> {
         let from = self.permuted(input).filter(|_| self.axes[0] == AxisMap::Identity)?;
         let mut output = from;

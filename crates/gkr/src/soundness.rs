@@ -61,8 +61,11 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
         let batching = 2 * wave.instances.saturating_sub(1);
         let error = error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS);
         let error = error.with(1, wave.fft.batching(), CHALLENGE_BITS).with(wave.fft.rounds(), 2, CHALLENGE_BITS);
-        wave.products.into_iter().fold(error, |error, (vars, claims)| {
+        let error = wave.products.into_iter().fold(error, |error, (vars, claims)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(2 * vars, 2, CHALLENGE_BITS)
+        });
+        wave.gates.into_iter().fold(error, |error, (vars, claims, _)| {
+            error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(vars, 2, CHALLENGE_BITS)
         })
     })
 }
@@ -71,9 +74,11 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 pub fn max_claims(circuit: &Circuit) -> usize {
     let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
     // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
-    // linear layer's one a term, a product two, a requantisation's one on its input.
-    let of_wave =
-        |wave: &crate::wave::Rounds| 3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len();
+    // linear layer's one a term, a product two, gates two a tensor at most, a requantisation's one on its input.
+    let of_wave = |wave: &crate::wave::Rounds| {
+        let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();
+        3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len() + gates
+    };
     let waves: usize = crate::wave::rounds(circuit).iter().map(of_wave).sum();
     2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1
 }

@@ -14,6 +14,8 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::{Claim, prove, verify};
 
+mod gates;
+
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
     Requant::plain(shift, low, high).pooled(Window::square(window))
 }

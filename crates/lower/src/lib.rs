@@ -1,20 +1,27 @@
 //! Lowers a quantised model to a circuit, and fills its witness.
 //!
-//! Operators map to layers one to one, with two exceptions: a fully connected layer is a convolution whose kernel is the
-//! whole plane, and a max-pool is fused with the requantisation before it. Fused and unfused give equal integers because
-//! rounding, clamp and a non-decreasing table commute with the maximum; a test holds the circuit's output equal to
-//! [`convince_model::run`]'s, which defines what is proven.
+//! Operators map to layers one to one, with these exceptions: a fully connected layer is a convolution whose kernel is
+//! the whole plane; a max-pool whose windows lie apart is fused with the requantisation before it; other max-pools are
+//! requantisations that change nothing, windows of many places one axis after the other; and nodes that the output does
+//! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
+//! is proven. A batch is [`Graph::with_batch`]'s.
 //!
-//! Key items: [`lower`], [`Lowered`].
+//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Lowered`].
 
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
-use convince_circuit::{Circuit, CircuitBuilder, CircuitError, Requant, Tensor, Witness, WitnessError, evaluate};
-use convince_field::{Bits, Ints};
-use convince_model::{Graph, ModelError, Node, Op, Shape, ValueId};
+use convince_circuit::{
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError, evaluate,
+};
+use convince_field::{AxisMap, Bits, Ints};
+use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
+use serde::{Deserialize, Serialize};
 
+use crate::pool::Role;
+
+mod pool;
 #[cfg(test)]
 mod tests;
 
@@ -46,44 +53,45 @@ pub enum LowerError {
     /// The circuit as a whole.
     #[error(transparent)]
     Circuit(#[from] CircuitError),
-    /// A max-pool that cannot be fused.
-    #[error(
-        "node \"{node}\": a max-pool has 2x2 windows of stride 2 and directly follows a requantisation that nothing else reads"
-    )]
-    Pool {
-        /// The node's name.
-        node: String,
-    },
 }
 
-/// The circuit of a graph, with its weights.
+/// How layers are proven, where there is a choice: the same integers, other proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategies {
+    /// Ranges of requantisations, ReLUs and max-pools.
+    pub range: Range,
+    /// Convolutions; fully connected layers are always direct.
+    pub convolution: Strategy,
+}
+
+/// The circuit of a graph, with its weights and the cost model's strategies.
 ///
 /// # Errors
 /// [`LowerError`], naming the node.
 pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
+    lower_with(graph, Strategies::default())
+}
+
+/// [`lower`] with given strategies.
+///
+/// # Errors
+/// [`LowerError`], naming the node.
+pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
-    let mut state = State { builder: CircuitBuilder::new(), weights: Vec::new(), layer_names: Vec::new() };
+    let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.builder.input(graph.input_shape, graph.input_bits)?;
-    let mut tensors: Vec<Option<Tensor>> = vec![Some(input)];
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let pool = fused_pool(graph, index);
-        let inputs: Option<Vec<Tensor>> = node.inputs.iter().map(|id| tensors[id.index()]).collect();
-        let tensor = match (&node.op, inputs) {
-            (Op::MaxPool(_), Some(inputs)) => match fused_into(graph, index) {
-                true => Some(inputs[0]),
-                false => return Err(LowerError::Pool { node: node.name.clone() }),
-            },
-            (_, Some(inputs)) => {
-                let shape = infos[node.inputs[0].index()].shape;
-                let added = state.add(node, &inputs, shape, pool);
-                Some(added.map_err(|source| LowerError::Node { node: node.name.clone(), source })?)
-            }
-            (_, None) => return Err(LowerError::Pool { node: node.name.clone() }),
+    let mut tensors = vec![input];
+    for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
+        let inputs: Vec<Tensor> = node.inputs.iter().map(|id| tensors[id.index()]).collect();
+        let tensor = match role {
+            // Nobody reads a dead node's tensor but dead nodes.
+            Role::Dead | Role::Absorbed => Ok(inputs[0]),
+            Role::Alone => state.add(node, &inputs, &infos[node.inputs[0].index()], Window::ONE),
+            Role::Pooling(window) => state.add(node, &inputs, &infos[node.inputs[0].index()], window),
         };
-        tensors.push(tensor);
+        tensors.push(tensor.map_err(|source| LowerError::Node { node: node.name.clone(), source })?);
     }
-    let output = tensors.last().copied().flatten().ok_or(CircuitError::Incomplete("the model has no nodes"))?;
-    state.builder.output(output)?;
+    state.builder.output(tensors[graph.output().index()])?;
     Ok(Lowered { circuit: state.builder.finish()?, weights: state.weights, layer_names: state.layer_names })
 }
 
@@ -108,36 +116,55 @@ impl Lowered {
 
 struct State {
     builder: CircuitBuilder,
+    strategies: Strategies,
     weights: Vec<Arc<Ints>>,
     layer_names: Vec<String>,
 }
 
 impl State {
-    fn add(&mut self, node: &Node, inputs: &[Tensor], shape: Shape, pool: bool) -> Result<Tensor, CircuitError> {
+    /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.
+    fn add(
+        &mut self,
+        node: &Node,
+        inputs: &[Tensor],
+        info: &ValueInfo,
+        window: Window,
+    ) -> Result<Tensor, CircuitError> {
         self.layer_names.push(node.name.clone());
         match &node.op {
             Op::Conv2d(op) => {
                 let weight = self.weight(op.weight_shape.to_vec(), op.weight_bits, &op.weight)?;
                 let bias = self.bias(op.weight_shape[0], op.bias_bits, op.bias.as_ref())?;
-                let params = convince_circuit::Conv2d { stride: op.stride, padding: op.padding };
+                let &convince_model::Conv2d { stride, padding, dilation, groups, .. } = op;
+                let strategy = self.strategies.convolution;
+                let params = convince_circuit::Conv2d { stride, padding, dilation, groups, strategy };
                 self.builder.conv2d(inputs[0], weight, bias, params)
             }
             Op::Gemm(op) => {
-                let kernel = vec![op.weight_shape[0], shape[1], shape[2], shape[3]];
+                let [_, channels, rows, columns] = info.shape;
+                let kernel = vec![op.weight_shape[0], channels, rows, columns];
                 let weight = self.weight(kernel, op.weight_bits, &op.weight)?;
                 let bias = self.bias(op.weight_shape[0], op.bias_bits, op.bias.as_ref())?;
                 self.builder.gemm(inputs[0], weight, bias)
             }
             Op::Requant(op) => {
-                let window = if pool { 2 } else { 1 };
-                let params = Requant { window, shift: op.shift, low: op.low, high: op.high, table: op.table.clone() };
-                self.builder.requant(inputs[0], params)
+                let multipliers = op.multipliers.as_deref().cloned();
+                let table = op.table.clone();
+                let range = self.strategies.range;
+                let params = Requant { multipliers, table, range, ..Requant::plain(op.shift, op.low, op.high) };
+                self.builder.requant(inputs[0], params.pooled(window))
             }
-            Op::Affine(op) => {
-                let terms: Vec<(i64, Tensor)> = op.multipliers.iter().copied().zip(inputs.iter().copied()).collect();
-                self.builder.affine(&terms, op.constant)
+            Op::MaxPool(op) => {
+                let passes = pool::passes(op, [info.shape[2], info.shape[3]]);
+                self.layer_names.extend(passes.iter().skip(1).map(|_| node.name.clone()));
+                // Values are within 32 bits, or the model would not be valid.
+                let range = self.strategies.range;
+                let unchanged = Requant { range, ..Requant::plain(0, info.low as i32, info.high as i32) };
+                let mut passes = passes.into_iter().map(|window| unchanged.clone().pooled(window));
+                passes.try_fold(inputs[0], |tensor, params| self.builder.requant(tensor, params))
             }
-            Op::MaxPool(_) => Err(CircuitError::Incomplete("a max-pool is fused, never lowered by itself")),
+            Op::Linear(op) => self.builder.linear(terms(op, inputs, info), op.constant),
+            Op::Product => self.builder.product(inputs[0], inputs[1]),
         }
     }
 
@@ -151,20 +178,21 @@ impl State {
     }
 }
 
-/// Whether the node's value is read by exactly one max-pool that fuses with it.
-fn fused_pool(graph: &Graph, index: usize) -> bool {
-    let value = ValueId(index as u32 + 1);
-    let mut readers = (0..graph.nodes.len()).filter(|&k| graph.nodes[k].inputs.contains(&value));
-    matches!((readers.next(), readers.next()), (Some(reader), None) if fused_into(graph, reader))
-}
-
-/// Whether a max-pool fuses with the node before it.
-fn fused_into(graph: &Graph, pool: usize) -> bool {
-    let Op::MaxPool(op) = &graph.nodes[pool].op else { return false };
-    let value = graph.nodes[pool].inputs[0];
-    let Some(source) = value.index().checked_sub(1) else { return false };
-    let Op::Requant(requant) = &graph.nodes[source].op else { return false };
-    let rises = requant.table.as_ref().is_none_or(|t| t.windows(2).all(|pair| pair[0] <= pair[1]));
-    let readers = graph.nodes.iter().flat_map(|n| &n.inputs).filter(|&&id| id == value).count();
-    rises && op.window == 2 && op.stride == 2 && readers == 1
+/// The terms that count. A layer has at least one, which may be a map to zero.
+fn terms(op: &Linear, inputs: &[Tensor], first: &ValueInfo) -> Vec<convince_circuit::LinearTerm> {
+    let all = op.terms.iter().zip(inputs);
+    let counting = all.filter(|(term, _)| term.multiplier != 0).map(|(term, &tensor)| convince_circuit::LinearTerm {
+        tensor,
+        multiplier: term.multiplier,
+        map: term.map.clone(),
+    });
+    let counting: Vec<_> = counting.collect();
+    match (counting.is_empty(), op.terms.first().map(|term| &term.map)) {
+        (true, Some(map)) => {
+            let rows = map.output_shape(first.shape).map_or(0, |shape| shape[1]);
+            let map = map.clone().with_axis(1, AxisMap::Gather(vec![None; rows]));
+            vec![convince_circuit::LinearTerm { tensor: inputs[0], multiplier: 1, map }]
+        }
+        _ => counting,
+    }
 }

@@ -95,25 +95,25 @@ pub enum NodeError {
     /// A weight shape that is empty or overflows.
     #[error("weight shape {0:?} is not supported")]
     WeightShape(Vec<usize>),
-    /// The kernel, spread by its dilation, is larger than the padded input; or a stride or dilation is 0; or a size
-    /// overflows.
+    /// A kernel that, spread by its dilation, is larger than the padded input; or a stride or dilation of 0; or sizes
+    /// that overflow.
     #[error(
-        "a {}x{} kernel of stride {stride:?}, padding {padding:?} and dilation {dilation:?} \
-         does not fit a {rows}x{columns} input", kernel[0], kernel[1]
+        "a kernel of {kernel} {axis} with stride {stride}, padding {padding:?} and dilation {dilation} \
+         does not fit an input of {size}"
     )]
     Kernel {
-        /// Kernel rows and columns.
-        kernel: [usize; 2],
-        /// Strides down and across.
-        stride: [usize; 2],
-        /// Padding above, left, below, right.
-        padding: [usize; 4],
-        /// Dilations down and across.
-        dilation: [usize; 2],
-        /// Input rows.
-        rows: usize,
-        /// Input columns.
-        columns: usize,
+        /// `rows` or `columns`.
+        axis: &'static str,
+        /// Kernel size.
+        kernel: usize,
+        /// Step between windows.
+        stride: usize,
+        /// Padding in front of and behind the input.
+        padding: [usize; 2],
+        /// Step between kernel places.
+        dilation: usize,
+        /// Input size.
+        size: usize,
     },
     /// Groups that do not divide the channels.
     #[error("{groups} groups do not divide {inputs} input and {outputs} output channels")]
@@ -128,20 +128,20 @@ pub enum NodeError {
     /// A pooling window that is larger than the padded input, or one whose padding reaches a whole window; or a stride
     /// of 0.
     #[error(
-        "{}x{} max-pooling of stride {stride:?} and padding {padding:?} does not fit a {rows}x{columns} input, \
-         or its padding is not smaller than its window", kernel[0], kernel[1]
+        "max-pooling of {kernel} {axis} with stride {stride} and padding {padding:?} does not fit an input of {size}, \
+         or its padding is not smaller than its window"
     )]
     Window {
-        /// Window rows and columns.
-        kernel: [usize; 2],
-        /// Strides down and across.
-        stride: [usize; 2],
-        /// Padding above, left, below, right.
-        padding: [usize; 4],
-        /// Input rows.
-        rows: usize,
-        /// Input columns.
-        columns: usize,
+        /// `rows` or `columns`.
+        axis: &'static str,
+        /// Window size.
+        kernel: usize,
+        /// Step between windows.
+        stride: usize,
+        /// Padding in front of and behind the input.
+        padding: [usize; 2],
+        /// Input size.
+        size: usize,
     },
     /// An input that a linear map does not fit.
     #[error("the map of term {term} does not fit an input of shape {found:?}")]

@@ -40,16 +40,16 @@ impl Gemm {
         ValueInfo::bounded([batch, out, 1, 1], low, high)
     }
 
-    /// Accumulators for an input described by `info`: one multiply-accumulate per weight.
+    /// Accumulators for an input described by `info`: one multiply-accumulate per weight and batch entry.
     pub(crate) fn run(&self, input: &[i32], info: &ValueInfo) -> Vec<i32> {
         let [rows, taps] = self.weight_shape;
         let mut out = vec![0; info.shape[0] * rows];
         let store = |row, entry, sum: i32| out[entry * rows + row] = sum.wrapping_add(bias_at(&self.bias, row));
-        if fits_i16(info.low, info.high) {
+        if fits_i16(&self.weight, info.low, info.high) {
             let narrow: Vec<i16> = input.iter().map(|&v| v as i16).collect();
-            products(self.weight.as_slice(), &narrow, taps, store);
+            products(self.weight.as_slice(), &narrow, taps, |v| v as i16, store);
         } else {
-            products(self.weight.as_slice(), input, taps, store);
+            products(self.weight.as_slice(), input, taps, |v| v as i32, store);
         }
         out
     }
@@ -78,14 +78,15 @@ mod tests {
     proptest! {
         #[test]
         fn gemm_equals_the_naive_reference(
-            (rows, taps, seed) in (1usize..6, 1usize..40, 0i64..1000),
+            (batch, rows, taps, seed) in (1usize..4, 1usize..11, 1usize..40, 0i64..1000),
             bits in prop_oneof![Just(Bits::I8), Just(Bits::U8), Just(Bits::signed(12)), Just(Bits::unsigned(16))],
             wide in any::<bool>(),
         ) {
             let op = gemm(rows, taps, bits);
             let high = if wide { 1 << 15 } else { 300 };
-            let info = ValueInfo { shape: [1, 1, 1, taps], low: -high, high };
-            let input: Vec<i32> = (0..taps as i64).map(|i| ((i * 577 + seed) % (2 * high + 1) - high) as i32).collect();
+            let info = ValueInfo { shape: [batch, 1, 1, taps], low: -high, high };
+            let value = |i| ((i * 577 + seed) % (2 * high + 1) - high) as i32;
+            let input: Vec<i32> = (0..(batch * taps) as i64).map(value).collect();
             let Ok(out) = op.infer(&info) else {
                 prop_assert!(wide);
                 return Ok(());
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn inputs_of_another_size_are_errors() {
-        let info = ValueInfo { shape: [1, 2, 3, 4], low: 0, high: 1 };
+        let info = ValueInfo { shape: [5, 2, 3, 4], low: 0, high: 1 };
         assert!(gemm(5, 24, Bits::I8).infer(&info).is_ok());
         assert!(matches!(gemm(5, 23, Bits::I8).infer(&info), Err(NodeError::Shape { .. })));
         assert!(matches!(gemm(0, 24, Bits::I8).infer(&info), Err(NodeError::WeightShape(_))));

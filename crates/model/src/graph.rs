@@ -72,7 +72,7 @@ impl Op {
         }
     }
 
-    fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
+    pub(crate) fn infer(&self, inputs: &[&ValueInfo]) -> Result<ValueInfo, NodeError> {
         let expected = self.num_inputs();
         let first = match inputs {
             [first, ..] if inputs.len() == expected => first,

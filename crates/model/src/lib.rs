@@ -10,14 +10,16 @@
 //! declared formats alone, never from the weights (they may be private), and lies within `i32`: no run of a checked
 //! graph overflows.
 //!
-//! Key types: [`Graph`], [`Node`], [`Op`] with [`Conv2d`], [`Gemm`], [`Requant`], [`MaxPool`], [`Linear`]
-//! and `Product`, whose files are the definition of the operators; [`ValueInfo`] (shape and interval); [`Trace`] (the integers of a run).
+//! Key types: [`Graph`], [`Node`], [`Op`] with [`Conv2d`], [`Gemm`], [`Requant`], [`MaxPool`], [`Linear`] and
+//! `Product`, whose files are the definition of the operators; [`ValueInfo`] (shape and interval); [`Trace`] (the
+//! integers of a run).
 //!
 //! Related crates: `convince-field` holds the integer formats, `convince-onnx` makes models, `convince-lower` turns
 //! them into circuits.
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod conv2d;
 mod dot;
 mod error;
@@ -31,7 +33,6 @@ mod product;
 pub mod reference;
 mod requant;
 mod run;
-mod window;
 
 pub use conv2d::Conv2d;
 pub use dot::dot_bound;

@@ -1,4 +1,5 @@
-//! `out = f(clamp(floor((m_c * a + 2^(s-1)) / 2^s), low, high))`, `c` the channel; for `s = 0` there is no rounding term.
+//! `out = f(clamp(floor((m_c * a + 2^(s-1)) / 2^s), low, high))`, `c` the channel; for `s = 0` there is no rounding
+//! term.
 
 use std::sync::Arc;
 

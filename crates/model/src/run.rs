@@ -78,7 +78,7 @@ pub fn run(graph: &Graph, input: &[i32]) -> Result<Trace, RunError> {
 
 impl Op {
     /// The operator's value on earlier values of a graph that [`Graph::infer`] accepts, which gave `infos`.
-    fn run(&self, inputs: &[ValueId], values: &[Vec<i32>], infos: &[ValueInfo]) -> Vec<i32> {
+    pub(crate) fn run(&self, inputs: &[ValueId], values: &[Vec<i32>], infos: &[ValueInfo]) -> Vec<i32> {
         let first = inputs[0].index();
         let (input, info) = (&values[first], &infos[first]);
         match self {

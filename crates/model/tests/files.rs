@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use convince_field::{Bits, Ints};
+use convince_field::{AxisMap, Bits, Ints, TensorMap};
 use convince_model::{
-    Conv2d, Gemm, Graph, MaxPool, Model, ModelError, Node, NodeError, Op, Preprocessing, QuantizationReport, Requant,
-    ValueId, run,
+    Conv2d, Gemm, Graph, Linear, LinearTerm, MaxPool, Model, ModelError, Node, NodeError, Op, Preprocessing,
+    QuantizationReport, Requant, ValueId, run,
 };
-use convince_transcript::container::{Kind, open, seal};
+use convince_transcript::container::{ContainerError, Kind, open, seal};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 fn model() -> Model {
-    let conv = Conv2d {
-        weight: Arc::new(Ints::I8((0..18).map(|i| i * 7 - 60).collect())),
-        weight_shape: [2, 1, 3, 3],
-        weight_bits: Bits::I8,
-        bias: Some(Arc::new(Ints::I16(vec![-500, 500]))),
-        bias_bits: Bits::signed(12),
-        stride: 1,
-        padding: 1,
-    };
+    let weights = Arc::new(Ints::I8((0..18).map(|i| i * 7 - 60).collect()));
+    let conv = Conv2d::new(weights, [2, 1, 3, 3], Bits::I8)
+        .with_bias(Arc::new(Ints::I16(vec![-500, 500])), Bits::signed(12))
+        .with_window(1, 1);
+    let slices = TensorMap::on_axis(2, AxisMap::Gather(vec![None, Some(2), Some(1), None, Some(4)]));
+    let sums = TensorMap::on_axis(2, AxisMap::Window { kernel: 2, stride: 1, padding: [1, 0] })
+        .with_axis(1, AxisMap::Scale(vec![2, -1]));
+    let terms = vec![LinearTerm { multiplier: -3, map: slices }, LinearTerm { multiplier: 2, map: sums }];
     let gemm = Gemm {
         weight: Arc::new(Ints::I8((0..16).collect())),
         weight_shape: [2, 8],
@@ -28,9 +27,24 @@ fn model() -> Model {
         bias: None,
         bias_bits: Bits::I8,
     };
-    let requant = Requant { shift: 3, low: 0, high: 7, table: Some(vec![0, 0, 1, 1, 2, 2, 3, 3]) };
-    let ops = [Op::Conv2d(conv), Op::Requant(requant), Op::MaxPool(MaxPool { window: 2, stride: 2 }), Op::Gemm(gemm)];
-    let nodes = ops.into_iter().zip(0..).map(|(op, i)| Node { name: format!("n{i}"), op, inputs: vec![ValueId(i)] });
+    let requant = Requant {
+        multipliers: Some(Arc::new(vec![3, -2])),
+        table: Some(vec![0, 0, 1, 1, 2, 2, 3, 3]),
+        ..Requant::plain(3, 0, 7)
+    };
+    let ops = [
+        (Op::Conv2d(conv), vec![0]),
+        (Op::Requant(requant), vec![1]),
+        (Op::Linear(Linear { terms, constant: -1 }), vec![2, 2]),
+        (Op::Product, vec![2, 3]),
+        (Op::MaxPool(MaxPool::square(2)), vec![4]),
+        (Op::Gemm(gemm), vec![5]),
+    ];
+    let nodes = ops.into_iter().enumerate().map(|(i, (op, inputs))| Node {
+        name: format!("n{i}"),
+        op,
+        inputs: inputs.into_iter().map(ValueId).collect(),
+    });
     Model {
         graph: Graph { input_shape: [1, 1, 5, 4], input_bits: Bits::U8, nodes: nodes.collect() },
         preprocessing: Preprocessing::pixels([1, 5, 4]),
@@ -61,6 +75,9 @@ fn truncated_and_extended_files_are_rejected() {
     let extended = [&payload[..], &[0, 0]].concat();
     assert_eq!(Model::from_bytes(&seal(Kind::Model, &extended)), Err(ModelError::TrailingBytes(2)));
     assert!(Model::from_bytes(&seal(Kind::Proof, &payload)).is_err());
+    let mut old = model().to_bytes();
+    old[5] = 1;
+    assert_eq!(Model::from_bytes(&old), Err(ModelError::Container(ContainerError::Version { found: 1 })));
     assert!(Model::from_bytes(&[]).is_err());
 }
 
@@ -88,11 +105,17 @@ type Change = fn(&mut Model);
 
 #[test]
 fn invalid_models_are_rejected() {
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 20] = [
         ("weight", |m| conv(m).weight_bits = Bits::signed(4)),
         ("bias", |m| conv(m).bias_bits = Bits::signed(9)),
-        ("padding", |m| conv(m).padding = 3),
-        ("stride", |m| conv(m).stride = 0),
+        ("padding", |m| conv(m).padding[3] = usize::MAX),
+        ("stride", |m| conv(m).stride[1] = 0),
+        ("dilation", |m| conv(m).dilation = [3, 1]),
+        ("groups", |m| conv(m).groups = 2),
+        ("multipliers", |m| requant(m).multipliers = Some(Arc::new(vec![1; 3]))),
+        ("shift", |m| requant(m).shift = 41),
+        ("batch axis", |m| linear(m).terms[0].map.order = [1, 0, 2, 3]),
+        ("map", |m| linear(m).terms[1].map.axes[2] = AxisMap::Gather(vec![Some(5); 5])),
         ("cycle", |m| m.graph.nodes[0].inputs[0] = ValueId(2)),
         ("no nodes", |m| m.graph.nodes.clear()),
         ("output scale", |m| m.output_scale = f64::NAN),
@@ -108,6 +131,20 @@ fn invalid_models_are_rejected() {
         let mut bad = model();
         change(&mut bad);
         assert!(Model::from_bytes(&bad.to_bytes()).is_err(), "{what}");
+    }
+}
+
+fn requant(model: &mut Model) -> &mut Requant {
+    match &mut model.graph.nodes[1].op {
+        Op::Requant(requant) => requant,
+        other => panic!("{}", other.name()),
+    }
+}
+
+fn linear(model: &mut Model) -> &mut Linear {
+    match &mut model.graph.nodes[2].op {
+        Op::Linear(linear) => linear,
+        other => panic!("{}", other.name()),
     }
 }
 

@@ -50,8 +50,10 @@ pub enum OnnxError {
     /// Another number of outputs than one.
     #[error("the graph has {0} outputs, one is needed")]
     OutputCount(usize),
-    /// The input is not a tensor of floats `[1, C, H, W]` or `[1, N]`.
-    #[error("graph input {name:?} is {found}, a float tensor [batch, C, H, W] or [batch, N] with batch 1 is needed")]
+    /// The input is not a tensor of floats `[1, C, H, W]`, `[1, C, N]` or `[1, N]`.
+    #[error(
+        "graph input {name:?} is {found}, a float tensor [batch, C, H, W], [batch, C, N] or [batch, N] with batch 1 is needed"
+    )]
     Input {
         /// The input's name.
         name: String,
@@ -153,26 +155,65 @@ pub enum NodeProblem {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// A kernel or window that is larger than the padded input.
+    /// A kernel or window that does not fit the padded input.
     #[error(
-        "a {kernel}x{kernel} window of stride {stride} and padding {padding} does not fit an input of shape {shape:?}"
+        "a window {kernel:?} of strides {stride:?} and padding {padding:?} does not fit an input of shape {shape:?}"
     )]
     Window {
-        /// Kernel or window size.
-        kernel: usize,
-        /// Stride.
-        stride: usize,
-        /// Padding.
-        padding: usize,
+        /// Rows and columns of the kernel or window.
+        kernel: [usize; 2],
+        /// Strides down and across.
+        stride: [usize; 2],
+        /// Padding above, left, below and right.
+        padding: [usize; 4],
         /// Shape of the input.
         shape: Vec<usize>,
     },
-    /// A constant is added to something else than a convolution or a matrix product.
-    #[error("a constant can only be added to the result of a convolution or a matrix product")]
-    NoBias,
+    /// An axis that the tensor does not have, or one that is named twice.
+    #[error("axis {axis} of a tensor of {rank} axes is not supported")]
+    Axis {
+        /// The axis.
+        axis: i64,
+        /// Number of axes.
+        rank: usize,
+    },
+    /// An index outside its axis.
+    #[error("index {index} is outside an axis of {len}")]
+    Index {
+        /// The index.
+        index: i64,
+        /// Length of the axis.
+        len: usize,
+    },
+    /// Scales that are not positive, or not one for each axis.
+    #[error("scales are not positive, or not one for each axis")]
+    Scales,
+    /// Parameters or sizes that come to no number.
+    #[error("parameters or sizes overflow")]
+    Overflow,
+    /// A value that is larger than this program handles.
+    #[error("the network would have more than {limit} parameters, constants or intermediate values")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// Something is computed from a value that only an output may be.
+    #[error("supported only as the last operator")]
+    NotLast,
     /// An activation or pooling before the first convolution or matrix product.
     #[error("supported only after a convolution or a matrix product")]
     StandAlone,
+}
+
+impl NodeProblem {
+    /// Sizes, starts or steps that are not supported.
+    pub(crate) fn sizes(values: &[i64]) -> Self {
+        let value = match values.len() {
+            0..=8 => format!("{values:?}"),
+            len => format!("a list of {len} values"),
+        };
+        Self::Attribute { name: "sizes".into(), value }
+    }
 }
 
 /// What is wrong with a constant.

@@ -25,4 +25,6 @@ mod tensor;
 pub use error::{NodeProblem, OnnxError, TensorProblem};
 pub use float::FloatGraph;
 pub use import::import;
-pub use quantize::{Calibration, QuantizeOptions, evaluate, quantize, quantize_graph};
+pub use quantize::{
+    Calibration, LayerAccuracy, QuantizeOptions, evaluate, quantize, quantize_graph, quantize_with_accuracy,
+};

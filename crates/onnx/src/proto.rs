@@ -148,6 +148,8 @@ pub mod data_type {
     pub const INT64: i32 = 7;
     /// A byte that is 0 or 1.
     pub const BOOL: i32 = 9;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
     /// 64-bit float.
     pub const DOUBLE: i32 = 11;
 }

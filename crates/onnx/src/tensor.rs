@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::proto::{TensorProto, data_type};
 use crate::{OnnxError, TensorProblem};
 
-/// Most axes of a constant.
-const MAX_RANK: usize = 8;
+/// Most axes of a tensor.
+pub(crate) const MAX_RANK: usize = 8;
 
 /// A constant: shape and elements, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(crate) enum Data {
     /// Finite floats.
     Floats(Arc<Vec<f32>>),
     /// Integers and truth values.
-    Ints(Vec<i64>),
+    Ints(Arc<Vec<i64>>),
 }
 
 impl Tensor {
@@ -44,9 +44,10 @@ impl Tensor {
         if proto.dims.len() > MAX_RANK {
             return Err(dimensions());
         }
-        let shape: Option<Vec<usize>> =
-            proto.dims.iter().map(|&n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
-        let shape = shape.ok_or_else(dimensions)?;
+        // An empty list stands for an input that is left out; other empty tensors are of no use.
+        let is_list = proto.dims.len() == 1;
+        let size = |&n: &i64| usize::try_from(n).ok().filter(|&n| n > 0 || is_list);
+        let shape: Vec<usize> = proto.dims.iter().map(size).collect::<Option<_>>().ok_or_else(dimensions)?;
         let count = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)).ok_or_else(dimensions)?;
         let elements = Elements { proto, count };
         match proto.data_type {
@@ -55,10 +56,7 @@ impl Tensor {
                 let doubles = elements.read(&proto.double_data, f64::from_le_bytes)?;
                 Self::floats(name, shape, doubles.into_iter().map(|v| v as f32).collect())
             }
-            data_type::INT64 => {
-                let data = Data::Ints(elements.read(&proto.int64_data, i64::from_le_bytes)?);
-                Ok(Self { shape, data })
-            }
+            data_type::INT64 => Ok(Self::ints(shape, elements.read(&proto.int64_data, i64::from_le_bytes)?)),
             data_type::INT32 => Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?)),
             data_type::BOOL if proto.raw_data.is_empty() => {
                 Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?))
@@ -68,8 +66,22 @@ impl Tensor {
         }
     }
 
-    fn ints<T: Into<i64>>(shape: Vec<usize>, values: Vec<T>) -> Self {
-        Self { shape, data: Data::Ints(values.into_iter().map(Into::into).collect()) }
+    /// A tensor of integers.
+    pub(crate) fn ints<T: Into<i64>>(shape: Vec<usize>, values: Vec<T>) -> Self {
+        Self { shape, data: Data::Ints(Arc::new(values.into_iter().map(Into::into).collect())) }
+    }
+
+    /// A float without axes.
+    pub(crate) fn scalar(value: f32) -> Self {
+        Self { shape: Vec::new(), data: Data::Floats(Arc::new(vec![value])) }
+    }
+
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        match &self.data {
+            Data::Floats(values) => values.len(),
+            Data::Ints(values) => values.len(),
+        }
     }
 }
 
@@ -134,7 +146,8 @@ mod tests {
         let int = TensorProto { int32_data: vec![-1, 288], ..proto(&[2], data_type::INT32) };
         assert_eq!(Tensor::from_proto(&long), Tensor::from_proto(&int));
         let scalar = TensorProto { raw_data: vec![1], ..proto(&[], data_type::BOOL) };
-        assert_eq!(Tensor::from_proto(&scalar), Ok(Tensor { shape: vec![], data: Data::Ints(vec![1]) }));
+        assert_eq!(Tensor::from_proto(&scalar), Ok(Tensor::ints(vec![], vec![1])));
+        assert_eq!(Tensor::from_proto(&proto(&[0], data_type::INT64)).map(|tensor| tensor.len()), Ok(0));
     }
 
     #[test]

@@ -4,7 +4,9 @@ mod common;
 
 use common::{bytes, floats, read, vectors};
 use convince_model::{Model, Preprocessing, argmax, run};
-use convince_onnx::{Calibration, FloatGraph, QuantizeOptions, evaluate, import, quantize, quantize_graph};
+use convince_onnx::{
+    Calibration, FloatGraph, QuantizeOptions, evaluate, import, quantize, quantize_graph, quantize_with_accuracy,
+};
 
 fn calibration(graph: &FloatGraph) -> Calibration {
     let preprocessing = QuantizeOptions::default().preprocessing(graph);
@@ -47,7 +49,9 @@ fn float_execution_equals_torch_on_every_heldout_digit() {
 #[test]
 fn the_integer_lenet_agrees_with_the_float_one() {
     let graph = import(&read("mnist/lenet5.onnx")).expect("supported");
-    let model = quantize_graph(&graph, &calibration(&graph), &QuantizeOptions::default()).expect("quantises");
+    let (model, layers) =
+        quantize_with_accuracy(&graph, &calibration(&graph), &QuantizeOptions::default()).expect("quantises");
+    layers.iter().for_each(|layer| println!("{layer:?}"));
     let inputs = heldout(&model.preprocessing);
     let heldout = evaluate(&model, &graph, inputs.iter().map(Vec::as_slice)).expect("runs");
     let (_, labels) = bytes("mnist/heldout-labels.npy");

@@ -19,7 +19,7 @@ use rand::{CryptoRng, RngCore};
 
 pub use hyrax::Hyrax;
 pub use split::{Split, Term};
-pub use width::{WireShape, choose_width};
+pub use width::{WidthCost, WireShape, choose_width};
 
 /// Why an opening or a commitment is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +101,9 @@ pub trait CommitmentScheme {
 
     /// Bytes of one commitment.
     const ROW_BYTES: usize;
+
+    /// Bytes of an opening's messages under parameters of this width, and the number of its rounds.
+    fn opening_size(width: usize) -> (usize, usize);
 
     /// Opens all claims at once.
     fn open<C: ProverChannel<Self::Field>>(

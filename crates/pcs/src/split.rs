@@ -99,8 +99,29 @@ impl Split {
         out
     }
 
+    /// One weight a row: `sum_c columns[c] * functional(row, c)` over the row's true entries.
+    ///
+    /// One pass over the later axes' places and one over the rows, whatever the cut axis' weights are; the same as
+    /// `sum_t <t.columns, columns> t.rows` over [`Self::terms`]. `columns` may be longer than the rows.
+    ///
+    /// Panics unless the functional has the tensor's shape.
+    pub fn row_weights<F: ProofField>(&self, functional: &Functional<F>, columns: &[F]) -> Vec<F> {
+        let axes = &functional.0;
+        if axes.is_empty() {
+            return vec![columns[0]];
+        }
+        assert_eq!(functional.shape(), self.shape);
+        let (earlier, later) = (outer(&axes[..self.axis]), outer(&axes[self.axis + 1..]));
+        let places = columns[..self.num_columns()].chunks_exact(self.later());
+        let places: Vec<F> = places.map(|run| F::inner_product(run, &later)).collect();
+        let chunks = axes[self.axis].table();
+        let chunks = chunks.chunks(places.len()).map(|run| F::inner_product(run, &places[..run.len()]));
+        product(&earlier, &chunks.collect::<Vec<_>>())
+    }
+
     /// A functional as rank-one terms. The truncated eq of the cut axis does not factor over a ragged last chunk, so that `Eq`
-    /// gives one term or two; `Dense` gives one a chunk. Whatever stands in the empty slots has weight zero.
+    /// gives one term or two; `Dense` gives one a chunk, or one a place of a chunk where that is cheaper. Whatever stands in
+    /// the empty slots has weight zero.
     ///
     /// Panics unless the functional has the tensor's shape.
     pub fn terms<F: ProofField>(&self, functional: &Functional<F>) -> Vec<Term<F>> {
@@ -110,12 +131,20 @@ impl Split {
         }
         assert_eq!(functional.shape(), self.shape);
         let (earlier, later) = (outer(&axes[..self.axis]), outer(&axes[self.axis + 1..]));
-        let product = |a: &[F], b: &[F]| a.iter().flat_map(|x| b.iter().map(move |y| *x * y)).collect();
         let term = |(chunks, places): (Vec<F>, Vec<F>)| Term {
             rows: product(&earlier, &chunks),
             columns: product(&places, &later),
         };
         self.cut_axis(&axes[self.axis]).into_iter().map(term).collect()
+    }
+
+    /// Whether dense weights of the cut axis are better divided by places than by chunks.
+    ///
+    /// Terms by chunks pass over the tensor once in all, and a term by place over all of it: 3 ns an integer. In the sumcheck
+    /// over columns a term costs 200 ns a column.
+    fn has_cheap_places(&self) -> bool {
+        let (row, term) = (3 * self.num_rows(), 200);
+        self.places().saturating_mul(row + term) < self.chunks().saturating_mul(term) + row
     }
 
     /// The cut axis' weights as pairs (over chunks, over places in a chunk).
@@ -134,6 +163,16 @@ impl Split {
                 let mut place = vec![F::zero(); places];
                 place[index % places] = F::one();
                 vec![(unit(index / places, F::one()), place)]
+            }
+            Axis::Dense(weights) if self.has_cheap_places() => {
+                let place = |p: usize| {
+                    let mut over_chunks: Vec<F> = weights[p..].iter().step_by(places).copied().collect();
+                    over_chunks.resize(chunks, F::zero());
+                    let mut over_places = vec![F::zero(); places];
+                    over_places[p] = F::one();
+                    (over_chunks, over_places)
+                };
+                (0..places).map(place).collect()
             }
             Axis::Dense(weights) => {
                 let chunk = |(c, run): (usize, &[F])| {
@@ -157,6 +196,11 @@ impl Split {
             }
         }
     }
+}
+
+/// `a[i] b[j]` for every `i` and `j`, the latter faster.
+fn product<F: ProofField>(a: &[F], b: &[F]) -> Vec<F> {
+    a.iter().flat_map(|x| b.iter().map(move |y| *x * y)).collect()
 }
 
 #[cfg(test)]
@@ -205,10 +249,48 @@ mod tests {
             let folded: Fr =
                 terms.iter().map(|t| Fr::inner_product(&split.fold(values.as_slice(), &t.rows), &t.columns)).sum();
             assert_eq!(folded, value, "{split:?}");
+            let columns: Vec<Fr> = (0..split.num_columns() + 1).map(|_| Fr::rand(&mut rng)).collect();
+            let mut weights = vec![Fr::from(0u64); split.num_rows()];
+            for term in &terms {
+                let scale = Fr::inner_product(&term.columns, &columns[..split.num_columns()]);
+                weights.iter_mut().zip(&term.rows).for_each(|(w, row)| *w += scale * row);
+            }
+            assert_eq!(split.row_weights(&functional, &columns), weights, "{split:?} {functional:?}");
             let one_term =
                 matches!(functional.0[axis], Axis::Eq { .. } if shape[axis].is_multiple_of(1 << split.log_block));
             assert!(!one_term || terms.len() == 1);
         }
+    }
+
+    /// Depthwise weights, one kernel a channel: a row takes as many channels as fit.
+    #[test]
+    fn small_kernels_share_rows() {
+        for channels in [1, 3, 16, 24, 100, 144, 512, 960] {
+            for width in [9, 18, 64, 256, 400, 1000, 1024, 2304, 4096, 8192] {
+                let split = Split::choose(&[channels, 1, 3, 3], width);
+                let fitting = width / 9;
+                let block = if fitting < channels { 1 << fitting.ilog2() } else { channels };
+                assert!(split.num_rows() <= channels.div_ceil(block), "{channels} channels in {split:?}");
+                assert!(split.num_columns() <= width && split.num_columns() >= 9 * block.min(channels) / 2);
+            }
+        }
+        assert_eq!(Split::choose(&[512, 1, 3, 3], 4096).num_rows(), 2);
+    }
+
+    /// Dense weights on a cut axis have at most as many terms as the smaller of its two sides, about.
+    #[test]
+    fn dense_weights_of_many_chunks_are_divided_by_places() {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let terms = |shape: &[usize], width, rng: &mut ChaCha20Rng| {
+            let split = Split::choose(shape, width);
+            let dense = |&n: &usize| Axis::Dense((0..n).map(|_| Fr::rand(rng)).collect());
+            (split.num_rows(), split.terms(&Functional(shape.iter().map(dense).collect())).len())
+        };
+        assert_eq!(terms(&[1, 512, 16, 16], 2048, &mut rng), (64, 8));
+        assert_eq!(terms(&[1, 512, 4, 4], 4096, &mut rng), (2, 2));
+        assert_eq!(terms(&[512, 1, 3, 3], 1024, &mut rng), (8, 8));
+        // A pass over a thousand rows is dearer than some terms.
+        assert_eq!(terms(&[1000, 10, 8], 32, &mut rng), (3000, 3));
     }
 
     #[test]

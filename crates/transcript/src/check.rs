@@ -29,6 +29,11 @@ pub enum Check {
         /// Index of the layer.
         layer: usize,
     },
+    /// `sum over gates of f(out) c eq(r, x) eq(s, y) in~(r) in~(s) = claim` at the end of both phases of a layer of gates.
+    Gates {
+        /// Index of the layer.
+        layer: usize,
+    },
     /// `sum lambda * w~ * X' = claim` at the end of a wave's sumcheck over kernel positions.
     KernelPositions {
         /// Index of the wave.
@@ -89,6 +94,7 @@ impl fmt::Display for Check {
             Self::Product { layer } => {
                 write!(f, "layer {layer} (product): the factors' claims do not give the output's")
             }
+            Self::Gates { layer } => write!(f, "layer {layer} (gates): the inputs' claims do not give the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
             Self::FftSelection { wave } => {

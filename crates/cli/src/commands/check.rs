@@ -82,16 +82,8 @@ mod tests {
     use super::*;
 
     fn graph() -> Graph {
-        let conv = Conv2d {
-            weight: Arc::new(Ints::I8(vec![3, -2])),
-            weight_shape: [2, 1, 1, 1],
-            weight_bits: Bits::I8,
-            bias: None,
-            bias_bits: Bits::I8,
-            stride: 1,
-            padding: 0,
-        };
-        let requant = Requant { shift: 1, low: 0, high: 255, table: None };
+        let conv = Conv2d::new(Arc::new(Ints::I8(vec![3, -2])), [2, 1, 1, 1], Bits::I8);
+        let requant = Requant::plain(1, 0, 255);
         let node = |name: &str, op, input| Node { name: name.into(), op, inputs: vec![ValueId(input)] };
         let nodes = vec![node("conv1", Op::Conv2d(conv), 0), node("relu1", Op::Requant(requant), 1)];
         Graph { input_shape: [1, 1, 2, 2], input_bits: Bits::U8, nodes }

@@ -1,45 +1,17 @@
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use convince_zoo::mnist;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::process::Process;
 use super::setup::{PROVER_KEY, VERIFIER_KEY, refuse_non_folder};
 use crate::args::Demo;
 use crate::error::{Context, Error, Exit};
 use crate::input;
 use crate::output::{Output, Target, fields, logits, milliseconds, size};
 use crate::progress::Progress;
-
-macro_rules! vector {
-    ($path:expr) => {
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/mnist/", $path))
-    };
-}
-
-macro_rules! calibration {
-    ($($name:literal,)*) => { &[$((concat!($name, ".png"), vector!(concat!("calibration/", $name, ".png"))),)*] };
-}
-
-/// The trained network.
-const LENET: &[u8] = vector!("lenet5.onnx");
-/// A seven that no scale was chosen on.
-const DIGIT: &[u8] = vector!("digits/17_label_7.png");
-/// Name and content of the training digits that scales are chosen on.
-#[rustfmt::skip]
-const CALIBRATION: &[(&str, &[u8])] = calibration![
-    "00_label_0", "01_label_1", "02_label_2", "03_label_3", "04_label_4", "05_label_5", "06_label_6",
-    "07_label_7", "08_label_8", "09_label_9", "10_label_0", "11_label_1", "12_label_2", "13_label_3",
-    "14_label_4", "15_label_5", "16_label_6", "17_label_7", "18_label_8", "19_label_9", "20_label_0",
-    "21_label_1", "22_label_2", "23_label_3", "24_label_4", "25_label_5", "26_label_6", "27_label_7",
-    "28_label_8", "29_label_9", "30_label_0", "31_label_1", "32_label_2", "33_label_3", "34_label_4",
-    "35_label_5", "36_label_6", "37_label_7", "38_label_8", "39_label_9", "40_label_0", "41_label_1",
-    "42_label_2", "43_label_3", "44_label_4", "45_label_5", "46_label_6", "47_label_7", "48_label_8",
-    "49_label_9", "50_label_0", "51_label_1", "52_label_2", "53_label_3", "54_label_4", "55_label_5",
-    "56_label_6", "57_label_7", "58_label_8", "59_label_9", "60_label_0", "61_label_1", "62_label_2",
-    "63_label_3",
-];
 
 /// What each process printed.
 #[derive(Serialize)]
@@ -64,7 +36,7 @@ struct Paths {
 pub(super) fn run(args: &Demo, threads: Option<usize>, output: Output) -> Result<Exit, Error> {
     let paths = write_files(args)?;
     let digit = picture(&paths.digit)?;
-    let process = Process { threads };
+    let process = Process::new(threads);
     let progress = Progress::start("quantising the network");
     let start = Instant::now();
     let quantize = process.run(&[
@@ -102,7 +74,7 @@ fn write_files(args: &Demo) -> Result<Paths, Error> {
     let folder = args.output.clone();
     let digit = match &args.digit {
         Some(path) => input::read(path)?,
-        None => DIGIT.to_vec(),
+        None => mnist::DIGIT.to_vec(),
     };
     let paths = Paths {
         onnx: folder.join("lenet5.onnx"),
@@ -114,45 +86,18 @@ fn write_files(args: &Demo) -> Result<Paths, Error> {
     };
     refuse_non_folder(&paths.folder)?;
     std::fs::create_dir_all(&paths.calibration).at(paths.calibration.display())?;
-    Target::new(&paths.onnx)?.write(LENET)?;
+    Target::new(&paths.onnx)?.write(mnist::LENET5)?;
     Target::new(&paths.digit)?.write(&digit)?;
-    for (name, bytes) in CALIBRATION {
+    for (name, bytes) in mnist::CALIBRATION {
         Target::new(&paths.calibration.join(name))?.write(bytes)?;
     }
     Ok(paths)
 }
 
-/// This program, as another process.
-struct Process {
-    threads: Option<usize>,
-}
-
-impl Process {
-    /// Runs a subcommand and returns the object that it prints.
-    fn run(&self, args: &[&Path]) -> Result<Value, Error> {
-        let program = std::env::current_exe().at("finding this program's own file")?;
-        let mut command = Command::new(&program);
-        command.args(args).arg("--json").stdin(Stdio::null());
-        if let Some(threads) = self.threads {
-            command.arg("--threads").arg(threads.to_string());
-        }
-        let done = command.output().at(program.display())?;
-        let name = args.first().map_or_else(String::new, |name| name.display().to_string());
-        let printed: Option<Value> = serde_json::from_slice(&done.stdout).ok();
-        if done.status.success() {
-            return printed.ok_or_else(|| Error::new(format!("{name}: printed no JSON")));
-        }
-        let reason = printed.as_ref().and_then(|value| value["error"].as_str());
-        let reason = reason.map_or_else(|| done.status.to_string(), str::to_owned);
-        let exit = if done.status.code() == Some(1) { Exit::Rejected } else { Exit::Unusable };
-        Err(Error::new(format!("{name}: {reason}")).with_exit(exit))
-    }
-}
-
 /// A grey image as text, two rows of pixels a line because letters are twice as high as wide.
 fn picture(path: &Path) -> Result<String, Error> {
     let bytes = input::read(path)?;
-    let width = 28;
+    let width = mnist::SIDE;
     let pixels = input::grey(&bytes, width).at(path.display())?;
     let ramp = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
     let rows: Vec<&[u8]> = pixels.chunks(width).collect();

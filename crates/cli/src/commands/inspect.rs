@@ -1,7 +1,5 @@
 use std::path::Path;
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use convince::circuit::{Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::Inspect;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, fields, hex, logits, printable, size};
+use crate::output::{self, Output, fields, hex, logits, printable, size};
 
 use super::verify;
 
@@ -194,11 +192,13 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
         let defined = |id| (circuit.wire(id).shape.clone(), (circuit.wire(id).low, circuit.wire(id).high));
         let (shape, range) = match layer {
             Layer::Conv2d(l) => defined(l.output),
-            Layer::Affine(l) => defined(l.output),
+            Layer::Linear(l) => defined(l.output),
+            Layer::Product(l) => defined(l.output),
+            Layer::Gates(l) => defined(l.output),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());
-                (l.advice_shape()[1..].to_vec(), ends.unwrap_or((l.params.low.into(), l.params.high.into())))
+                (l.output_shape.to_vec(), ends.unwrap_or((l.params.low.into(), l.params.high.into())))
             }
         };
         let name = names.get(index).cloned().unwrap_or_else(|| index.to_string());
@@ -254,13 +254,9 @@ fn rows_json(rows: &[Row]) -> Value {
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["layer", "operator", "shape", "values"]);
-    for row in rows {
-        table.add_row([printable(&row.name), row.operator.to_owned(), format!("{:?}", row.shape), range(row.range)]);
-    }
-    let lines = table.to_string();
-    lines.lines().fold("\n".to_owned(), |text, line| text + line.trim() + "\n") + "\n"
+    let row =
+        |row: &Row| vec![printable(&row.name), row.operator.to_owned(), format!("{:?}", row.shape), range(row.range)];
+    format!("\n{}\n", output::table(&["layer", "operator", "shape", "values"], 4, rows.iter().map(row)))
 }
 
 fn range((low, high): (i64, i64)) -> String {

@@ -1,15 +1,20 @@
 //! The subcommands.
 
+mod bench;
 mod check;
 mod completions;
 mod demo;
+mod estimate;
 mod eval;
 mod inspect;
+mod process;
 mod prove;
 mod quantize;
 mod run;
 mod setup;
+mod source;
 mod verify;
+mod zoo;
 
 use crate::args::{Cli, Command};
 use crate::error::{Error, Exit};
@@ -27,6 +32,9 @@ pub(crate) fn dispatch(cli: &Cli, output: Output) -> Result<Exit, Error> {
         Command::Prove(args) => prove::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
+        Command::Zoo(args) => zoo::run(args, output),
+        Command::Bench(args) => bench::run(args, cli.threads, output),
+        Command::Estimate(args) => estimate::run(args, output),
         Command::Completions(args) => completions::run(args, output),
     }
 }

@@ -7,8 +7,21 @@ use serde_json::json;
 
 use crate::common::{DIGIT, command, convince, convince_json, fixture, has_keys, text, vector};
 
-const COMMANDS: [&str; 10] =
-    ["demo", "quantize", "run", "check", "eval", "setup", "prove", "verify", "inspect", "completions"];
+const COMMANDS: [&str; 13] = [
+    "demo",
+    "quantize",
+    "run",
+    "check",
+    "eval",
+    "setup",
+    "prove",
+    "verify",
+    "inspect",
+    "zoo",
+    "bench",
+    "estimate",
+    "completions",
+];
 
 #[test]
 fn every_command_has_help_with_examples() {

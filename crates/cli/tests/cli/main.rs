@@ -6,3 +6,4 @@ mod common;
 mod interface;
 mod path;
 mod tampered;
+mod zoo;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use convince::circuit::{Bits, Witness};
 use convince::model::{
-    Affine, Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
+    Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
 };
 use convince::{ProvingKey, TestSeed, VerifyingKey, setup_seeded};
 use convince_field::Ints;
@@ -49,18 +49,11 @@ fn weights(len: usize, seed: i64, bits: Bits) -> Arc<Ints> {
 }
 
 fn conv(shape: [usize; 4], padding: usize, seed: i64) -> Op {
-    Op::Conv2d(Conv2d {
-        weight: weights(shape.iter().product(), seed, Bits::I8),
-        weight_shape: shape,
-        weight_bits: Bits::I8,
-        bias: Some(weights(shape[0], seed + 1, Bits::signed(10))),
-        bias_bits: Bits::signed(10),
-        stride: 1,
-        padding,
-    })
+    let op = Conv2d::new(weights(shape.iter().product(), seed, Bits::I8), shape, Bits::I8);
+    Op::Conv2d(op.with_bias(weights(shape[0], seed + 1, Bits::signed(10)), Bits::signed(10)).with_window(1, padding))
 }
 
-/// conv (padded) → pooled ReLU → conv → affine → activation table → fully connected, on a 6x6 input.
+/// conv (padded) → pooled ReLU → conv → linear → activation table → fully connected, on a 6x6 input.
 pub(crate) fn tiny_model(seed: i64) -> Model {
     let node = |name: &str, op, input: u32| Node { name: name.into(), op, inputs: vec![ValueId(input)] };
     let dense = Gemm {
@@ -74,11 +67,11 @@ pub(crate) fn tiny_model(seed: i64) -> Model {
     let table = (-20..=60).map(|v: i32| (v / 8) * (v / 8)).collect();
     let nodes = vec![
         node("conv1", conv([2, 1, 3, 3], 1, seed), 0),
-        node("relu1", Op::Requant(Requant { shift: 8, low: 0, high: 255, table: None }), 1),
-        node("pool1", Op::MaxPool(MaxPool { window: 2, stride: 2 }), 2),
+        node("relu1", Op::Requant(Requant::plain(8, 0, 255)), 1),
+        node("pool1", Op::MaxPool(MaxPool::square(2)), 2),
         node("conv2", conv([2, 2, 2, 2], 0, seed + 3), 3),
-        node("scale", Op::Affine(Affine { multipliers: vec![-2], constant: 77 }), 4),
-        node("act", Op::Requant(Requant { shift: 10, low: -20, high: 60, table: Some(table) }), 5),
+        node("scale", Op::Linear(Linear::sum(&[-2], 77)), 4),
+        node("act", Op::Requant(Requant { table: Some(table), ..Requant::plain(10, -20, 60) }), 5),
         node("dense", Op::Gemm(dense), 6),
     ];
     Model {

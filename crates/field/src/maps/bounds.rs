@@ -13,16 +13,17 @@ pub struct MapTerm<'a> {
     pub range: (i64, i64),
 }
 
-/// Most rows of an axis that has windows, and most combinations of kinds of rows times terms, for which bounds are tight.
+/// Most rows of an axis that has windows, and most combinations of kinds of rows times terms, for which bounds are
+/// tight.
 const MAX_KINDS: usize = 1 << 14;
 /// Most rows of an axis, times terms, for which bounds are tight.
 const MAX_ROWS: usize = 1 << 20;
 
 /// Interval of `constant + sum over terms of multiplier * map(input)`, over all elements; saturates.
 ///
-/// It is reached at both ends by some inputs, which are taken as independent of each other. An element of a concatenation,
-/// say, has one input that it depends on, and none of the others counts. Sums of more rows and terms than any network has
-/// may get a wider interval, so that time stays linear in the size of the maps.
+/// It is reached at both ends by some inputs, which are taken as independent of each other. An element of a
+/// concatenation, say, has one input that it depends on, and none of the others counts. Sums of more rows and terms
+/// than any network has may get a wider interval, so that time stays linear in the size of the maps.
 ///
 /// `None` if there are no terms, a map does not fit its input, or the output shapes differ.
 pub fn sum_bounds(terms: &[MapTerm<'_>], constant: i64) -> Option<(i128, i128)> {

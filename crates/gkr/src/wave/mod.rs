@@ -6,7 +6,7 @@
 //!             A: rounds over kernel positions (ci,i,j) of sum_t lambda^t sum W'_t X'_t = sum_t lambda^t (v_t - bias~_t 1(b,y,x));
 //!                w~_t and X'_t at rho, then mu is drawn
 //!             B: rounds over input positions q of sum_l sum_q in_l(q) sum_t mu^t K_t(q) = sum_t mu^t X'_t; in_l~ at q
-//!             linear layers: the claims on all terms but the last; products: see `product`
+//!             linear layers: the claims on all terms but the last; products: see `product`; gates: see `gates`
 //! Claim out:  weight: E_co and rho; bias: E_co; input: E_b, rho_ci, q_y, q_x
 //! Error:      (2 * rounds + number of claims - 1) / 2^128 for each of A and B
 //! ```
@@ -20,7 +20,9 @@
 //! claim is one on its terms, their functionals being transposed through the maps; the last term's claim is implied by the
 //! others, so a single term costs no message, and no equation is left to check.
 
+mod combined;
 pub(crate) mod conv;
+mod gates;
 mod linear;
 mod product;
 mod prove;
@@ -69,16 +71,18 @@ fn output(layer: &Layer) -> Option<WireId> {
         Layer::Conv2d(l) => Some(l.output),
         Layer::Linear(l) => Some(l.output),
         Layer::Product(l) => Some(l.output),
+        Layer::Gates(l) => Some(l.output),
         Layer::Requant(_) => None,
     }
 }
 
-/// What a layer that defines a wire reads, weights not counted.
+/// What a layer that defines a wire leaves claims on, kernels and biases of convolutions not counted.
 fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
     let tensors: Vec<Tensor> = match layer {
         Layer::Conv2d(l) => vec![l.input],
         Layer::Linear(l) => l.terms.iter().map(|t| t.tensor).collect(),
         Layer::Product(l) => l.factors.to_vec(),
+        Layer::Gates(l) => l.claimed().collect(),
         Layer::Requant(_) => vec![],
     };
     tensors.into_iter().map(|tensor| tensor.wire)
@@ -254,6 +258,8 @@ pub(crate) struct Rounds {
     pub(crate) terms: usize,
     /// For every product: its variables and the claims on it.
     pub(crate) products: Vec<(usize, usize)>,
+    /// For every layer of gates: the variables of both phases, the claims on it and those that it leaves.
+    pub(crate) gates: Vec<(usize, usize, usize)>,
 }
 
 /// Sizes of every wave, from the circuit alone.
@@ -282,6 +288,10 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
                 }
                 Layer::Product(product) => {
                     rounds.products.push((variables(&product.shape), count));
+                    count = count.min(1);
+                }
+                Layer::Gates(l) => {
+                    rounds.gates.push((gates::layer_variables(circuit, l).iter().sum(), count, l.claimed().count()));
                     count = count.min(1);
                 }
                 Layer::Requant(_) => {}

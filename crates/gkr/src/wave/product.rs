@@ -11,11 +11,12 @@
 
 use convince_circuit::{Circuit, ProductLayer, Witness};
 use convince_field::ProofField;
-use convince_poly::{Functional, outer, pad};
+use convince_poly::{Functional, pad};
 use convince_sumcheck::{SumcheckClaim, eq_product, product};
-use convince_transcript::{ChannelError, ChannelScalar, Check, Label, ProverChannel, VerifierChannel};
+use convince_transcript::{ChannelError, Check, Label, ProverChannel, VerifierChannel};
 
-use super::{Pending, powers, variables};
+use super::combined::Combined;
+use super::{Pending, variables};
 use crate::Claim;
 
 const LAMBDA: Label = "gkr/wave/product/lambda";
@@ -31,14 +32,10 @@ pub(super) fn prove<F: ProofField, C: ProverChannel<F>>(
 ) {
     let claims = pending.take(layer.output);
     let vars = variables(&layer.shape);
-    let weights = powers(channel.challenge(LAMBDA), claims.len());
-    let mut functional = vec![F::zero(); layer.shape.iter().product()];
-    for (claim, weight) in claims.iter().zip(&weights) {
-        functional.iter_mut().zip(outer(&claim.functional.0)).for_each(|(sum, f)| *sum += *weight * f);
-    }
-    let total = claims.iter().zip(&weights).map(|(claim, weight)| claim.value * weight).sum();
-    let pair = [functional, witness.wire(layer.output).to_field()].map(|table| pad(&table, &layer.shape));
-    let instance = product::Instance::new(vars, F::one(), total, vec![pair]);
+    let combined = Combined::new(claims, channel.challenge(LAMBDA));
+    let tables = [combined.table(&layer.shape), witness.wire(layer.output).to_field()];
+    let pair = tables.map(|table| pad(&table, &layer.shape));
+    let instance = product::Instance::new(vars, F::one(), combined.total(), vec![pair]);
     let (point, finals) = product::prove(channel, vec![instance]);
     channel.send(VALUE, &[finals[0][0][1]]);
     let tables = layer.factors.map(|tensor| pad(&witness.tensor(circuit, tensor).to_field(), &layer.shape));
@@ -62,14 +59,11 @@ pub(super) fn verify<F: ProofField, C: VerifierChannel<F>>(
 ) -> Result<(), ChannelError> {
     let claims = pending.take(layer.output);
     let vars = variables(&layer.shape);
-    let weights = powers(channel.challenge(LAMBDA), claims.len());
-    let zero = C::Scalar::constant(F::zero());
-    let total = claims.iter().zip(&weights).fold(zero, |sum, (claim, weight)| sum + claim.value.clone() * *weight);
-    let SumcheckClaim { value, point } = product::verify(channel, &[(vars, total)])?;
+    let combined = Combined::new(claims, channel.challenge(LAMBDA));
+    let SumcheckClaim { value, point } = product::verify(channel, &[(vars, combined.total())])?;
     let out = channel.receive_one(VALUE)?;
     let at_point = Functional::at_flat(&point, &layer.shape);
-    let weight: F = claims.iter().zip(&weights).map(|(claim, w)| *w * evaluate(&claim.functional, &at_point)).sum();
-    channel.assert_eq(out.clone() * weight, value, Check::ProductPoint { layer: index })?;
+    channel.assert_eq(out.clone() * combined.evaluate(&at_point), value, Check::ProductPoint { layer: index })?;
     let SumcheckClaim { value, point } = eq_product::verify(channel, &point, 2, out)?;
     let [a, b] = channel.receive_array(FACTORS)?;
     let product = channel.mul(&a, &b);
@@ -79,10 +73,4 @@ pub(super) fn verify<F: ProofField, C: VerifierChannel<F>>(
         pending.add(circuit, Claim::on(circuit, *tensor, functional.clone(), value));
     }
     Ok(())
-}
-
-/// A functional's extension at a point, axis by axis.
-fn evaluate<F: ProofField>(functional: &Functional<F>, point: &Functional<F>) -> F {
-    let axes = functional.0.iter().zip(&point.0);
-    axes.map(|(axis, point)| F::inner_product(&axis.table(), &point.table())).product()
 }

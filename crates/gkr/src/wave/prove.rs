@@ -5,8 +5,8 @@ use convince_sumcheck::{parallel, product as sumcheck, suffix};
 use convince_transcript::ProverChannel;
 
 use super::{
-    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, input_claim, is_whole,
-    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
+    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, gates, input_claim,
+    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
 };
 use crate::Claim;
 use crate::fft::{self, Step};
@@ -43,6 +43,7 @@ where
                 }
                 Layer::Linear(layer) => linear::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Product(layer) => product::prove(circuit, witness, channel, &mut pending, layer),
+                Layer::Gates(layer) => gates::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Requant(_) => {}
             }
         }

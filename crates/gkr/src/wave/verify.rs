@@ -5,7 +5,7 @@ use convince_sumcheck::{SumcheckClaim, product as sumcheck, suffix};
 use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
 
 use super::{
-    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, input_claim, is_whole,
+    BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, gates, input_claim, is_whole,
     kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
 };
 use crate::Claim;
@@ -14,7 +14,7 @@ use crate::fft::{self, Step};
 /// Verifies the waves. Returns the claims on input, weight and advice wires.
 ///
 /// # Errors
-/// The channel's; the checks are [`Check::Product`], [`Check::ProductPoint`], [`Check::KernelPositions`] and
+/// The channel's; the checks are [`Check::Product`], [`Check::Gates`], [`Check::ProductPoint`], [`Check::KernelPositions`] and
 /// [`Check::InputPositions`], and those of [`crate::fft`].
 pub fn verify<F, C>(
     circuit: &Circuit,
@@ -50,6 +50,7 @@ where
                 }
                 Layer::Linear(layer) => linear::verify(circuit, channel, &mut pending, layer)?,
                 Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
+                Layer::Gates(layer) => gates::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Requant(_) => {}
             }
         }

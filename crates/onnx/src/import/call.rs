@@ -1,8 +1,9 @@
 //! One node as an operator's import sees it.
 
 use super::attributes::Attributes;
+use super::view::View;
 use crate::NodeProblem;
-use crate::float::{FloatNode, FloatOp, Floats};
+use crate::float::Floats;
 use crate::tensor::{Data, Tensor};
 
 /// What a name stands for.
@@ -12,49 +13,56 @@ pub(super) enum Value {
     Computed(Computed),
 }
 
-/// A value that depends on the network's input.
+/// A tensor that depends on the network's input.
 #[derive(Clone, Debug)]
 pub(super) struct Computed {
-    /// 0 for the network's input, `i + 1` for the value of node `i`.
+    /// The value that holds its elements: 0 for the network's input, `i + 1` for the value of node `i`.
     pub(super) id: usize,
-    /// `[1, C, H, W]` or `[1, N]`.
-    pub(super) dims: Vec<usize>,
+    pub(super) view: View,
 }
 
-/// A node with the value that it is applied to.
-pub(super) struct Placed {
-    pub(super) node: FloatNode,
-    pub(super) input: usize,
+/// What a node's outputs stand for; most operators have one.
+pub(super) type Outcome = Result<Vec<Value>, NodeProblem>;
+
+impl From<Computed> for Vec<Value> {
+    fn from(computed: Computed) -> Self {
+        vec![Value::Computed(computed)]
+    }
 }
 
-/// What a node comes to: another name for a value, or an operator.
-pub(super) enum Outcome {
-    Value(Value),
-    Node { op: FloatOp, input: usize, dims: Vec<usize> },
+impl From<Tensor> for Vec<Value> {
+    fn from(tensor: Tensor) -> Self {
+        vec![Value::Constant(tensor)]
+    }
 }
 
 /// A node's inputs and attributes.
 pub(super) struct Call<'a> {
+    pub(super) operator: &'a str,
+    pub(super) opset: i64,
     /// Left-out inputs are `None`.
     pub(super) inputs: Vec<Option<&'a Value>>,
     pub(super) attributes: Attributes<'a>,
     /// Attribute `value`, decoded.
     pub(super) constant: Option<Tensor>,
     pub(super) outputs: usize,
-    /// The nodes so far.
-    pub(super) nodes: &'a [Placed],
 }
 
 impl<'a> Call<'a> {
     /// Refuses more inputs than `max` and attributes that are none of `attributes`.
     pub(super) fn expect(&self, max: usize, attributes: &[&str]) -> Result<(), NodeProblem> {
         if self.inputs.len() > max {
-            return Err(NodeProblem::Arity { inputs: self.inputs.len(), outputs: self.outputs });
+            return Err(self.arity());
         }
         self.attributes.only(attributes)
     }
 
-    fn input(&self, index: usize) -> Option<&'a Value> {
+    /// The error that says that there are too many inputs or outputs.
+    pub(super) fn arity(&self) -> NodeProblem {
+        NodeProblem::Arity { inputs: self.inputs.len(), outputs: self.outputs }
+    }
+
+    pub(super) fn input(&self, index: usize) -> Option<&'a Value> {
         self.inputs.get(index).copied().flatten()
     }
 
@@ -69,23 +77,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A computed input with its four axes.
-    pub(super) fn image(&self, index: usize) -> Result<(usize, [usize; 4]), NodeProblem> {
-        let computed = self.computed(index)?;
-        let dims = <[usize; 4]>::try_from(computed.dims.as_slice());
-        dims.map(|dims| (computed.id, dims)).map_err(|_| shape("input", &computed.dims))
-    }
-
-    /// A computed input `[1, N]`, as its id and `N`.
-    pub(super) fn row(&self, index: usize) -> Result<(usize, usize), NodeProblem> {
-        let computed = self.computed(index)?;
-        match computed.dims[..] {
-            [1, n] => Ok((computed.id, n)),
-            _ => Err(shape("input", &computed.dims)),
-        }
-    }
-
-    fn tensor(&self, index: usize) -> Result<Option<&'a Tensor>, NodeProblem> {
+    /// A constant input, if it is there.
+    pub(super) fn tensor(&self, index: usize) -> Result<Option<&'a Tensor>, NodeProblem> {
         match self.input(index) {
             None => Ok(None),
             Some(Value::Constant(tensor)) => Ok(Some(tensor)),
@@ -102,11 +95,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A constant input of floats with `N` axes, the operator's weights.
-    pub(super) fn weights<const N: usize>(&self, index: usize) -> Result<([usize; N], &'a Floats), NodeProblem> {
-        let (dims, values) = self.floats(index)?.ok_or(NodeProblem::MissingInput(index))?;
-        let dims = <[usize; N]>::try_from(dims).map_err(|_| shape("weight", dims))?;
-        Ok((dims, values))
+    /// A constant input of floats that the operator needs.
+    pub(super) fn weights(&self, index: usize) -> Result<(&'a [usize], &'a Floats), NodeProblem> {
+        self.floats(index)?.ok_or(NodeProblem::MissingInput(index))
+    }
+
+    /// A constant input of one float, if it is there.
+    pub(super) fn scalar(&self, index: usize) -> Result<Option<f32>, NodeProblem> {
+        match self.floats(index)? {
+            None => Ok(None),
+            Some((_, values)) if values.len() == 1 => Ok(Some(values[0])),
+            Some((dims, _)) => Err(shape("input", dims)),
+        }
+    }
+
+    /// A constant input of floats with one axis of `len` elements, if it is there.
+    pub(super) fn per_channel(&self, index: usize, len: usize) -> Result<Option<&'a Floats>, NodeProblem> {
+        match self.floats(index)? {
+            None => Ok(None),
+            Some((dims, values)) if *dims == [len] => Ok(Some(values)),
+            Some((dims, _)) => Err(shape("bias", dims)),
+        }
     }
 
     /// The elements of a constant input of integers, if it is there.
@@ -117,8 +126,36 @@ impl<'a> Call<'a> {
             Some(_) => Err(NodeProblem::ElementType(index)),
         }
     }
+
+    /// Integers that are an attribute in older operator sets and an input in newer ones, if they are there.
+    pub(super) fn ints_either(&self, name: &str, index: usize) -> Result<Option<&'a [i64]>, NodeProblem> {
+        match self.attributes.ints(name)? {
+            Some(values) => Ok(Some(values)),
+            None => self.ints(index),
+        }
+    }
+
+    /// An axis of a tensor of `rank` axes; negative ones count from the end.
+    pub(super) fn axis(&self, axis: i64, rank: usize) -> Result<usize, NodeProblem> {
+        let from_end = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+        let axis_in = from_end.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank);
+        axis_in.ok_or(NodeProblem::Axis { axis, rank })
+    }
+
+    /// Axes of a tensor of `rank` axes, none of them twice.
+    pub(super) fn axes(&self, axes: &[i64], rank: usize) -> Result<Vec<usize>, NodeProblem> {
+        let mut found = Vec::new();
+        for &given in axes.iter().take(rank + 1) {
+            let axis = self.axis(given, rank)?;
+            if found.contains(&axis) {
+                return Err(NodeProblem::Axis { axis: given, rank });
+            }
+            found.push(axis);
+        }
+        Ok(found)
+    }
 }
 
 pub(super) fn shape(what: &'static str, shape: &[usize]) -> NodeProblem {
-    NodeProblem::Shape { what, shape: shape.to_vec() }
+    NodeProblem::Shape { what, shape: shape.iter().copied().take(8).collect() }
 }

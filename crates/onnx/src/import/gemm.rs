@@ -1,65 +1,125 @@
+//! Matrix products with a constant.
+
 use std::sync::Arc;
 
-use super::call::{Call, Outcome, shape};
+use super::builder::{Builder, Plain, len};
+use super::call::{Call, Computed, Outcome, Value, shape as unfit};
+use super::view::View;
 use crate::NodeProblem;
-use crate::float::{FloatGemm, FloatOp};
+use crate::float::{FloatConv2d, FloatGemm, FloatOp, Floats};
 
-/// `alpha * A * B + beta * C`, with `B` transposed or not, and `A` the computed row.
-pub(super) fn import_gemm(call: &Call<'_>) -> Result<Outcome, NodeProblem> {
+/// `alpha * A * B + beta * C`, with `A` and `B` transposed or not, and `A` computed.
+pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let attributes = &call.attributes;
     call.expect(3, &["alpha", "beta", "transA", "transB"])?;
-    attributes.int_is("transA", 0)?;
-    let transposed = match attributes.int("transB")?.unwrap_or(0) {
-        0 => false,
-        1 => true,
-        _ => return Err(attributes.unsupported("transB")),
+    let flag = |name: &str| match attributes.int(name)?.unwrap_or(0) {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(attributes.unsupported(name)),
     };
     let alpha = attributes.float("alpha")?.unwrap_or(1.0);
     let beta = attributes.float("beta")?.unwrap_or(1.0);
-    let mut outcome = product(call, transposed, alpha)?;
-    if let (Some((dims, values)), Outcome::Node { op: FloatOp::Gemm(gemm), .. }) = (call.floats(2)?, &mut outcome) {
-        let out = gemm.weight_shape[0];
-        let bias = match dims {
-            [] | [1] | [1, 1] => vec![values[0]; out],
-            [n] | [1, n] if *n == out => values.to_vec(),
-            _ => return Err(shape("bias", dims)),
-        };
-        gemm.bias = Some(Arc::new(bias.into_iter().map(|b| b * beta).collect()));
+    let mut input = call.computed(0)?.clone();
+    if input.view.axes.len() != 2 {
+        return Err(unfit("input", &input.view.dims()));
     }
-    finite(outcome)
+    if flag("transA")? {
+        input.view = input.view.transposed(&[1, 0]);
+    }
+    let (dims, values) = call.weights(1)?;
+    let weight = matrix(dims, values, flag("transB")?, alpha)?;
+    if weight.values.iter().any(|v| !v.is_finite()) {
+        return Err(NodeProblem::Attribute { name: "alpha".into(), value: "a factor that overflows".into() });
+    }
+    let bias = match call.floats(2)? {
+        None => None,
+        Some((dims, values)) => {
+            let scaled = |values: &[f32]| values.iter().map(|b| b * beta).collect::<Vec<f32>>();
+            let bias = match dims {
+                [] | [1] | [1, 1] => vec![scaled(values)[0]; weight.rows],
+                [n] | [1, n] if *n == weight.rows => scaled(values),
+                _ => return Err(unfit("bias", dims)),
+            };
+            if bias.iter().any(|v| !v.is_finite()) {
+                return Err(NodeProblem::Attribute { name: "beta".into(), value: "a factor that overflows".into() });
+            }
+            Some(Arc::new(bias))
+        }
+    };
+    Ok(product(builder, &input, 1, weight, bias)?.into())
 }
 
-/// Row times constant matrix.
-pub(super) fn import_matmul(call: &Call<'_>) -> Result<Outcome, NodeProblem> {
+/// A tensor times a constant matrix, or the other way round.
+pub(super) fn import_matmul(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(2, &[])?;
-    product(call, false, 1.0)
+    let (input, index) = match (call.value(0)?, call.value(1)?) {
+        (Value::Computed(_), Value::Computed(_)) => return Err(NodeProblem::NotConstant(1)),
+        (Value::Constant(_), Value::Constant(_)) => return Err(NodeProblem::Constant(1)),
+        (Value::Computed(input), Value::Constant(_)) => (input, 1),
+        (Value::Constant(_), Value::Computed(input)) => (input, 0),
+    };
+    let (dims, values) = call.weights(index)?;
+    let rank = input.view.axes.len();
+    if rank < 2 {
+        return Err(unfit("input", &input.view.dims()));
+    }
+    let weight = matrix(dims, values, index == 0, 1.0)?;
+    Ok(product(builder, input, rank - 1 - usize::from(index == 0), weight, None)?.into())
 }
 
-fn product(call: &Call<'_>, transposed: bool, alpha: f32) -> Result<Outcome, NodeProblem> {
-    let (input, len) = call.row(0)?;
-    let (dims, values) = call.weights::<2>(1)?;
-    let [out, taps] = if transposed { dims } else { [dims[1], dims[0]] };
-    if taps != len {
-        return Err(shape("weight", &dims));
-    }
-    let weight = match (transposed, alpha == 1.0) {
+/// A constant matrix, row-major `[rows, columns]`.
+struct Matrix {
+    values: Floats,
+    rows: usize,
+    columns: usize,
+}
+
+/// `factor` times the transposed of a constant, or times the constant itself if it `is_transposed` already.
+fn matrix(dims: &[usize], values: &Floats, is_transposed: bool, factor: f32) -> Result<Matrix, NodeProblem> {
+    let [first, second] = *dims else { return Err(unfit("weight", dims)) };
+    let [rows, columns] = if is_transposed { [first, second] } else { [second, first] };
+    let values = match (is_transposed, factor == 1.0) {
         (true, true) => values.clone(),
-        (true, false) => Arc::new(values.iter().map(|w| w * alpha).collect()),
-        (false, _) => Arc::new((0..out * taps).map(|i| values[i % taps * out + i / taps] * alpha).collect()),
+        (true, false) => Arc::new(values.iter().map(|w| w * factor).collect()),
+        (false, _) => {
+            let at = |i: usize| values[i % columns * rows + i / columns] * factor;
+            Arc::new((0..rows * columns).map(at).collect())
+        }
     };
-    let op = FloatOp::Gemm(FloatGemm { weight, weight_shape: [out, taps], bias: None });
-    Ok(Outcome::Node { op, input, dims: vec![1, out] })
+    Ok(Matrix { values, rows, columns })
 }
 
-/// Refuses factors that make parameters overflow.
-fn finite(outcome: Outcome) -> Result<Outcome, NodeProblem> {
-    let Outcome::Node { op: FloatOp::Gemm(FloatGemm { weight, bias, .. }), .. } = &outcome else {
-        return Ok(outcome);
-    };
-    let all_finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
-    match (all_finite(weight), bias.as_ref().is_none_or(|bias| all_finite(bias))) {
-        (true, true) => Ok(outcome),
-        (false, _) => Err(NodeProblem::Attribute { name: "alpha".into(), value: "a factor that overflows".into() }),
-        (_, false) => Err(NodeProblem::Attribute { name: "beta".into(), value: "a factor that overflows".into() }),
+/// The matrix times every line of the tensor along `axis`.
+fn product(
+    builder: &mut Builder,
+    input: &Computed,
+    axis: usize,
+    weight: Matrix,
+    bias: Option<Floats>,
+) -> Result<Computed, NodeProblem> {
+    let dims = input.view.dims();
+    let Matrix { mut values, rows, columns } = weight;
+    if dims[axis] != columns {
+        return Err(unfit("weight", &[rows, columns]));
     }
+    if len(&input.view) == columns {
+        // One line: its order is that of the value, so the matrix's columns are put in that order.
+        if !input.view.is_row_major() {
+            let mut ordered = vec![0.0; rows * columns];
+            for (column, place) in input.view.places().into_iter().enumerate() {
+                (0..rows).for_each(|row| ordered[row * columns + place] = values[row * columns + column]);
+            }
+            values = Arc::new(ordered);
+        }
+        let op = FloatOp::Gemm(FloatGemm { weight: values, weight_shape: [rows, columns], bias });
+        let id = builder.push(op, vec![input.id], [1, rows, 1, 1])?;
+        let mut out = dims;
+        out[axis] = rows;
+        return Ok(Computed { id, view: View::row_major(&out) });
+    }
+    let Plain { id, mut shape, layout } = builder.channels(input, axis)?;
+    let op = FloatConv2d::plain(values, [rows, columns, 1, 1], bias, 1);
+    shape[1] = rows;
+    let id = builder.push(FloatOp::Conv2d(op), vec![id], shape)?;
+    Ok(Computed { id, view: layout.view(shape) })
 }

@@ -1,21 +1,38 @@
 //! From a file to a float network.
 
-mod add;
+mod activation;
+mod arithmetic;
 mod attributes;
+mod axes;
+mod batch_norm;
+mod builder;
 mod call;
+mod chain;
+mod constants;
 mod conv2d;
+mod depth;
 mod gemm;
-mod max_pool;
+mod operators;
+mod pool;
+mod reduce;
+mod resize;
 mod shape;
+mod simplify;
+mod view;
+mod window;
 
 use std::collections::HashMap;
 
-use convince_model::{MAX_TOTAL_LEN, Shape};
+use convince_model::MAX_TOTAL_LEN;
 use prost::Message;
 
 use self::attributes::Attributes;
-use self::call::{Call, Computed, Outcome, Placed, Value};
-use crate::float::{FloatGraph, FloatNode, FloatOp};
+use self::builder::{Builder, shape_of};
+use self::call::{Call, Computed, Value};
+use self::operators::operator_import;
+use self::simplify::simplify;
+use self::view::View;
+use crate::float::{FloatGraph, FloatOp};
 use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, data_type};
 use crate::tensor::Tensor;
 use crate::{NodeProblem, OnnxError};
@@ -25,7 +42,8 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 
 /// Reads an ONNX file. Time and memory are linear in its length.
 ///
-/// A batch axis without a size is taken as 1. Every node must be of a supported operator, whether the output needs it
+/// A batch axis without a size is taken as 1. A network that transposes its input `[1, H, W, C]` before anything else
+/// takes `[1, C, H, W]`. Every node must be of a supported operator, whether the output needs it
 /// or not.
 ///
 /// # Errors
@@ -34,18 +52,22 @@ pub fn import(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
     let model = ModelProto::decode(bytes)?;
     let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
     let opset = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
-    if !opset.is_some_and(|version| OPSETS.contains(&version)) {
+    let Some(opset) = opset.filter(|version| OPSETS.contains(version)) else {
         return Err(OnnxError::Opset { found: opset });
+    };
+    let mut values = HashMap::new();
+    let mut constants = 0usize;
+    for proto in &graph.initializer {
+        let tensor = Tensor::from_proto(proto)?;
+        constants = constants.saturating_add(tensor.len());
+        define(&mut values, &proto.name, Value::Constant(tensor))?;
     }
-    let mut importer = Importer { values: HashMap::new(), nodes: Vec::new(), size: 0 };
-    for tensor in &graph.initializer {
-        importer.define(&tensor.name, Value::Constant(Tensor::from_proto(tensor)?))?;
-    }
-    let input_shape = importer.define_input(graph)?;
+    let mut importer = Importer { opset, values, builder: Builder::new(constants) };
+    importer.define_input(graph)?;
     for node in &graph.node {
         importer.add_node(node)?;
     }
-    Ok(FloatGraph { input_shape, nodes: importer.chain(graph)? })
+    importer.finish(graph)
 }
 
 fn is_standard(domain: &str) -> bool {
@@ -53,22 +75,21 @@ fn is_standard(domain: &str) -> bool {
 }
 
 struct Importer<'a> {
+    opset: i64,
     values: HashMap<&'a str, Value>,
-    nodes: Vec<Placed>,
-    /// Values and parameters so far.
-    size: usize,
+    builder: Builder,
+}
+
+fn define<'a>(values: &mut HashMap<&'a str, Value>, name: &'a str, value: Value) -> Result<(), OnnxError> {
+    match values.insert(name, value) {
+        None => Ok(()),
+        Some(_) => Err(OnnxError::DuplicateName(name.to_owned())),
+    }
 }
 
 impl<'a> Importer<'a> {
-    fn define(&mut self, name: &'a str, value: Value) -> Result<(), OnnxError> {
-        match self.values.insert(name, value) {
-            None => Ok(()),
-            Some(_) => Err(OnnxError::DuplicateName(name.to_owned())),
-        }
-    }
-
     /// The one input that is no initialiser.
-    fn define_input(&mut self, graph: &'a GraphProto) -> Result<Shape, OnnxError> {
+    fn define_input(&mut self, graph: &'a GraphProto) -> Result<(), OnnxError> {
         let is_input =
             |info: &&ValueInfoProto| !matches!(self.values.get(info.name.as_str()), Some(Value::Constant(_)));
         let inputs: Vec<_> = graph.input.iter().filter(is_input).collect();
@@ -76,16 +97,16 @@ impl<'a> Importer<'a> {
             return Err(OnnxError::InputCount(inputs.len()));
         };
         let dims = input_dims(info)?;
-        self.grow(dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n)))?;
-        let shape = shape_of(&dims);
-        self.define(&info.name, Value::Computed(Computed { id: 0, dims }))?;
-        Ok(shape)
-    }
-
-    fn grow(&mut self, len: Option<usize>) -> Result<(), OnnxError> {
-        let size = len.and_then(|len| self.size.checked_add(len)).filter(|&size| size <= MAX_TOTAL_LEN);
-        self.size = size.ok_or(OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
-        Ok(())
+        self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
+        self.builder.input_shape = shape_of(&dims);
+        let mut input = Computed { id: 0, view: View::row_major(&dims) };
+        if let ([batch, rows, columns, channels], true) =
+            (dims[..].try_into().unwrap_or([1; 4]), is_transposed(graph, &info.name))
+        {
+            self.builder.input_shape = [batch, channels, rows, columns];
+            input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
+        }
+        define(&mut self.values, &info.name, Value::Computed(input))
     }
 
     fn add_node(&mut self, proto: &'a NodeProto) -> Result<(), OnnxError> {
@@ -98,95 +119,102 @@ impl<'a> Importer<'a> {
             return Err(OnnxError::UnsupportedOperator { operator, node: name.to_owned() });
         };
         let constant = constant_of(proto, name).transpose()?;
-        let outcome = self.call(proto, constant).and_then(|call| import(&call));
-        let value = match check_outputs(proto).and(outcome) {
-            Ok(Outcome::Value(value)) => value,
-            Ok(Outcome::Node { op, input, dims }) => Value::Computed(self.place(name, op, input, dims)?),
-            Err(problem) => return Err(OnnxError::Node { operator, node: name.to_owned(), problem }),
+        name.clone_into(&mut self.builder.name);
+        let problem = |problem| OnnxError::Node { operator: operator.clone(), node: name.to_owned(), problem };
+        check_outputs(proto).map_err(problem)?;
+        let call = call(&self.values, self.opset, proto, constant).map_err(problem)?;
+        let outputs = match constants::import(&call, &mut self.builder) {
+            Some(outcome) => outcome,
+            None => import(&call, &mut self.builder),
         };
-        self.define(&proto.output[0], value)
+        for (name, value) in proto.output.iter().zip(outputs.map_err(problem)?) {
+            if !name.is_empty() {
+                define(&mut self.values, name, value)?;
+            }
+        }
+        Ok(())
     }
 
-    /// The node's inputs, attributes and surroundings, checked as far as they are the same for all operators.
-    fn call<'s>(&'s self, proto: &'a NodeProto, constant: Option<Tensor>) -> Result<Call<'s>, NodeProblem> {
-        let input = |name: &String| match (name.as_str(), self.values.get(name.as_str())) {
-            ("", _) => Ok(None),
-            (_, Some(value)) => Ok(Some(value)),
-            (name, None) => Err(NodeProblem::UndefinedInput(name.to_owned())),
-        };
-        let inputs = proto.input.iter().map(input).collect::<Result<_, _>>()?;
-        let attributes = Attributes::new(&proto.attribute)?;
-        Ok(Call { inputs, attributes, constant, outputs: proto.output.len(), nodes: &self.nodes })
-    }
-
-    fn place(&mut self, name: &str, op: FloatOp, input: usize, dims: Vec<usize>) -> Result<Computed, OnnxError> {
-        let len = dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        self.grow(len.and_then(|len| len.checked_add(op.parameters())))?;
-        self.nodes.push(Placed { node: FloatNode { name: name.to_owned(), op, shape: shape_of(&dims) }, input });
-        Ok(Computed { id: self.nodes.len(), dims })
-    }
-
-    /// The nodes that the output is computed by, first to last.
-    fn chain(&self, graph: &GraphProto) -> Result<Vec<FloatNode>, OnnxError> {
+    /// The network that computes the output.
+    fn finish(mut self, graph: &GraphProto) -> Result<FloatGraph, OnnxError> {
         let [output] = &graph.output[..] else {
             return Err(OnnxError::OutputCount(graph.output.len()));
         };
         let Some(Value::Computed(value)) = self.values.get(output.name.as_str()) else {
             return Err(OnnxError::Output(output.name.clone()));
         };
-        // A node's input is an earlier node, so this ends at the graph's input, 0.
-        let place = |id: usize| id.checked_sub(1).and_then(|index| self.nodes.get(index));
-        let backwards = std::iter::successors(place(value.id), |placed| place(placed.input));
-        let mut nodes: Vec<_> = backwards.map(|placed| placed.node.clone()).collect();
-        nodes.reverse();
-        Ok(nodes)
+        let is_head = |op: &FloatOp| matches!(op, FloatOp::ArgMax | FloatOp::Softmax);
+        let id = match value.view.is_row_major() {
+            true => value.id,
+            false => {
+                output.name.clone_into(&mut self.builder.name);
+                let problem =
+                    |problem| OnnxError::Node { operator: "Transpose".into(), node: output.name.clone(), problem };
+                self.builder.arrange(value.id, &value.view.four()).map_err(problem)?
+            }
+        };
+        let Builder { input_shape, nodes, .. } = self.builder;
+        let network = simplify(FloatGraph { input_shape, nodes }, id);
+        let inner = network.nodes.split_last().map_or(&[][..], |(_, inner)| inner);
+        match inner.iter().find(|node| is_head(&node.op)) {
+            None => Ok(network),
+            Some(node) => Err(OnnxError::Node {
+                operator: node.op.name().to_owned(),
+                node: node.name.clone(),
+                problem: NodeProblem::NotLast,
+            }),
+        }
     }
 }
 
-type Import = fn(&Call<'_>) -> Result<Outcome, NodeProblem>;
-
-fn operator_import(operator: &str) -> Option<Import> {
-    Some(match operator {
-        "Conv" => conv2d::import,
-        "Gemm" => gemm::import_gemm,
-        "MatMul" => gemm::import_matmul,
-        "Add" => add::import,
-        "Relu" => shape::import_relu,
-        "MaxPool" => max_pool::import,
-        "Flatten" => shape::import_flatten,
-        "Reshape" => shape::import_reshape,
-        "Identity" => shape::import_identity,
-        "Dropout" => shape::import_dropout,
-        "Constant" => shape::import_constant,
-        _ => return None,
-    })
+/// Whether a network reads its input `[1, H, W, C]` as `[1, C, H, W]` alone, as exporters from TensorFlow write it.
+fn is_transposed(graph: &GraphProto, input: &str) -> bool {
+    let transposes = |node: &NodeProto| {
+        let order = node.attribute.iter().find(|attribute| attribute.name == "perm");
+        node.op_type == "Transpose" && order.is_some_and(|order| order.ints == [0, 3, 1, 2])
+    };
+    let mut readers = graph.node.iter().filter(|node| node.input.iter().any(|name| name == input)).peekable();
+    readers.peek().is_some() && readers.all(transposes) && graph.output.iter().all(|output| output.name != input)
 }
 
-/// One output with a name; Dropout's mask may be there too, but is not defined.
+/// The node's inputs and attributes, checked as far as they are the same for all operators.
+fn call<'s>(
+    values: &'s HashMap<&str, Value>,
+    opset: i64,
+    proto: &'s NodeProto,
+    constant: Option<Tensor>,
+) -> Result<Call<'s>, NodeProblem> {
+    let input = |name: &String| match (name.as_str(), values.get(name.as_str())) {
+        ("", _) => Ok(None),
+        (_, Some(value)) => Ok(Some(value)),
+        (name, None) => Err(NodeProblem::UndefinedInput(name.to_owned())),
+    };
+    let inputs = proto.input.iter().map(input).collect::<Result<_, _>>()?;
+    let attributes = Attributes::new(&proto.attribute)?;
+    Ok(Call { operator: &proto.op_type, opset, inputs, attributes, constant, outputs: proto.output.len() })
+}
+
+/// One output with a name, or several of Split; Dropout's mask may be there too, but is not defined.
 fn check_outputs(proto: &NodeProto) -> Result<(), NodeProblem> {
-    let named = proto.output.first().is_some_and(|name| !name.is_empty());
+    let is_named = proto.output.first().is_some_and(|name| !name.is_empty());
     let others = proto.output.iter().skip(1).filter(|name| !name.is_empty()).count();
-    if named && (others == 0 || proto.op_type == "Dropout") {
-        return Ok(());
+    match proto.op_type.as_str() {
+        "Dropout" if is_named => Ok(()),
+        "Split" if !proto.output.is_empty() => Ok(()),
+        _ if is_named && others == 0 => Ok(()),
+        _ => Err(NodeProblem::Arity { inputs: proto.input.len(), outputs: proto.output.len() }),
     }
-    Err(NodeProblem::Arity { inputs: proto.input.len(), outputs: proto.output.len() })
 }
 
 /// The tensor of a Constant node, which often has no name of its own.
 fn constant_of(proto: &NodeProto, node: &str) -> Option<Result<Tensor, OnnxError>> {
-    let is_value = |attribute: &&AttributeProto| proto.op_type == "Constant" && attribute.name == "value";
+    let has_value = matches!(proto.op_type.as_str(), "Constant" | "ConstantOfShape");
+    let is_value = |attribute: &&AttributeProto| has_value && attribute.name == "value";
     let tensor = proto.attribute.iter().find(is_value)?.t.as_ref()?;
     Some(Tensor::from_proto(tensor).map_err(|error| match error {
         OnnxError::Tensor { name, problem } if name.is_empty() => OnnxError::Tensor { name: node.to_owned(), problem },
         error => error,
     }))
-}
-
-/// `[1, N]` is held as `[1, N, 1, 1]`.
-fn shape_of(dims: &[usize]) -> Shape {
-    let mut shape = [1; 4];
-    shape.iter_mut().zip(dims).for_each(|(axis, &n)| *axis = n);
-    shape
 }
 
 fn input_dims(info: &ValueInfoProto) -> Result<Vec<usize>, OnnxError> {
@@ -197,7 +225,7 @@ fn input_dims(info: &ValueInfoProto) -> Result<Vec<usize>, OnnxError> {
     }
     let shape = tensor.shape.as_ref().ok_or_else(|| bad("of unknown shape".into()))?;
     let of_shape = || bad(format!("of shape {}", show(shape)));
-    if !matches!(shape.dim.len(), 2 | 4) {
+    if !(2..=4).contains(&shape.dim.len()) {
         return Err(of_shape());
     }
     let mut dims = Vec::with_capacity(4);

@@ -1,24 +1,41 @@
 //! Post-training quantisation to 8 bits.
 //!
-//! Weights are signed 8-bit integers, symmetric, with one scale per layer; activations are unsigned 8-bit integers
-//! after ReLU, signed ones otherwise, without zero points; biases are integers of the accumulators' scale. Between
-//! layers stands one rounding shift, so the scales satisfy `input * weight * 2^shift = output` exactly. Layer by layer,
-//! the scales are those of a grid whose integer outputs, computed from the integer values before, are closest in mean
-//! square to the float network's on the calibration inputs. The last layer's accumulators are the logits.
+//! Weights are signed 8-bit integers, symmetric, with one scale per layer, or per channel where that is worth its price;
+//! activations are 8-bit integers without zero points, unsigned where the operators exclude negative values; biases are
+//! integers of the accumulators' scale.
 //!
-//! Formats depend on the architecture alone: a bias's width is the widest whose range lies within the bound of the
-//! layer's dot product.
+//! The float network is cut into [units](units): a convolution, a matrix product, a sum or a product of values, with the
+//! activations and poolings behind it. A unit becomes its exact integer operator, one requantisation (with the activation
+//! as a clamp or a table) and its poolings. Scales are those at which rounding and clipping cost least in mean square
+//! ([`bounds`]); a layer's weights are rounded to the scales that make its requantisation exact ([`dot`]), sums get small
+//! integer multipliers ([`ratios`]). Values that only move (concatenation, slices, padding, pooling) keep their integers.
+//! Units are chosen in order, on the integers that the ones before them give for the calibration inputs, and biases take up
+//! the mean error of their channel ([`walk`]).
+//!
+//! The last convolution's, product's or sum's exact results are the logits, of one scale. An arg-max or a softmax at the end
+//! of the network is left out: neither moves the largest logit, and logits are what is proven.
+//!
+//! Formats of weights and biases depend on the architecture alone: a bias's width is the widest whose range lies within the
+//! bound of the layer's dot product.
 
-mod layers;
+mod bounds;
+mod dot;
+mod ratios;
 mod report;
-mod scales;
+mod rounding;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod units;
+mod walk;
 
 use convince_field::Bits;
-use convince_model::{Graph, Layout, Model, Node, Op, Preprocessing, QuantizationReport, ValueId, run};
+use convince_model::{Layout, Model, Preprocessing, QuantizationReport, run};
+use rayon::prelude::*;
 
-use self::layers::{Layer, group};
-pub use self::report::evaluate;
-use self::scales::{Input, Scales, search};
+use self::report::{Comparison, logits_graph, summary};
+pub use self::report::{LayerAccuracy, evaluate};
+use crate::float::FloatOp;
 use crate::{FloatGraph, OnnxError, import};
 
 /// Inputs that scales are chosen on: floats of the network's input space, `[C, H, W]` row-major.
@@ -75,8 +92,7 @@ pub fn quantize(onnx: &[u8], calibration: &Calibration, options: &QuantizeOption
 
 /// Quantises a network; the model's report is its accuracy on the calibration inputs.
 ///
-/// Deterministic. Takes some thirty runs of the network per calibration input, on fewer inputs if that were more than
-/// some seconds.
+/// Deterministic. See [`quantize_with_accuracy`] for what it costs.
 ///
 /// # Errors
 /// Any [`OnnxError`] that is not about files.
@@ -85,16 +101,60 @@ pub fn quantize_graph(
     calibration: &Calibration,
     options: &QuantizeOptions,
 ) -> Result<Model, OnnxError> {
-    let layers = group(graph)?;
+    quantize_with_accuracy(graph, calibration, options).map(|(model, _)| model)
+}
+
+/// Quantises a network, and says what that costs at each layer on the calibration inputs.
+///
+/// Deterministic. Takes one float run and one integer run per calibration input, and up to nine more of the latter on so few
+/// inputs that they take some seconds. Scales are chosen on as many inputs as some [`CALIBRATION_BUDGET`] multiply-accumulates
+/// allow; all are counted in the report.
+///
+/// # Errors
+/// Any [`OnnxError`] that is not about files.
+pub fn quantize_with_accuracy(
+    graph: &FloatGraph,
+    calibration: &Calibration,
+    options: &QuantizeOptions,
+) -> Result<(Model, Vec<LayerAccuracy>), OnnxError> {
     check_inputs(graph, calibration)?;
+    let graph = &logits_graph(graph);
+    if graph.nodes.is_empty() {
+        return Err(OnnxError::NoLayers);
+    }
     let preprocessing = input_format(options.preprocessing(graph), graph, calibration)?;
-    let (nodes, output_scale) = quantize_layers(&layers, calibration, &preprocessing)?;
-    let integers = Graph { input_shape: graph.input_shape(), input_bits: preprocessing.bits, nodes };
+    let count = (CALIBRATION_BUDGET / macs(graph).max(1)).clamp(1, calibration.inputs.len());
+    let every = calibration.inputs.len().div_ceil(count);
+    let inputs: Vec<&[f32]> = calibration.inputs.iter().step_by(every).map(Vec::as_slice).collect();
+    let statistics = statistics::collect(graph, &inputs)?;
+    let walked = walk::quantize(graph, &inputs, &statistics, &preprocessing)?;
     let (labels, report) = (options.labels.clone(), QuantizationReport::default());
-    let mut model = Model { graph: integers, preprocessing, output_scale, labels, report };
+    let mut model = Model { graph: walked.graph, preprocessing, output_scale: walked.output_scale, labels, report };
     model.validate()?;
-    model.report = evaluate(&model, graph, calibration.inputs.iter().map(Vec::as_slice))?;
-    Ok(model)
+    let compare = |(index, input): (usize, &Vec<f32>)| {
+        let float = graph.run(input)?;
+        if index.is_multiple_of(every) {
+            return Ok(Comparison::new(&model, &walked.outputs[index / every], &float));
+        }
+        let trace = run(&model.graph, &model.preprocessing.quantize(input))?;
+        Ok(Comparison::new(&model, trace.output(), &float))
+    };
+    let comparisons: Result<Vec<_>, OnnxError> = calibration.inputs.par_iter().enumerate().map(compare).collect();
+    model.report = summary(&comparisons?)?;
+    Ok((model, walked.layers))
+}
+
+/// Multiply-accumulates of the runs that scales are chosen on: 16 inputs of VGG-16 take a quarter of it.
+const CALIBRATION_BUDGET: usize = 20_000_000_000;
+
+/// Multiply-accumulates of one run.
+fn macs(graph: &FloatGraph) -> usize {
+    let each = graph.nodes.iter().map(|node| match &node.op {
+        FloatOp::Conv2d(op) => node.shape.iter().product::<usize>() * op.weight_shape[1..].iter().product::<usize>(),
+        FloatOp::Gemm(op) => op.weight.len(),
+        _ => node.shape.iter().product(),
+    });
+    each.fold(0, usize::saturating_add)
 }
 
 fn check_inputs(graph: &FloatGraph, calibration: &Calibration) -> Result<(), OnnxError> {
@@ -135,76 +195,4 @@ fn input_format(
     });
     preprocessing.input_scale = if scale > 0.0 { scale } else { 1.0 };
     Ok(preprocessing)
-}
-
-/// Multiply-accumulates that the search may take: some seconds.
-const SEARCH_BUDGET: usize = 20_000_000_000;
-
-/// One input on its way through both networks.
-struct Sample {
-    float: Vec<f32>,
-    /// Kept for those that the search is done on.
-    integers: Option<Vec<i32>>,
-}
-
-fn quantize_layers(
-    layers: &[Layer<'_>],
-    calibration: &Calibration,
-    preprocessing: &Preprocessing,
-) -> Result<(Vec<Node>, f64), OnnxError> {
-    let macs = layers.iter().fold(1, |sum: usize, layer| sum.saturating_add(layer.macs()));
-    let count = (SEARCH_BUDGET / macs.saturating_mul(scales::MAX_CANDIDATES)).max(1);
-    let every = calibration.inputs.len().div_ceil(count);
-    let each = calibration.inputs.iter().enumerate();
-    let mut samples: Vec<_> = each
-        .map(|(i, float)| Sample {
-            float: float.clone(),
-            integers: i.is_multiple_of(every).then(|| preprocessing.quantize(float)),
-        })
-        .collect();
-    let mut input = Input { scale: preprocessing.input_scale, bits: preprocessing.bits };
-    let mut nodes: Vec<Node> = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
-        for sample in &mut samples {
-            sample.float = layer.run_float(&sample.float)?;
-        }
-        let scales = search(layer, input, &samples, index + 1 == layers.len())?;
-        let graph = layer.graph(input, &scales);
-        for sample in &mut samples {
-            if let Some(integers) = &mut sample.integers {
-                *integers = run(&graph, integers)?.output().to_vec();
-            }
-        }
-        append(&mut nodes, graph.nodes);
-        input = layer.output(input, &scales);
-    }
-    Ok((nodes, input.scale))
-}
-
-/// Appends a chain that starts at a graph's input to one that ends at its last node.
-fn append(nodes: &mut Vec<Node>, chain: Vec<Node>) {
-    let offset = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-    nodes.extend(chain.into_iter().map(|node| Node {
-        inputs: node.inputs.iter().map(|id| ValueId(id.0.saturating_add(offset))).collect(),
-        ..node
-    }));
-}
-
-impl Layer<'_> {
-    /// The layer alone, as an integer graph.
-    fn graph(&self, input: Input, scales: &Scales) -> Graph {
-        let mut ops = vec![(self.name().to_owned(), self.linear(input, scales))];
-        if let Some(shift) = scales.shift {
-            ops.push((self.activation_name(), Op::Requant(self.requant(shift))));
-            ops.extend(self.pools().map(|(name, pool)| (name.to_owned(), Op::MaxPool(pool))));
-        }
-        let nodes = ops.into_iter().zip(0..).map(|((name, op), id)| Node { name, op, inputs: vec![ValueId(id)] });
-        Graph { input_shape: self.input_shape, input_bits: input.bits, nodes: nodes.collect() }
-    }
-
-    /// What the next layer gets.
-    fn output(&self, input: Input, scales: &Scales) -> Input {
-        let shift = scales.shift.unwrap_or(0);
-        Input { scale: input.scale * scales.weight * 2f64.powi(shift as i32), bits: self.activation_bits() }
-    }
 }

@@ -3,26 +3,40 @@
 use ark_bls12_381::Fr;
 use ark_ff::{BigInt, PrimeField};
 
-/// Bits of a digit.
+/// Bits of a digit in the tables of fixed generators.
 pub(super) const WIDTH: usize = 8;
-/// Largest absolute value of a digit.
+/// Largest absolute value of such a digit.
 pub(super) const HALF: usize = 1 << (WIDTH - 1);
 
-/// Calls `each(position, digit)` for the non-zero digits of `value = sum_k digit_k 2^(8 k)`, all in `-128..=128`.
+/// Calls `each(position, digit)` for the non-zero digits of `value = sum_k digit_k 2^(width k)`, all in
+/// `-2^(width - 1)..=2^(width - 1)`.
 ///
-/// A value of `b` bits, the sign included, has at most `ceil(b / 8)` digits; an unsigned value of `8 k` bits one more, which
-/// is 1.
+/// A value of `b` bits, the sign included, has at most `ceil(b / width)` digits; an unsigned value of `width k` bits one
+/// more, which is 1. `width` is at least 2 and at most 31.
 #[inline(always)]
-pub(super) fn for_each_digit(mut value: i64, mut each: impl FnMut(usize, i32)) {
+pub(super) fn for_each_digit(mut value: i64, width: usize, mut each: impl FnMut(usize, i32)) {
     let mut position = 0;
     while value != 0 {
-        let digit = if value.unsigned_abs() <= HALF as u64 { value } else { i64::from(value as i8) };
+        let unused = 64 - width;
+        let digit = if value.unsigned_abs() <= 1 << (width - 1) { value } else { value << unused >> unused };
         if digit != 0 {
             each(position, digit as i32);
         }
-        value = (value - digit) >> WIDTH;
+        value = (value - digit) >> width;
         position += 1;
     }
+}
+
+/// Number of digits of the values between two bounds that are not on the same side of zero.
+///
+/// A value's digits are at most those of the bound on its side: the step from a value to its higher digits is monotone.
+pub(super) fn num_digits(low: i64, high: i64, width: usize) -> usize {
+    let of = |value| {
+        let mut digits = 0;
+        for_each_digit(value, width, |k, _| digits = k + 1);
+        digits
+    };
+    of(low).max(of(high))
 }
 
 /// Calls `each(position, digit)` for the non-zero digits, in `-2^(width - 1)..=2^(width - 1)`, of a little-endian integer
@@ -132,7 +146,7 @@ mod tests {
     fn numbers_of_digits_are_as_stated() {
         let digits = |value: i64| {
             let (mut last, mut sum) = (None, 0);
-            for_each_digit(value, |k, d| {
+            for_each_digit(value, WIDTH, |k, d| {
                 assert!(d.unsigned_abs() as usize <= HALF);
                 last = Some((k, d));
                 sum += i64::from(d) << (8 * k);
@@ -147,11 +161,22 @@ mod tests {
         [i32::MIN, i32::MAX].into_iter().for_each(|v| assert!(digits(v.into()).is_some_and(|(k, _)| k < 4)));
     }
 
+    #[test]
+    fn wider_bounds_have_no_fewer_digits() {
+        for width in 2..=9 {
+            let digits: Vec<usize> = (0..3000).map(|v| num_digits(-v, v, width)).collect();
+            assert!(digits.is_sorted());
+        }
+    }
+
     proptest! {
         #[test]
         fn digits_add_up(value: i32, limbs: [u64; 2], width in 2usize..=16) {
             let mut sum = 0;
-            for_each_digit(value.into(), |k, d| sum += i64::from(d) << (8 * k));
+            for_each_digit(value.into(), width, |k, d| {
+                assert!(d.unsigned_abs() <= 1 << (width - 1) && k < num_digits(value.min(0).into(), value.max(0).into(), width));
+                sum += i64::from(d) << (width * k);
+            });
             prop_assert_eq!(sum, i64::from(value));
 
             let wide = (u128::from(limbs[1] >> 1) << 64) | u128::from(limbs[0]);

@@ -12,7 +12,7 @@ use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::AdditiveGroup;
 
 use super::digits::{for_each_wide_digit, split};
-use super::{jobs, sum_groups};
+use super::{jobs, sum::Sum, sum_groups};
 
 /// Bits of a half scalar, the sign included.
 const HALF_BITS: usize = 128;
@@ -52,7 +52,7 @@ pub fn msm(points: &[G1Affine], scalars: &[Fr]) -> G1Projective {
         *place += 1;
     }
     let buckets = sum_groups(&lists, &lens);
-    let bits = bit_sums(&buckets, width);
+    let bits = bit_sums(&buckets, width, sum_groups);
     bits.iter().rev().fold(G1Projective::ZERO, |sum, bit| sum.double() + bit)
 }
 
@@ -68,9 +68,9 @@ fn source_point(points: &[G1Affine], source: u32) -> G1Affine {
     }
 }
 
-/// For every bit position of the half scalars, the point that it multiplies: the sum of the `m B_m` of a window of width `w`
-/// divides into `w` points of weights `1, 2, .., 2^(w - 1)`.
-fn bit_sums(buckets: &[G1Affine], width: usize) -> Vec<G1Affine> {
+/// For every bit position of the windows, the point that it multiplies: the sum of the `m B_m` of a window of width `w`
+/// divides into `w` points of weights `1, 2, .., 2^(w - 1)`. `buckets` holds the `2^(w - 1)` of every window.
+pub(super) fn bit_sums(buckets: &[G1Affine], width: usize, sum: Sum) -> Vec<G1Affine> {
     let num_buckets = 1usize << (width - 1);
     let low_bits = width / 2;
     let (num_low, num_high) = (1usize << low_bits, (num_buckets >> low_bits) + 1);
@@ -86,7 +86,7 @@ fn bit_sums(buckets: &[G1Affine], width: usize) -> Vec<G1Affine> {
             lists.push((0..num_low).filter_map(|low| bucket(high << low_bits | low)));
         }
     }
-    let parts = lists.sums();
+    let parts = sum(&lists.points, &lists.lens);
 
     let mut lists = Lists::default();
     for parts in parts.chunks_exact(num_low + num_high) {
@@ -98,7 +98,7 @@ fn bit_sums(buckets: &[G1Affine], width: usize) -> Vec<G1Affine> {
             lists.push(if bit < low_bits { with_bit(lows, bit) } else { with_bit(highs, bit - low_bits) });
         }
     }
-    lists.sums()
+    sum(&lists.points, &lists.lens)
 }
 
 /// Lists to add up, without their zeros.
@@ -114,19 +114,20 @@ impl Lists {
         self.points.extend(list.into_iter().filter(|p| !p.is_zero()));
         self.lens.push(self.points.len() - before);
     }
-
-    fn sums(&self) -> Vec<G1Affine> {
-        sum_groups(&self.points, &self.lens)
-    }
 }
 
 /// The window width of least additions for this number of points.
 fn window_width(num_points: usize) -> usize {
-    let cost = |width: &usize| {
-        let num_windows = HALF_BITS.div_ceil(*width);
-        num_windows * (2 * num_points + (2 << (width - 1)))
-    };
-    (2..=13).min_by_key(cost).unwrap_or(8)
+    (2..=13).min_by_key(|&width| additions(num_points, width)).unwrap_or(8)
+}
+
+fn additions(num_points: usize, width: usize) -> usize {
+    HALF_BITS.div_ceil(width) * (2 * num_points + (2 << (width - 1)))
+}
+
+/// Additions of points that [`msm`] takes for full-size scalars, about.
+pub fn msm_additions(num_points: usize) -> usize {
+    additions(num_points, window_width(num_points))
 }
 
 #[cfg(test)]

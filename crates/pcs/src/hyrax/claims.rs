@@ -5,36 +5,48 @@ use convince_poly::{Axis, Functional, log2_ceil};
 
 use crate::{OpeningClaim, Split};
 
-/// A rank-one group of claims on one wire: row weights with the batching weights inside, and one column functional.
+/// A rank-one part of merged claims on one wire: row weights with the batching weights inside, and one column functional.
 pub(super) struct Group<F> {
     pub(super) wire: usize,
     pub(super) rows: Vec<F>,
     pub(super) columns: Vec<F>,
 }
 
-/// Groups claims by wire and by all axes but the leading one: their row functionals add up, weighted by lambda^t.
+/// Claims on one wire that share all axes but the leading one: their functionals' sum, divided by `scale`.
+pub(super) struct Merged<F> {
+    pub(super) wire: usize,
+    pub(super) functional: Functional<F>,
+    pub(super) scale: F,
+}
+
+/// Merges claims by wire and by all axes but the leading one: their leading functionals add up, weighted by lambda^t.
 ///
-/// Most claims on a wire of columns differ in the column only, so that some ten claims become one term.
-pub(super) fn group<F: ProofField, S>(splits: &[&Split], claims: &[OpeningClaim<F, S>], lambda: F) -> Vec<Group<F>> {
-    let mut merged: Vec<(usize, Functional<F>, F)> = Vec::new();
-    let mut of_wire: Vec<Vec<usize>> = vec![Vec::new(); splits.len()];
+/// Most claims on a wire of columns differ in the column only, so that some ten claims become one.
+pub(super) fn merge<F: ProofField, S>(wires: usize, claims: &[OpeningClaim<F, S>], lambda: F) -> Vec<Merged<F>> {
+    let mut merged: Vec<Merged<F>> = Vec::new();
+    let mut of_wire: Vec<Vec<usize>> = vec![Vec::new(); wires];
     let mut weight = F::one();
     for claim in claims {
         let tail = claim.functional.0.get(1..);
-        match of_wire[claim.wire].iter().find(|&&k| merged[k].1.0.get(1..) == tail) {
+        match of_wire[claim.wire].iter().find(|&&k| merged[k].functional.0.get(1..) == tail) {
             Some(&k) => {
-                let (_, functional, scale) = &mut merged[k];
+                let Merged { functional, scale, .. } = &mut merged[k];
                 add_leading(functional, scale, &claim.functional, weight);
             }
             None => {
                 of_wire[claim.wire].push(merged.len());
-                merged.push((claim.wire, claim.functional.clone(), weight));
+                merged.push(Merged { wire: claim.wire, functional: claim.functional.clone(), scale: weight });
             }
         }
         weight *= lambda;
     }
+    merged
+}
+
+/// Merged claims as rank-one groups.
+pub(super) fn group<F: ProofField, S>(splits: &[&Split], claims: &[OpeningClaim<F, S>], lambda: F) -> Vec<Group<F>> {
     let mut groups = Vec::new();
-    for (wire, functional, scale) in merged {
+    for Merged { wire, functional, scale } in merge(splits.len(), claims, lambda) {
         for term in splits[wire].terms(&functional) {
             let rows = term.rows.into_iter().map(|w| w * scale).collect();
             groups.push(Group { wire, rows, columns: term.columns });
@@ -61,7 +73,8 @@ fn add_leading<F: ProofField>(functional: &mut Functional<F>, scale: &mut F, oth
     *scale = F::one();
 }
 
-/// Rounds of the column sumcheck, and largest degree of the batching of this many claims: what error accounting needs.
-pub fn opening_error_terms(width: usize, claims: usize) -> (usize, usize) {
-    (log2_ceil(width), claims.saturating_sub(1))
+/// What error accounting needs of an opening of this many claims: `(count, degree)` of its batching, of the rounds of its
+/// column sumcheck and of those of its inner-product argument. A round fails with probability `degree / 2^128`.
+pub fn opening_error_terms(width: usize, claims: usize) -> [(usize, usize); 3] {
+    [(1, claims.saturating_sub(1)), (log2_ceil(width), 2), (super::argument_rounds(width), 3)]
 }

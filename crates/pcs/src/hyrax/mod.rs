@@ -5,26 +5,32 @@
 //! Challenge:  lambda
 //! Rounds:     sum over columns of sum_g f_g L_g = sum_t lambda^t v_t, where a group g holds claims that share their column
 //!             functional L_g, and f_g = sum_r R_g[r] row_r with the lambda^t inside R_g; tables are extended by zeros
-//! Messages:   F = sum_g L_g~(sigma) f_g and its blind, in the clear
-//! Checks:     <F, eq(sigma)> = claim, and <F, G> + b H = sum_g L_g~(sigma) sum_r R_g[r] C_r
-//! Error:      (number of claims - 1 + 2 log2(columns)) / 2^128, and discrete logarithms between the generators
+//! Messages:   F = sum_g L_g~(sigma) f_g and its blind, in the clear; of more than 512 columns, what the rounds of an
+//!             inner-product argument leave of them ([`argument_rounds`])
+//! Checks:     <F, eq(sigma)> = claim, and <F, G> + b H = sum_g L_g~(sigma) sum_r R_g[r] C_r, or what the rounds make of both
+//! Error:      (number of claims - 1 + 2 log2(columns) + 3 rounds) / 2^128, and discrete logarithms between the generators
 //! ```
 //!
-//! L_g is public, so that the sumcheck ends in a claim that is linear in F, and no evaluation of an f_g is sent.
+//! L_g is public, so that the sumcheck ends in a claim that is linear in F, and no evaluation of an f_g is sent. The sum over
+//! g of f_g L_g does not depend on how claims are divided into groups; that is the prover's choice alone.
 //! The generators come from hashing to the curve, never from a key or a proof.
 
+mod argument;
 mod claims;
 mod prove;
 mod verify;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wide_tests;
 
 use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use convince_field::IntSlice;
+use convince_field::{IntSlice, ProofField};
+use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
@@ -32,16 +38,22 @@ pub use crate::group::MAX_WIDTH;
 use crate::group::{FixedBase, Generators, made};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
+pub use argument::{argument_rounds, padded_width};
 pub use claims::opening_error_terms;
 
 const LAMBDA: Label = "pcs/hyrax/lambda";
 const VECTOR: Label = "pcs/hyrax/vector";
+
+/// First byte of the compressed zero: compressed, and at infinity.
+const ZERO_FLAGS: u8 = 0xc0;
 
 /// The scheme; see the module's documentation.
 pub struct Hyrax;
 
 /// Generators for one width, with the tables that committing needs, built on first use.
 pub struct HyraxParams {
+    width: usize,
+    /// At least `width` of them: as many as the inner-product argument folds.
     generators: Generators,
     fixed_base: std::sync::OnceLock<FixedBase>,
 }
@@ -51,10 +63,29 @@ impl HyraxParams {
         made(&self.fixed_base, || FixedBase::new(&self.generators))
     }
 
-    /// Builds the tables that committing to 16-bit integers needs now rather than in the first proof: some 60 us a column.
+    /// Builds the tables that committing to 16-bit integers needs now rather than in the first proof: some 60 us a column up
+    /// to 1024 columns, a millisecond beyond.
     pub fn prepare(&self) {
         self.fixed_base().prepare(2);
     }
+}
+
+/// Reads points of the group in canonical compressed form, each checked to be on the curve and in the subgroup.
+fn points_from_bytes(count: usize, bytes: &[u8], allow_zero: bool) -> Result<Vec<G1Affine>, PcsError> {
+    let expected = count.saturating_mul(Hyrax::ROW_BYTES);
+    if bytes.len() != expected {
+        return Err(PcsError::Length { expected, found: bytes.len() });
+    }
+    let read = |row: usize| {
+        let bytes = &bytes[row * Hyrax::ROW_BYTES..][..Hyrax::ROW_BYTES];
+        if allow_zero && bytes[0] == ZERO_FLAGS && bytes[1..].iter().all(|&b| b == 0) {
+            return Ok(G1Affine::zero());
+        }
+        let point = G1Affine::deserialize_compressed(bytes);
+        // The library reads zero whatever stands behind its flags.
+        point.ok().filter(|p| !p.is_zero()).ok_or(PcsError::Point { row })
+    };
+    convince_sumcheck::parallel::map(count, read).into_iter().collect()
 }
 
 impl CommitmentScheme for Hyrax {
@@ -69,7 +100,8 @@ impl CommitmentScheme for Hyrax {
         if !(1..=MAX_WIDTH).contains(&width) {
             return Err(PcsError::Width { width, max: MAX_WIDTH });
         }
-        Ok(HyraxParams { generators: Generators::new(width)?, fixed_base: Default::default() })
+        let generators = Generators::new(padded_width(width))?;
+        Ok(HyraxParams { width, generators, fixed_base: Default::default() })
     }
 
     fn blinds(rows: usize, rng: &mut (impl RngCore + CryptoRng)) -> Vec<Fr> {
@@ -89,15 +121,13 @@ impl CommitmentScheme for Hyrax {
     }
 
     fn rows_from_bytes(count: usize, bytes: &[u8]) -> Result<Vec<G1Affine>, PcsError> {
-        let expected = count.saturating_mul(Self::ROW_BYTES);
-        if bytes.len() != expected {
-            return Err(PcsError::Length { expected, found: bytes.len() });
-        }
-        let read = |row: usize| {
-            let point = G1Affine::deserialize_compressed(&bytes[row * Self::ROW_BYTES..][..Self::ROW_BYTES]);
-            point.ok().filter(|p| !p.is_zero()).ok_or(PcsError::Point { row })
-        };
-        convince_sumcheck::parallel::map(count, read).into_iter().collect()
+        points_from_bytes(count, bytes, false)
+    }
+
+    /// Rounds of two scalars each, then F and its blind.
+    fn opening_size(width: usize) -> (usize, usize) {
+        let rounds = log2_ceil(width);
+        (Fr::BYTES * (2 * rounds + width + 1), rounds)
     }
 
     fn open<C: ProverChannel<Fr>>(
@@ -106,7 +136,7 @@ impl CommitmentScheme for Hyrax {
         claims: &[OpeningClaim<Fr, Fr>],
         channel: &mut C,
     ) {
-        prove::open(params.generators.width(), wires, claims, channel);
+        prove::open(params, wires, claims, channel);
     }
 
     fn verify<C: VerifierChannel<Fr, Scalar = Fr>>(
@@ -116,7 +146,7 @@ impl CommitmentScheme for Hyrax {
         channel: &mut C,
     ) -> Result<(), PcsError> {
         let splits: Vec<_> = wires.iter().map(|w| w.split).collect();
-        let reduced = verify::reduce(params.generators.width(), &splits, claims, channel)?;
-        verify::finish_plain(&params.generators, wires, reduced, channel)
+        let reduced = verify::reduce(params.width, &splits, claims, channel)?;
+        verify::finish_plain(params, wires, reduced, channel)
     }
 }

@@ -4,16 +4,18 @@ use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::{parallel, product};
 use convince_transcript::ProverChannel;
 
-use super::{Hyrax, LAMBDA, VECTOR, claims};
+use super::{Hyrax, HyraxParams, LAMBDA, VECTOR, argument, claims};
 use crate::{CommittedWire, OpeningClaim, Split};
 
-/// Opens all claims. One pass of small multiply-accumulates over the rows that claims weigh; no group operation.
+/// Opens all claims. One pass of small multiply-accumulates over the rows that claims weigh; no group operation but those of
+/// the argument for a wide vector.
 pub(super) fn open<C: ProverChannel<Fr>>(
-    width: usize,
+    params: &HyraxParams,
     wires: &[CommittedWire<'_, Hyrax>],
     claims: &[OpeningClaim<Fr, Fr>],
     channel: &mut C,
 ) {
+    let width = params.width;
     let lambda: Fr = channel.challenge(LAMBDA);
     let splits: Vec<&Split> = wires.iter().map(|w| w.split).collect();
     let groups = claims::group(&splits, claims, lambda);
@@ -26,12 +28,15 @@ pub(super) fn open<C: ProverChannel<Fr>>(
     let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, pairs);
     let (sigma, finals) = product::prove(channel, vec![instance]);
     debug_assert_eq!(sigma.len(), log2_ceil(width));
-    let mut message = vec![Fr::from(0u64); width + 1];
-    let (vector, blind) = message.split_at_mut(width);
+    let mut vector = vec![Fr::from(0u64); params.generators.width()];
+    let mut blind = Fr::from(0u64);
     for ((group, fold), [_, weight]) in groups.iter().zip(&folds).zip(&finals[0]) {
         debug_assert_eq!(*weight, Fr::inner_product(&group.columns, &eq_truncated(&sigma, group.columns.len())));
         vector.iter_mut().zip(fold).for_each(|(out, f)| *out += *weight * f);
-        blind[0] += *weight * Fr::inner_product(&group.rows, wires[group.wire].blinds);
+        blind += *weight * Fr::inner_product(&group.rows, wires[group.wire].blinds);
     }
+    let (mut message, blind) =
+        argument::prove(params.generators.columns(), vector, blind, &sigma, argument::argument_rounds(width), channel);
+    message.push(blind);
     channel.send(VECTOR, &message);
 }

@@ -13,13 +13,13 @@ use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, Split, Wire
 
 const WIDTH: usize = 12;
 
-struct Fixture {
-    params: HyraxParams,
-    splits: Vec<Split>,
-    values: Vec<Ints>,
-    blinds: Vec<Vec<Fr>>,
-    rows: Vec<Vec<G1Affine>>,
-    claims: Vec<OpeningClaim<Fr, Fr>>,
+pub(super) struct Fixture {
+    pub(super) params: HyraxParams,
+    pub(super) splits: Vec<Split>,
+    pub(super) values: Vec<Ints>,
+    pub(super) blinds: Vec<Vec<Fr>>,
+    pub(super) rows: Vec<Vec<G1Affine>>,
+    pub(super) claims: Vec<OpeningClaim<Fr, Fr>>,
 }
 
 fn random_axis(len: usize, rng: &mut ChaCha20Rng) -> Axis<Fr> {
@@ -31,36 +31,46 @@ fn random_axis(len: usize, rng: &mut ChaCha20Rng) -> Axis<Fr> {
 }
 
 fn fixture(seed: u64) -> Fixture {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let params = Hyrax::params(WIDTH).unwrap();
-    let shapes: [&[usize]; 5] = [&[3, 2, 5], &[10], &[4, 7], &[2, 13], &[1]];
-    let splits: Vec<Split> = shapes.iter().map(|shape| Split::choose(shape, WIDTH)).collect();
-    let values: Vec<Ints> =
-        shapes.iter().map(|s| Ints::I16((0..s.iter().product()).map(|_| rng.r#gen()).collect())).collect();
-    let blinds: Vec<Vec<Fr>> = splits.iter().map(|s| Hyrax::blinds(s.num_rows(), &mut rng)).collect();
-    let rows = splits
-        .iter()
-        .zip(&values)
-        .zip(&blinds)
-        .map(|((split, v), b)| Hyrax::commit(&params, &split.rows(v.as_slice()), b))
-        .collect();
-    let mut claims = Vec::new();
-    for (wire, shape) in shapes.iter().enumerate() {
-        let first = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect::<Vec<_>>());
-        // A second claim that differs in the leading axis only, and an unrelated one.
-        let mut second = first.clone();
-        second.0[0] = Axis::Index { index: 0, len: shape[0] };
-        let third = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect());
-        for functional in [first, second, third] {
-            let value = functional.apply(values[wire].as_slice());
-            claims.push(OpeningClaim { wire, functional, value });
-        }
-    }
-    Fixture { params, splits, values, blinds, rows, claims }
+    Fixture::new(seed, WIDTH, &[&[3, 2, 5], &[10], &[4, 7], &[2, 13], &[1]])
 }
 
 impl Fixture {
-    fn prove(&self) -> Vec<u8> {
+    /// Wires of random 16-bit integers with three claims each.
+    pub(super) fn new(seed: u64, width: usize, shapes: &[&[usize]]) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let params = Hyrax::params(width).unwrap();
+        let splits: Vec<Split> = shapes.iter().map(|shape| Split::choose(shape, width)).collect();
+        let values: Vec<Ints> =
+            shapes.iter().map(|s| Ints::I16((0..s.iter().product()).map(|_| rng.r#gen()).collect())).collect();
+        let blinds: Vec<Vec<Fr>> = splits.iter().map(|s| Hyrax::blinds(s.num_rows(), &mut rng)).collect();
+        let rows = splits
+            .iter()
+            .zip(&values)
+            .zip(&blinds)
+            .map(|((split, v), b)| Hyrax::commit(&params, &split.rows(v.as_slice()), b))
+            .collect();
+        let mut claims = Vec::new();
+        for (wire, shape) in shapes.iter().enumerate() {
+            let first = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect::<Vec<_>>());
+            // A second claim that differs in the leading axis only, and an unrelated one.
+            let mut second = first.clone();
+            second.0[0] = Axis::Index { index: 0, len: shape[0] };
+            let third = Functional(shape.iter().map(|&n| random_axis(n, &mut rng)).collect());
+            for functional in [first, second, third] {
+                let value = functional.apply(values[wire].as_slice());
+                claims.push(OpeningClaim { wire, functional, value });
+            }
+        }
+        Self { params, splits, values, blinds, rows, claims }
+    }
+
+    pub(super) fn prove(&self) -> Vec<u8> {
+        let mut channel = PlainProver::new(Transcript::new("test"));
+        self.open(&mut channel);
+        channel.finish()
+    }
+
+    pub(super) fn open(&self, channel: &mut impl ProverChannel<Fr>) {
         let wires: Vec<CommittedWire<'_, Hyrax>> = self
             .splits
             .iter()
@@ -68,12 +78,10 @@ impl Fixture {
             .zip(&self.blinds)
             .map(|((split, values), blinds)| CommittedWire { split, values: values.as_slice(), blinds })
             .collect();
-        let mut channel = PlainProver::new(Transcript::new("test"));
-        Hyrax::open(&self.params, &wires, &self.claims, &mut channel);
-        channel.finish()
+        Hyrax::open(&self.params, &wires, &self.claims, channel);
     }
 
-    fn verify(&self, proof: &[u8]) -> Result<(), PcsError> {
+    pub(super) fn verify(&self, proof: &[u8]) -> Result<(), PcsError> {
         let wires: Vec<WireCommitment<'_, Hyrax>> =
             self.splits.iter().zip(&self.rows).map(|(split, rows)| WireCommitment { split, rows }).collect();
         let mut channel = PlainVerifier::new(Transcript::new("test"), proof);

@@ -1,0 +1,181 @@
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use convince::model::{Model, run as interpret};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::process::Process;
+use super::setup::{PROVER_KEY, VERIFIER_KEY};
+use super::source::Source;
+use crate::args::Bench;
+use crate::error::{Context, Error, Exit};
+use crate::input;
+use crate::output::{Output, milliseconds, size, table};
+use crate::progress::Progress;
+
+#[derive(Serialize)]
+struct Report {
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    parameters: usize,
+    inference_ms: f64,
+    setup_ms: f64,
+    prove_ms: f64,
+    verify_ms: f64,
+    proof_bytes: u64,
+    verifier_key_bytes: u64,
+    peak_rss_bytes: Option<u64>,
+}
+
+/// `convince bench`.
+pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Result<Exit, Error> {
+    let sources = args.networks.iter().map(|argument| Source::of(argument)).collect::<Result<Vec<_>, _>>()?;
+    let process = Process::new(threads);
+    let rows = sources.iter().map(|source| measure(source, args.runs, process));
+    let report = Report { rows: rows.collect::<Result<_, _>>()? };
+    output.result(&report, || text(&report.rows))?;
+    Ok(Exit::Valid)
+}
+
+fn measure(source: &Source, runs: usize, process: Process) -> Result<Row, Error> {
+    let name = source.name();
+    let folder = tempfile::Builder::new().prefix("convince-bench-").tempdir().at("making a temporary folder")?;
+    let place = |file: &str| folder.path().join(file);
+    let progress = Progress::start("reading the network");
+    let path = match source {
+        Source::File(path) => path.clone(),
+        Source::Zoo(architecture) => {
+            progress.step("making the network");
+            let path = place("model.cnvm");
+            process.run(&["zoo".as_ref(), architecture.name.as_ref(), "-o".as_ref(), &path])?;
+            path
+        }
+    };
+    let model = input::model(&path)?;
+    let image = place("image.json");
+    let pixels = json!({ "pixels": pixels(&model) });
+    std::fs::write(&image, pixels.to_string()).at(image.display())?;
+    progress.step("running the network");
+    let inference_ms = inference(&model, &image, runs)?;
+    let parameters = model.graph.parameters();
+    // What comes next may need the memory.
+    drop(model);
+    let files = Files { model: path, image, proof: place("proof.cnvp"), keys: folder.path().to_owned() };
+    let steps = files.steps(runs, process, &progress);
+    let Steps { setup, proofs, verifications } = steps.map_err(|error| error.within(&name))?;
+    Ok(Row {
+        name,
+        parameters,
+        inference_ms,
+        setup_ms: number(&setup["setup_ms"]),
+        prove_ms: median(proofs.iter().map(|printed| number(&printed["prove_ms"]))),
+        verify_ms: median(verifications.iter().map(|printed| number(&printed["verify_ms"]))),
+        proof_bytes: proofs[0]["proof_bytes"].as_u64().unwrap_or(0),
+        verifier_key_bytes: setup["verifier_key_bytes"].as_u64().unwrap_or(0),
+        peak_rss_bytes: proofs.iter().filter_map(|printed| printed["peak_rss_bytes"].as_u64()).max(),
+    })
+}
+
+/// Where everything is.
+struct Files {
+    model: PathBuf,
+    image: PathBuf,
+    proof: PathBuf,
+    keys: PathBuf,
+}
+
+/// What each process printed.
+struct Steps {
+    setup: Value,
+    proofs: Vec<Value>,
+    verifications: Vec<Value>,
+}
+
+impl Files {
+    fn steps(&self, runs: usize, process: Process, progress: &Progress) -> Result<Steps, Error> {
+        let (prover_key, verifier_key) = (self.keys.join(PROVER_KEY), self.keys.join(VERIFIER_KEY));
+        let key: &Path = "--key".as_ref();
+        progress.step("committing to its weights");
+        let setup = process.run(&["setup".as_ref(), &self.model, "-o".as_ref(), &self.keys])?;
+        let (mut proofs, mut verifications) = (Vec::new(), Vec::new());
+        for _ in 0..runs {
+            progress.step("proving");
+            let (input, output): (&Path, &Path) = ("--input".as_ref(), "-o".as_ref());
+            proofs.push(process.run(&["prove".as_ref(), key, &prover_key, input, &self.image, output, &self.proof])?);
+            progress.step("verifying");
+            verifications.push(process.run(&["verify".as_ref(), key, &verifier_key, &self.proof])?);
+        }
+        Ok(Steps { setup, proofs, verifications })
+    }
+}
+
+/// An image of pixels without a pattern, the same for every run.
+fn pixels(model: &Model) -> Vec<u8> {
+    let len = model.preprocessing.shape.iter().product();
+    // Knuth's multiplier; the top bits of its sequence pass for noise.
+    let step = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    std::iter::successors(Some(1), step).skip(1).map(|state| (state >> 56) as u8).take(len).collect()
+}
+
+/// Milliseconds of the integer network on the image.
+fn inference(model: &Model, image: &Path, runs: usize) -> Result<f64, Error> {
+    let integers = input::one(image, &model.preprocessing)?;
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let start = Instant::now();
+        interpret(&model.graph, &integers).at(image.display())?;
+        times.push(milliseconds(start.elapsed()));
+    }
+    Ok(median(times))
+}
+
+/// The middle one, or the mean of the two in the middle; NaN of none.
+fn median(times: impl IntoIterator<Item = f64>) -> f64 {
+    let mut times: Vec<f64> = times.into_iter().collect();
+    times.sort_by(f64::total_cmp);
+    match (times.len() / 2, times.len() % 2) {
+        (0, 0) => f64::NAN,
+        (middle, 0) => (times[middle - 1] + times[middle]) / 2.0,
+        (middle, _) => times[middle],
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn text(rows: &[Row]) -> String {
+    let header =
+        ["network", "parameters", "inference", "setup", "prove", "verify", "proof", "verifier key", "peak memory"];
+    let time = |ms: f64| format!("{ms:.1} ms");
+    let row = |row: &Row| {
+        vec![
+            row.name.clone(),
+            row.parameters.to_string(),
+            time(row.inference_ms),
+            time(row.setup_ms),
+            time(row.prove_ms),
+            time(row.verify_ms),
+            size(row.proof_bytes),
+            size(row.verifier_key_bytes),
+            row.peak_rss_bytes.map_or_else(|| "unknown".into(), size),
+        ]
+    };
+    table(&header, 1, rows.iter().map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_are_in_the_middle() {
+        assert_eq!([median([3.0, 1.0, 2.0]), median([4.0, 1.0]), median([7.0])], [2.0, 2.5, 7.0]);
+        assert!(median([]).is_nan());
+    }
+}

@@ -1,0 +1,56 @@
+//! Networks as arguments: files, or names of built-in networks.
+
+use std::path::{Path, PathBuf};
+
+use convince::model::Model;
+use convince_zoo::{ARCHITECTURES, Architecture};
+
+use crate::error::{Context, Error};
+use crate::input;
+use crate::output::printable;
+
+/// Where a network comes from.
+pub(super) enum Source {
+    /// A model file.
+    File(PathBuf),
+    /// A built-in network.
+    Zoo(&'static Architecture),
+}
+
+impl Source {
+    /// A file if there is one of this name, a built-in network otherwise.
+    pub(super) fn of(argument: &str) -> Result<Self, Error> {
+        let path = Path::new(argument);
+        match convince_zoo::find(argument) {
+            _ if path.exists() => Ok(Self::File(path.to_owned())),
+            Some(architecture) => Ok(Self::Zoo(architecture)),
+            None => Err(Error::new(format!("{argument}: neither a file nor a built-in network; {}", known()))),
+        }
+    }
+
+    /// What the network is called in tables.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) => printable(&path.file_stem().unwrap_or_default().to_string_lossy()),
+            Self::Zoo(architecture) => architecture.name.to_owned(),
+        }
+    }
+
+    /// The quantised network.
+    pub(super) fn model(&self) -> Result<Model, Error> {
+        match self {
+            Self::File(path) => input::model(path),
+            Self::Zoo(architecture) => architecture.quantized(None).at(architecture.name),
+        }
+    }
+}
+
+/// A built-in network.
+pub(super) fn architecture(name: &str) -> Result<&'static Architecture, Error> {
+    convince_zoo::find(name).ok_or_else(|| Error::new(format!("{name}: no built-in network; {}", known())))
+}
+
+fn known() -> String {
+    let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.name).collect();
+    format!("those are {}", names.join(", "))
+}

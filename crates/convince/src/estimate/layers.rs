@@ -1,0 +1,112 @@
+use convince_circuit::{Circuit, Conv2dLayer, Layer, RequantLayer, WireId, WireKind};
+use convince_field::ProofField;
+use convince_pcs::{CommitmentScheme, Split};
+use convince_poly::log2_ceil;
+
+use super::{Cost, LayerCost, count};
+use crate::proof::head_bytes;
+use crate::protocol::{Field, Scheme};
+
+/// Sizes of the parts of one circuit.
+pub(super) struct Sizes<'a> {
+    pub(super) circuit: &'a Circuit,
+    pub(super) width: usize,
+}
+
+impl Sizes<'_> {
+    /// A layer alone.
+    pub(super) fn layer(&self, layer: &Layer) -> LayerCost {
+        let whole = |wire: WireId| self.circuit.wire(wire).shape.clone();
+        let (shape, cost) = match layer {
+            Layer::Conv2d(l) => (whole(l.output), self.conv2d(l)),
+            Layer::Linear(l) => {
+                // A single term's claim follows from the layer's own.
+                let messages = if l.terms.len() > 1 { l.terms.len() } else { 0 };
+                (whole(l.output), Cost { proof_bytes: messages * Field::BYTES, ..Cost::default() })
+            }
+            Layer::Product(l) => {
+                let cost = Cost {
+                    activations: 3 * self.size(l.output),
+                    rounds: variables(&l.shape),
+                    proof_bytes: 2 * Field::BYTES,
+                    ..Cost::default()
+                };
+                (whole(l.output), cost)
+            }
+            Layer::Gates(l) => {
+                let inputs: usize = l.inputs.iter().map(|t| self.circuit.shape(*t).iter().product::<usize>()).sum();
+                let activations = inputs + self.size(l.output);
+                (whole(l.output), Cost { activations, ..Cost::default() })
+            }
+            Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
+        };
+        LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
+    }
+
+    fn conv2d(&self, layer: &Conv2dLayer) -> Cost {
+        let weights = [Some(layer.weight), layer.bias].into_iter().flatten();
+        let [batch, _, rows, columns] = layer.output_shape;
+        let [_, channels, plane @ ..] = layer.input_shape;
+        let [_, _, kernel @ ..] = layer.weight_shape;
+        // A kernel that is the whole plane leaves no sum over the plane.
+        let places = if kernel == plane { 0 } else { variables(&plane) };
+        Cost {
+            parameters: weights.clone().map(|wire| self.size(wire)).sum(),
+            macs: self.size(layer.weight) * batch * rows * columns,
+            activations: layer.input_shape.iter().product::<usize>() + self.size(layer.output),
+            key_rows: weights.map(|wire| self.rows(wire)).sum(),
+            rounds: variables(&[channels]) + variables(&kernel) + places,
+            // The claims on weights, bias, X' and input.
+            proof_bytes: 4 * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    fn requant(&self, layer: &RequantLayer) -> Cost {
+        let rows = self.rows(layer.advice);
+        let variables = variables(&layer.output_shape);
+        let lookups = self.circuit.lookups().iter().filter(|lookup| lookup.wire == layer.advice).count();
+        Cost {
+            committed: self.size(layer.advice),
+            proof_rows: rows,
+            leaves: lookups << variables,
+            rounds: variables,
+            // A column is claimed at the lookups' point, and about once more by the zero-checks.
+            proof_bytes: rows * Scheme::ROW_BYTES + 2 * layer.num_columns * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    /// All of a proof, without the sizes that only layers have.
+    pub(super) fn total(&self, layers: &[LayerCost]) -> Cost {
+        let sum = |of: fn(&Cost) -> usize| layers.iter().map(|layer| of(&layer.cost)).sum();
+        let statistics = self.circuit.statistics();
+        let rows = |kind| self.circuit.wires_of(kind).map(|wire| self.rows(wire)).sum();
+        let messages = count::messages(self.circuit, self.width);
+        let cost = Cost {
+            parameters: statistics.parameters,
+            macs: sum(|cost| cost.macs),
+            activations: sum(|cost| cost.activations),
+            committed: statistics.advice,
+            proof_rows: rows(WireKind::Advice),
+            key_rows: rows(WireKind::Weight),
+            leaves: statistics.leaves,
+            rounds: messages.rounds,
+            proof_bytes: head_bytes(self.circuit, true) + messages.bytes,
+            ..Cost::default()
+        };
+        cost.predicted(self.width)
+    }
+
+    fn size(&self, wire: WireId) -> usize {
+        self.circuit.wire(wire).size()
+    }
+
+    fn rows(&self, wire: WireId) -> usize {
+        Split::choose(&self.circuit.wire(wire).shape, self.width).num_rows()
+    }
+}
+
+fn variables(shape: &[usize]) -> usize {
+    shape.iter().map(|&len| log2_ceil(len)).sum()
+}

@@ -1,0 +1,113 @@
+//! What a proof will cost, from its circuit alone: sizes exactly, time and memory by measured rates.
+//!
+//! Bytes and rounds are those of the real protocol: what messages come depends on the circuit, so they are counted by running the
+//! verifier on messages that say nothing. Time and memory are sums of sizes times rates (`rates.rs`) that were measured on one machine;
+//! elsewhere they are right in proportion.
+
+mod count;
+mod layers;
+mod rates;
+
+use convince_circuit::{Circuit, WireKind};
+use convince_pcs::{WireShape, choose_width, hyrax::MAX_WIDTH};
+use serde::Serialize;
+
+use self::layers::Sizes;
+
+/// What a part of a proof costs.
+///
+/// Everything but time and memory is counted, not predicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Weights and biases.
+    pub parameters: usize,
+    /// Multiply-accumulates of one inference.
+    pub macs: usize,
+    /// Values that go into and come out of linear layers.
+    pub activations: usize,
+    /// Integers committed in every proof.
+    pub committed: usize,
+    /// Commitments to rows of them, which every proof carries.
+    pub proof_rows: usize,
+    /// Commitments to rows of weights, which the verifier's key holds.
+    pub key_rows: usize,
+    /// Leaves of the lookup tree, their padding included.
+    pub leaves: usize,
+    /// Rounds of interaction. A layer's are those of its own sumchecks, which layers of one wave share; the total counts every round once.
+    pub rounds: usize,
+    /// Bytes of the proof file.
+    pub proof_bytes: usize,
+    /// Predicted time of a proof on two threads, in milliseconds.
+    pub prove_ms: f64,
+    /// Predicted memory of the proving process, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// The cost of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerCost {
+    /// Name of the operator.
+    pub operator: &'static str,
+    /// Shape of what it computes.
+    pub shape: Vec<usize>,
+    /// What it costs.
+    pub cost: Cost,
+}
+
+/// The cost of a proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// Columns of the commitment's matrices.
+    pub width: usize,
+    /// One entry a layer, in the circuit's order.
+    pub layers: Vec<LayerCost>,
+    /// What belongs to no layer: tables and their multiplicities, rounds that all layers share, the opening, the input and the
+    /// output, and what a process takes without a network.
+    pub shared: Cost,
+    /// All of it.
+    pub total: Cost,
+}
+
+/// The width of the commitment's matrices that [`crate::setup`] chooses for a circuit.
+pub(crate) fn width(circuit: &Circuit) -> usize {
+    let shapes = |kind, in_proof| {
+        circuit.wires_of(kind).map(move |id| WireShape { shape: circuit.wire(id).shape.clone(), in_proof })
+    };
+    let all: Vec<WireShape> = shapes(WireKind::Weight, false).chain(shapes(WireKind::Advice, true)).collect();
+    choose_width(&all, MAX_WIDTH)
+}
+
+/// Estimates a proof of a circuit. Takes about as long as verifying one.
+pub fn estimate(circuit: &Circuit) -> Estimate {
+    let sizes = Sizes { circuit, width: width(circuit) };
+    let layers: Vec<LayerCost> = circuit.layers().iter().map(|layer| sizes.layer(layer)).collect();
+    let total = sizes.total(&layers);
+    let shared = layers.iter().fold(total, |rest, layer| rest.without(&layer.cost));
+    Estimate { width: sizes.width, layers, shared, total }
+}
+
+impl Cost {
+    /// Fills in the predictions; `width` is 0 for a layer, which shares the opening with all others.
+    fn predicted(self, width: usize) -> Self {
+        let (prove_ms, memory_bytes) = (rates::prove_ms(&self, width), rates::memory_bytes(&self, width));
+        Self { prove_ms, memory_bytes, ..self }
+    }
+
+    /// What is left if a part is taken out. Rounds that layers share are counted for each of them, so that less than nothing
+    /// can be left.
+    fn without(self, part: &Self) -> Self {
+        Self {
+            parameters: self.parameters.saturating_sub(part.parameters),
+            macs: self.macs.saturating_sub(part.macs),
+            activations: self.activations.saturating_sub(part.activations),
+            committed: self.committed.saturating_sub(part.committed),
+            proof_rows: self.proof_rows.saturating_sub(part.proof_rows),
+            key_rows: self.key_rows.saturating_sub(part.key_rows),
+            leaves: self.leaves.saturating_sub(part.leaves),
+            rounds: self.rounds.saturating_sub(part.rounds),
+            proof_bytes: self.proof_bytes.saturating_sub(part.proof_bytes),
+            prove_ms: self.prove_ms - part.prove_ms,
+            memory_bytes: self.memory_bytes.saturating_sub(part.memory_bytes),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Circuits of gates: equal to their definition, true claims, no idle check, no other wiring.
+
+use std::collections::BTreeMap;
+
+use convince_circuit::{Gate, GatesLayer, Place};
+use convince_field::ProofField;
+use convince_transcript::{Check, Label, ProverChannel, VerifierChannel};
+
+use super::*;
+
+fn random_place(sizes: &[usize], rng: &mut ChaCha20Rng) -> Place {
+    let input = rng.gen_range(0..sizes.len());
+    Place::new(input, rng.gen_range(0..sizes[input]))
+}
+
+fn random_gates(
+    c: &mut CircuitBuilder,
+    inputs: &[(Tensor, usize)],
+    products: bool,
+    rng: &mut ChaCha20Rng,
+) -> Result<Tensor, CircuitError> {
+    let shape = [1, 2, 3, 4].map(|n| rng.gen_range(1..=n));
+    let entries: usize = shape.iter().product();
+    let (tensors, sizes): (Vec<Tensor>, Vec<usize>) = inputs.iter().copied().unzip();
+    let mut gate = || {
+        let (out, coefficient) = (rng.gen_range(0..entries), rng.gen_range(-3..4));
+        match rng.gen_range(0..if products { 4 } else { 2 }) {
+            0 => Gate::constant(out, coefficient),
+            1 => Gate::add(out, coefficient, random_place(&sizes, rng)),
+            _ => Gate::mul(out, coefficient, random_place(&sizes, rng), random_place(&sizes, rng)),
+        }
+    };
+    let gates: Vec<Gate> = (0..3 * entries).map(|_| gate()).collect();
+    c.gates(&tensors, shape, gates)
+}
+
+/// Gates over inputs, weights and each other's outputs, among other layers; calls that do not fit are skipped.
+fn gate_circuit(seed: u64) -> Circuit {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut c = CircuitBuilder::new();
+    let shape = [1, 3, 4, 5].map(|n| rng.gen_range(1..=n));
+    let x = c.input(shape, Bits::signed(3)).unwrap();
+    let (w, b) = (c.weight([2, 1, 3, 2], Bits::signed(3)).unwrap(), c.weight([5], Bits::signed(2)).unwrap());
+    let mut readable = vec![x];
+    let mut operands = vec![(x, shape.iter().product()), (w, 12), (b, 5)];
+    for _ in 0..rng.gen_range(1..7) {
+        let last = readable[readable.len() - 1];
+        let made = match rng.gen_range(0..8) {
+            0 => random_requant(&mut c, last, &mut rng),
+            1 => random_conv(&mut c, last, &mut rng),
+            2 => c.product(last, last),
+            _ => {
+                let chosen: Vec<_> =
+                    (0..rng.gen_range(1..4)).map(|_| operands[rng.gen_range(0..operands.len())]).collect();
+                random_gates(&mut c, &chosen, true, &mut rng)
+            }
+        };
+        if let Ok(made) = made {
+            readable.push(made);
+            operands.push((made, c.shape(made).unwrap().iter().product()));
+        }
+    }
+    let recent = operands[operands.len().saturating_sub(3)..].to_vec();
+    let out = random_gates(&mut c, &recent, true, &mut rng)
+        .or_else(|_| random_gates(&mut c, &operands[..3], false, &mut rng));
+    c.output(out.unwrap()).unwrap();
+    c.finish_with(rng.gen_range(2..12)).unwrap()
+}
+
+fn layers(circuit: &Circuit) -> impl Iterator<Item = &GatesLayer> {
+    circuit.layers().iter().filter_map(|l| if let Layer::Gates(l) = l { Some(l) } else { None })
+}
+
+/// The definition, entry by entry.
+fn naive(circuit: &Circuit, witness: &Witness, layer: &GatesLayer) -> Vec<i64> {
+    let at = |p: Place| i128::from(witness.tensor(circuit, layer.inputs[p.input as usize]).get(p.index as usize));
+    let term = |gate: &Gate| match *gate {
+        Gate::Constant { value, .. } => i128::from(value),
+        Gate::Add { coefficient, x, .. } => i128::from(coefficient) * at(x),
+        Gate::Mul { coefficient, x, y, .. } => i128::from(coefficient) * at(x) * at(y),
+    };
+    let entry = |z: usize| layer.gates.iter().filter(|gate| gate.out() == z).map(term).sum::<i128>();
+    (0..layer.shape.iter().product()).map(|z| entry(z).try_into().unwrap()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn random_gates_equal_their_definition_and_leave_true_claims(seed in 0u64..1 << 40) {
+        let circuit = gate_circuit(seed);
+        let witness = random_witness(&circuit, seed);
+        for layer in layers(&circuit) {
+            let values = witness.wire(layer.output).iter().collect::<Vec<_>>();
+            prop_assert_eq!(&values, &naive(&circuit, &witness, layer));
+            let wire = circuit.wire(layer.output);
+            prop_assert!(values.iter().all(|v| (wire.low..=wire.high).contains(v)));
+        }
+        let (claims, proof) = run_prover(&circuit, &witness);
+        prop_assert_eq!(run_verifier(&circuit, &output(&circuit, &witness), &proof), Ok(claims.clone()));
+        prop_assert!(claims.iter().all(|claim| is_true(claim, &witness)));
+        prop_assert!(claims.len() <= crate::soundness::max_claims(&circuit));
+        prop_assert!(crate::soundness::error(&circuit, 254).bits() > 100.0);
+    }
+}
+
+#[test]
+fn every_tampered_word_of_gates_is_rejected() {
+    for seed in 0..6 {
+        let circuit = gate_circuit(seed);
+        let witness = random_witness(&circuit, seed);
+        let (_, proof) = run_prover(&circuit, &witness);
+        let output = output(&circuit, &witness);
+        assert!(accepted(&circuit, &witness, &output, &proof));
+        for word in 0..proof.len() / 32 {
+            let mut bad = proof.clone();
+            bad[32 * word] ^= 1;
+            assert!(!accepted(&circuit, &witness, &output, &bad), "seed {seed}, word {word}");
+        }
+        assert!((0..proof.len()).step_by(7).all(|len| run_verifier(&circuit, &output, &proof[..len]).is_err()));
+    }
+}
+
+/// `(x w + 3)` by gates, then products across two tensors, then a product layer: two claims meet on the first output.
+fn small(second: &[Gate]) -> Circuit {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 1, 2, 3], Bits::signed(4)).unwrap();
+    let w = c.weight([4], Bits::signed(4)).unwrap();
+    let first = (0..6).map(|i| Gate::mul(i, 1, Place::new(0, i), Place::new(1, i % 4)));
+    let constants = (0..3).map(|i| Gate::constant(2 * i, 3));
+    let y = c.gates(&[x, w], [1, 1, 1, 6], first.chain(constants)).unwrap();
+    let z = c.gates(&[x, y], [1, 1, 1, 4], second.iter().copied()).unwrap();
+    let doubled = c.linear(vec![LinearTerm::plain(2, z)], -1).unwrap();
+    let out = c.product(z, doubled).unwrap();
+    c.output(out).unwrap();
+    c.finish().unwrap()
+}
+
+fn second_layer() -> Vec<Gate> {
+    let (x, y) = (|i| Place::new(0, i), |i| Place::new(1, i));
+    vec![
+        Gate::mul(0, 2, x(1), y(4)),
+        Gate::mul(1, -1, y(0), y(5)),
+        Gate::add(1, 7, x(2)),
+        Gate::mul(2, 1, y(3), x(0)),
+        Gate::add(3, 1, y(2)),
+        Gate::constant(3, -9),
+    ]
+}
+
+#[test]
+fn a_proof_of_another_wiring_is_rejected() {
+    let circuit = small(&second_layer());
+    let mut others = Vec::new();
+    for k in 0..second_layer().len() {
+        let mut change = |gate: Gate| {
+            let mut gates = second_layer();
+            gates[k] = gate;
+            others.push(gates);
+        };
+        match second_layer()[k] {
+            Gate::Constant { out, value } => {
+                change(Gate::Constant { out, value: value + 1 });
+                change(Gate::Constant { out: out - 1, value });
+            }
+            Gate::Add { out, coefficient, x } => {
+                change(Gate::Add { out, coefficient: coefficient + 1, x });
+                change(Gate::Add { out, coefficient, x: Place { index: x.index + 1, ..x } });
+                change(Gate::Add { out, coefficient, x: Place { input: 1 - x.input, ..x } });
+                change(Gate::Add { out: (out + 1) % 4, coefficient, x });
+            }
+            Gate::Mul { out, coefficient, x, y } => {
+                change(Gate::Mul { out, coefficient: coefficient + 1, x, y });
+                change(Gate::Mul { out, coefficient, x: y, y: x });
+                change(Gate::Mul { out, coefficient, x, y: Place { index: (y.index + 1) % 6, ..y } });
+                change(Gate::Mul { out: (out + 1) % 4, coefficient, x, y });
+                change(Gate::Add { out, coefficient, x });
+            }
+        }
+    }
+    assert_eq!(others.len(), 15 + 8 + 2);
+    for gates in others {
+        let other = small(&gates);
+        assert_ne!(other.digest(), circuit.digest());
+        let witness = random_witness(&other, 8);
+        let (_, proof) = run_prover(&other, &witness);
+        assert!(accepted(&other, &witness, &output(&other, &witness), &proof));
+        assert!(!accepted(&circuit, &witness, &output(&other, &witness), &proof), "{gates:?}");
+    }
+}
+
+#[test]
+fn a_layered_arithmetic_circuit_is_textbook_gkr() {
+    // Two rounds of two scalars a variable in each phase, and two evaluations, whatever stands above.
+    let proof_len = |depth: usize| {
+        let mut c = CircuitBuilder::new();
+        let mut layer = c.input([1, 1, 1, 8], Bits::signed(2)).unwrap();
+        for _ in 0..depth {
+            let place = |i: usize| Place::new(0, i % 8);
+            layer =
+                c.gates(&[layer], [1, 1, 1, 8], (0..8).map(|i| Gate::mul(i, 1, place(i), place(3 * i + 1)))).unwrap();
+        }
+        c.output(layer).unwrap();
+        let circuit = c.finish().unwrap();
+        let (claims, proof) = run_prover(&circuit, &random_witness(&circuit, 1));
+        assert_eq!(claims.len(), 2);
+        proof.len() / 32
+    };
+    assert_eq!(proof_len(3) - proof_len(2), 2 * (2 * 3) + 2);
+    assert_eq!(proof_len(4) - proof_len(3), 2 * (2 * 3) + 2);
+}
+
+/// A prover's channel that replaces scalars by their index.
+struct Forger {
+    inner: PlainProver<Fr>,
+    sent: usize,
+    overrides: BTreeMap<usize, Fr>,
+}
+
+impl ProverChannel<Fr> for Forger {
+    fn send(&mut self, label: Label, scalars: &[Fr]) {
+        let replaced = |(i, s): (usize, &Fr)| self.overrides.get(&(self.sent + i)).copied().unwrap_or(*s);
+        let scalars: Vec<Fr> = scalars.iter().enumerate().map(replaced).collect();
+        self.sent += scalars.len();
+        self.inner.send(label, &scalars);
+    }
+
+    fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
+        self.inner.send_bytes(label, bytes);
+    }
+
+    fn challenge(&mut self, label: Label) -> Fr {
+        self.inner.challenge(label)
+    }
+
+    fn full_challenge(&mut self, label: Label) -> Fr {
+        self.inner.full_challenge(label)
+    }
+}
+
+/// A verifier's channel that ignores one check and keeps a record of all: difference, and scalars received before.
+struct Watcher<'a> {
+    inner: PlainVerifier<'a, Fr>,
+    received: usize,
+    ignored: Option<usize>,
+    met: Vec<(Check, Fr, usize)>,
+}
+
+impl VerifierChannel<Fr> for Watcher<'_> {
+    type Scalar = Fr;
+
+    fn receive(&mut self, label: Label, len: usize) -> Result<Vec<Fr>, ChannelError> {
+        self.received += len;
+        self.inner.receive(label, len)
+    }
+
+    fn receive_bytes(&mut self, label: Label, len: usize) -> Result<Vec<u8>, ChannelError> {
+        self.inner.receive_bytes(label, len)
+    }
+
+    fn challenge(&mut self, label: Label) -> Fr {
+        VerifierChannel::<Fr>::challenge(&mut self.inner, label)
+    }
+
+    fn full_challenge(&mut self, label: Label) -> Fr {
+        VerifierChannel::<Fr>::full_challenge(&mut self.inner, label)
+    }
+
+    fn mul(&mut self, a: &Fr, b: &Fr) -> Fr {
+        *a * b
+    }
+
+    fn assert_eq(&mut self, a: Fr, b: Fr, check: Check) -> Result<(), ChannelError> {
+        let index = self.met.len();
+        self.met.push((check, a - b, self.received));
+        if a == b || self.ignored == Some(index) { Ok(()) } else { Err(ChannelError::CheckFailed(check)) }
+    }
+}
+
+fn forged(circuit: &Circuit, witness: &Witness, overrides: &BTreeMap<usize, Fr>) -> Vec<u8> {
+    let inner = PlainProver::new(Transcript::new("test"));
+    let mut channel = Forger { inner, sent: 0, overrides: overrides.clone() };
+    let _ = prove(circuit, witness, &mut channel);
+    channel.inner.finish()
+}
+
+type Watched = (Result<Vec<Claim<Fr, Fr>>, ChannelError>, Vec<(Check, Fr, usize)>);
+
+fn watch(circuit: &Circuit, output: &Ints, proof: &[u8], ignored: Option<usize>) -> Watched {
+    let inner = PlainVerifier::new(Transcript::new("test"), proof);
+    let mut channel = Watcher { inner, received: 0, ignored, met: vec![] };
+    let result = verify(circuit, output, &mut channel);
+    (result, channel.met)
+}
+
+fn inverse<F: ProofField>(value: F) -> Option<F> {
+    value.inverse()
+}
+
+/// A proof of a false output that leaves true claims when check `ignored` alone is left out: where another check fails, the
+/// `back`-th scalar before it is solved for, and the prover goes on from there.
+fn forge(circuit: &Circuit, witness: &Witness, output: &Ints, ignored: usize, back: usize) -> Option<Vec<u8>> {
+    let mut overrides = BTreeMap::new();
+    loop {
+        let proof = forged(circuit, witness, &overrides);
+        let (result, met) = watch(circuit, output, &proof, Some(ignored));
+        if let Ok(claims) = result {
+            return claims.iter().all(|claim| is_true(claim, witness)).then_some(proof);
+        }
+        let &(_, difference, received) = met.last()?;
+        let scalar = received.checked_sub(back)?;
+        let value = Fr::read_from(&proof[32 * scalar..][..32])?;
+        let mut moved = Vec::new();
+        proof[..32 * scalar].clone_into(&mut moved);
+        (value + Fr::from_i64(1)).write_to(&mut moved);
+        moved.extend_from_slice(&proof[32 * scalar + 32..]);
+        let (_, again) = watch(circuit, output, &moved, Some(ignored));
+        let slope = again.get(met.len() - 1)?.1 - difference;
+        if overrides.insert(scalar, value - difference * inverse(slope)?).is_some() {
+            return None;
+        }
+    }
+}
+
+#[test]
+fn every_check_of_gates_ignored_alone_lets_a_forgery_pass() {
+    let circuit = small(&second_layer());
+    let witness = random_witness(&circuit, 9);
+    let honest = output(&circuit, &witness);
+    let (result, met) = watch(&circuit, &honest, &forged(&circuit, &witness, &BTreeMap::new()), None);
+    result.unwrap();
+    assert!(met.iter().all(|(_, difference, _)| *difference == Fr::from_i64(0)));
+    let gates = met.iter().filter(|(check, ..)| matches!(check, Check::Gates { .. })).count();
+    assert_eq!(gates, layers(&circuit).count());
+    let mut values = honest.to_i64();
+    values[2] += 1;
+    let lie = Ints::pack(Bits::signed(31), &values).unwrap();
+    for (index, (check, ..)) in met.iter().enumerate().filter(|(_, (check, ..))| *check != Check::LookupDenominatorRoot)
+    {
+        let proof = (1..=4).find_map(|back| forge(&circuit, &witness, &lie, index, back));
+        let proof = proof.unwrap_or_else(|| panic!("check {index} ({check:?}) is idle: no forgery passes without it"));
+        let (result, _) = watch(&circuit, &lie, &proof, None);
+        assert_eq!(result, Err(ChannelError::CheckFailed(*check)));
+    }
+}
