@@ -36,7 +36,8 @@ impl Sizes<'_> {
             Layer::Gates(l) => {
                 let inputs: usize = l.inputs.iter().map(|t| self.circuit.shape(*t).iter().product::<usize>()).sum();
                 let activations = inputs + self.size(l.output);
-                (whole(l.output), Cost { activations, ..Cost::default() })
+                let rounds = 2 * l.inputs.iter().map(|t| variables(self.circuit.shape(*t))).max().unwrap_or(0);
+                (whole(l.output), Cost { macs: l.gates.len(), activations, rounds, ..Cost::default() })
             }
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
         };

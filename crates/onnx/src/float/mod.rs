@@ -82,6 +82,11 @@ impl FloatGraph {
         self.nodes.iter().map(|node| node.op.parameters()).sum()
     }
 
+    /// Names of the nodes, in the order of [`Self::trace`]: node `i` has value `i + 1` there.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| node.name.as_str())
+    }
+
     /// Executes the network on one input, row-major, in single precision. Keeps no value longer than it is needed.
     ///
     /// # Errors
@@ -105,7 +110,7 @@ impl FloatGraph {
     ///
     /// # Errors
     /// As [`FloatGraph::run`].
-    pub(crate) fn trace(&self, input: &[f32]) -> Result<Vec<Vec<f32>>, OnnxError> {
+    pub fn trace(&self, input: &[f32]) -> Result<Vec<Vec<f32>>, OnnxError> {
         self.check_len(input)?;
         let mut values = vec![input.to_vec()];
         for node in &self.nodes {
