@@ -88,10 +88,10 @@ fn fixed_base(c: &mut Criterion) {
 
 fn multi_scalar(c: &mut Criterion) {
     let rng = &mut ChaCha20Rng::seed_from_u64(2);
-    let generators = generators(1024);
+    let generators = generators(8192);
     let mut group = c.benchmark_group("msm");
     group.sample_size(10);
-    for n in [16, 64, 200, 600, 1024] {
+    for n in [16, 64, 200, 600, 1024, 4096, 8192] {
         let points = &generators.columns()[..n];
         let full = scalars(rng, n);
         let short: Vec<Fr> = (0..n).map(|_| Fr::from(rng.r#gen::<u128>())).collect();

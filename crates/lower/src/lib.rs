@@ -6,17 +6,18 @@
 //! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
 //! is proven. A batch is [`Graph::with_batch`]'s.
 //!
-//! Key items: [`lower`], [`Lowered`].
+//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Lowered`].
 
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
 use convince_circuit::{
-    Circuit, CircuitBuilder, CircuitError, Requant, Tensor, Window, Witness, WitnessError, evaluate,
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Tensor, Window, Witness, WitnessError, evaluate,
 };
 use convince_field::{AxisMap, Bits, Ints};
 use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
+use serde::{Deserialize, Serialize};
 
 use crate::pool::Role;
 
@@ -54,13 +55,29 @@ pub enum LowerError {
     Circuit(#[from] CircuitError),
 }
 
-/// The circuit of a graph, with its weights.
+/// How layers are proven, where there is a choice: the same integers, other proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategies {
+    /// Ranges of requantisations, ReLUs and max-pools.
+    pub range: Range,
+}
+
+/// The circuit of a graph, with its weights and the cost model's strategies.
 ///
 /// # Errors
 /// [`LowerError`], naming the node.
 pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
+    lower_with(graph, Strategies::default())
+}
+
+/// [`lower`] with given strategies.
+///
+/// # Errors
+/// [`LowerError`], naming the node.
+pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
-    let mut state = State { builder: CircuitBuilder::new(), weights: Vec::new(), layer_names: Vec::new() };
+    let mut state =
+        State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.builder.input(graph.input_shape, graph.input_bits)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
@@ -98,6 +115,7 @@ impl Lowered {
 
 struct State {
     builder: CircuitBuilder,
+    strategies: Strategies,
     weights: Vec<Arc<Ints>>,
     layer_names: Vec<String>,
 }
@@ -130,14 +148,16 @@ impl State {
             Op::Requant(op) => {
                 let multipliers = op.multipliers.as_deref().cloned();
                 let table = op.table.clone();
-                let params = Requant { multipliers, table, ..Requant::plain(op.shift, op.low, op.high) };
+                let range = self.strategies.range;
+                let params = Requant { multipliers, table, range, ..Requant::plain(op.shift, op.low, op.high) };
                 self.builder.requant(inputs[0], params.pooled(window))
             }
             Op::MaxPool(op) => {
                 let passes = pool::passes(op, [info.shape[2], info.shape[3]]);
                 self.layer_names.extend(passes.iter().skip(1).map(|_| node.name.clone()));
                 // Values are within 32 bits, or the model would not be valid.
-                let unchanged = Requant::plain(0, info.low as i32, info.high as i32);
+                let range = self.strategies.range;
+                let unchanged = Requant { range, ..Requant::plain(0, info.low as i32, info.high as i32) };
                 let mut passes = passes.into_iter().map(|window| unchanged.clone().pooled(window));
                 passes.try_fold(inputs[0], |tensor, params| self.builder.requant(tensor, params))
             }

@@ -66,8 +66,8 @@ pub(crate) fn check_layer(
 /// `each(row, column, <weight row, patch column>)` for every row of `weight` and every patch of `taps` values.
 ///
 /// Four rows at a time, so that a patch is read once for four, through `to` (16 or 32 bits). Sums wrap, which the
-/// bounds of [`check_layer`] exclude; wrapping sums are vectorised in every build profile. Some 5 G products a second
-/// with 16-bit values and the instructions that every x86-64 has.
+/// bounds of [`check_layer`] exclude; wrapping sums are vectorised in every build profile. Five to ten G products a
+/// second and core with 16-bit values and the instructions that every x86-64 has.
 pub(crate) fn products<T: Copy + Into<i32>>(
     weight: IntSlice<'_>,
     patches: &[T],

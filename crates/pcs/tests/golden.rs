@@ -1,4 +1,4 @@
-//! Hyrax commitments and an opening, against `vectors/golden/hyrax.txt`.
+//! Hyrax commitments and openings, against `vectors/golden/hyrax.txt` and `hyrax-wide.txt`.
 
 #[path = "../../../vectors/golden/golden.rs"]
 mod golden;
@@ -8,6 +8,7 @@ use convince_pcs::{CommitmentScheme, CommittedWire, Hyrax, OpeningClaim, Split, 
 use convince_poly::{Functional, log2_ceil};
 use convince_transcript::{PlainProver, PlainVerifier, Transcript};
 use golden::Golden;
+use sha2::{Digest, Sha256};
 
 const WIDTH: usize = 10;
 const SHAPES: [&[usize]; 4] = [&[3, 2, 5], &[4, 7], &[2, 13], &[1]];
@@ -85,5 +86,48 @@ fn golden_hyrax() {
     Hyrax::verify(&params, &wires, &claims, &mut verifier).unwrap();
     verifier.finish().unwrap();
     golden.bytes("proof", &proof);
+    golden.finish();
+}
+
+const WIDE: usize = 600;
+
+const WIDE_DESCRIPTION: &str = "
+One Hyrax opening at width 600, where an inner-product argument of two rounds leaves 150 scalars and a blind.
+
+A wire of shape [2, 600]; value i is (i - 9)^3 mod 2^15 - 2^14, 16 bits; the blinds are 1000 and 1001. One claim, at the point
+2, 3, .., 12. The transcript is new(\"golden/hyrax-wide\"), nothing absorbed before lambda. `sumcheck` is ten rounds of two
+scalars; each round is L, R (compressed points) and d; then come the last vector and its blind, of which the SHA-256 of
+the whole proof tells. Field elements are 32 little-endian bytes.";
+
+#[test]
+fn golden_hyrax_wide() {
+    let mut golden = Golden::new("hyrax-wide.txt", WIDE_DESCRIPTION);
+    let params = Hyrax::params(WIDE).unwrap();
+    let value = |i: i64| ((i - 9).pow(3)).rem_euclid(1 << 15) - (1 << 14);
+    let values = Ints::I16((0..2 * WIDE as i64).map(|i| value(i) as i16).collect());
+    let split = Split::choose(&[2, WIDE], WIDE);
+    let blinds = [1000, 1001].map(Fr::from_i64);
+    let rows = Hyrax::commit(&params, &split.rows(values.as_slice()), &blinds);
+    golden.bytes("rows", &Hyrax::rows_to_bytes(&rows));
+    let point: Vec<Fr> = (2..=12).map(Fr::from_i64).collect();
+    let functional = Functional::at_flat(&point, &[2, WIDE]);
+    let value = functional.apply(values.as_slice());
+    let claims = [OpeningClaim { wire: 0, functional, value }];
+
+    let mut prover = PlainProver::new(Transcript::new("golden/hyrax-wide"));
+    let wire = CommittedWire { split: &split, values: values.as_slice(), blinds: &blinds };
+    Hyrax::open(&params, &[wire], &claims, &mut prover);
+    let proof = prover.finish();
+    let mut verifier = PlainVerifier::new(Transcript::new("golden/hyrax-wide"), &proof);
+    Hyrax::verify(&params, &[WireCommitment { split: &split, rows: &rows }], &claims, &mut verifier).unwrap();
+    verifier.finish().unwrap();
+
+    let (sumcheck, rest) = proof.split_at(10 * 64);
+    golden.bytes("sumcheck", sumcheck);
+    for (round, message) in rest.chunks(128).take(2).enumerate() {
+        golden.bytes(&format!("round {round}"), message);
+    }
+    golden.value("proof bytes", proof.len());
+    golden.bytes("SHA-256 of the proof", &Sha256::digest(&proof));
     golden.finish();
 }

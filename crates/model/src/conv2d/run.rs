@@ -6,9 +6,9 @@ use super::Conv2d;
 use crate::dot::{bias_at, fits_i16, products};
 use crate::{Shape, ValueInfo};
 
-/// Most elements of window copies at a time, unless one window has more: 256 KiB of `i16`, which stay in the
+/// Most elements of window copies at a time, unless one window has more: 128 KiB of `i16`, which stay in the
 /// second-level cache.
-const PATCH_LEN: usize = 1 << 17;
+const PATCH_LEN: usize = 1 << 16;
 /// Output channels that make it worth copying windows for them.
 const MIN_SHARING: usize = 4;
 
