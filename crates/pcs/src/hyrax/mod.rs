@@ -34,8 +34,8 @@ use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
-pub use crate::group::MAX_WIDTH;
 use crate::group::{FixedBase, Generators, made};
+pub use crate::group::{MAX_WIDTH, TABLE_COLUMNS};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
 pub use argument::{argument_rounds, padded_width};
