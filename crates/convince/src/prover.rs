@@ -1,6 +1,6 @@
 use convince_circuit::{WireKind, Witness, WitnessError};
 use convince_field::Ints;
-use convince_lower::{LowerError, Lowered, lower};
+use convince_lower::{LowerError, Lowered, Strategies, lower_with};
 use convince_model::{Model, ModelError};
 use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::PlainProver;
@@ -93,14 +93,25 @@ pub struct ProvingKey {
     pub(crate) weight_splits: Vec<Split>,
     pub(crate) blinds: Vec<<Scheme as CommitmentScheme>::Blind>,
     model: Model,
+    strategies: Strategies,
     seed: Zeroizing<[u8; 32]>,
     model_digest: [u8; 32],
     presentation_digest: [u8; 32],
 }
 
+/// What keys are made with, beside the model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetupOptions {
+    /// How layers are proven, where there is a choice. Proofs under different strategies verify under their own keys only.
+    pub strategies: Strategies,
+    /// Predictable blinds, for tests.
+    pub seed: Option<TestSeed>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Payload {
     model: Vec<u8>,
+    strategies: Strategies,
     width: u64,
     seed: [u8; 32],
     model_digest: [u8; 32],
@@ -108,12 +119,13 @@ struct Payload {
 
 /// Commits to a model's weights, with fresh blinds, and makes both keys. Some 0.4 µs a weight.
 ///
+/// Keys of a model whose graph takes a batch ([`Graph::with_batch`](convince_model::Graph::with_batch)) are for proofs about so many
+/// images at once.
+///
 /// # Errors
 /// [`SetupError`].
 pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    setup_with(model, seed)
+    setup_with(model, &SetupOptions::default())
 }
 
 /// [`setup`] with predictable blinds.
@@ -121,14 +133,23 @@ pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
 /// # Errors
 /// [`SetupError`].
 pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    setup_with(model, seed.0)
+    setup_with(model, &SetupOptions { seed: Some(seed), ..SetupOptions::default() })
 }
 
-fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+/// [`setup`] with options.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn setup_with(model: &Model, options: &SetupOptions) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    let seed = options.seed.map(|seed| seed.0).unwrap_or_else(|| {
+        let mut seed = [0; 32];
+        OsRng.fill_bytes(&mut seed);
+        seed
+    });
     model.validate()?;
-    let lowered = lower(&model.graph)?;
+    let lowered = lower_with(&model.graph, options.strategies)?;
     let width = estimate::width(&lowered.circuit);
-    let mut proving = ProvingKey::assemble(model.clone(), lowered, width, seed, [0; 32])?;
+    let mut proving = ProvingKey::assemble(model.clone(), (lowered, options.strategies), width, seed, [0; 32])?;
     let rows: Vec<_> = proving
         .weight_splits
         .iter()
@@ -152,7 +173,7 @@ fn presentation(model: &Model) -> Presentation {
 impl ProvingKey {
     fn assemble(
         model: Model,
-        lowered: Lowered,
+        (lowered, strategies): (Lowered, Strategies),
         width: usize,
         seed: [u8; 32],
         model_digest: [u8; 32],
@@ -163,7 +184,18 @@ impl ProvingKey {
         let params = Scheme::params(width)?;
         let presentation_digest = presentation(&model).digest();
         let seed = Zeroizing::new(seed);
-        Ok(Self { lowered, width, params, weight_splits, blinds, model, seed, model_digest, presentation_digest })
+        Ok(Self {
+            lowered,
+            width,
+            params,
+            weight_splits,
+            blinds,
+            model,
+            strategies,
+            seed,
+            model_digest,
+            presentation_digest,
+        })
     }
 
     /// Reads a key file.
@@ -173,16 +205,17 @@ impl ProvingKey {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let payload: Payload = decode(Kind::ProverKey, bytes)?;
         let model = Model::from_bytes(&payload.model).map_err(|e| KeyError::Encoding(e.to_string()))?;
-        let lowered = lower(&model.graph).map_err(|e| KeyError::Encoding(e.to_string()))?;
+        let lowered = lower_with(&model.graph, payload.strategies).map_err(|e| KeyError::Encoding(e.to_string()))?;
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         Scheme::params(width)?;
-        Self::assemble(model, lowered, width, payload.seed, payload.model_digest)
+        Self::assemble(model, (lowered, payload.strategies), width, payload.seed, payload.model_digest)
     }
 
     /// The key's file. It holds the weights and the seed of the blinds.
     pub fn to_bytes(&self) -> Vec<u8> {
         let payload = Payload {
             model: self.model.to_bytes(),
+            strategies: self.strategies,
             width: self.width as u64,
             seed: *self.seed,
             model_digest: self.model_digest,
@@ -198,6 +231,11 @@ impl ProvingKey {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// How its layers are proven.
+    pub fn strategies(&self) -> Strategies {
+        self.strategies
     }
 
     /// The model's circuit and weights.
