@@ -50,9 +50,8 @@ pub use convince_lower as lower;
 #[cfg(feature = "prover")]
 pub use convince_model as model;
 #[cfg(feature = "prover")]
-pub use prover::{
-    Phase, ProveError, ProveOptions, ProvingKey, SetupError, SetupOptions, TestSeed, prove, setup, setup_seeded,
-    setup_with,
-};
+pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup};
+#[cfg(feature = "prover")]
+pub use prover::{SetupOptions, setup_circuit, setup_circuit_seeded, setup_seeded, setup_with};
 
 pub use convince_circuit as circuit;

@@ -9,7 +9,7 @@ fn alive(architecture: &Architecture, seed: u64) -> Vec<(String, f64)> {
     // Not one that scales are chosen on.
     let image = architecture.images(seed + 1000, 1).concat();
     let trace = graph.trace(&image).expect("finite values");
-    let values = graph.names().zip(&trace[1..]).filter(|(name, _)| name.starts_with("relu"));
+    let values = graph.operators().map(|(name, _)| name).zip(&trace[1..]).filter(|(name, _)| name.starts_with("relu"));
     let share = |values: &[f32]| values.iter().filter(|value| **value != 0.0).count() as f64 / values.len() as f64;
     values.map(|(name, values)| (name.to_owned(), share(values))).collect()
 }

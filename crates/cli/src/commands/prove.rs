@@ -41,7 +41,8 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let key = proving_key(&args.key)?;
     key.prepare();
     let key_ms = milliseconds(start.elapsed());
-    let model = key.model();
+    let by_hand = || Error::new(format!("{}: the key is of a circuit by hand, not of a model", args.key.display()));
+    let model = key.model().ok_or_else(by_hand)?;
     let batch = model.graph.input_shape[0];
     let integers = input::batch(&args.input, &model.preprocessing, batch)?;
     let nonce = args.nonce.clone().unwrap_or_default();
