@@ -56,4 +56,4 @@ pub use requant::{Limb, Range, Requant, RequantLayer, Window};
 pub use strategy::{FftLayout, Grid, Strategy};
 pub use table::{Lookup, Table, TableContent};
 pub use wire::{Tensor, Wire, WireId, WireKind};
-pub use witness::{Witness, WitnessError, evaluate};
+pub use witness::{Witness, WitnessError, check_weights, evaluate};

@@ -72,8 +72,9 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
-    let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
-    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
+    let columns_of = |layer: &Layer| if let Layer::Requant(l) = layer { l.num_columns } else { 0 };
+    let columns: usize = circuit.layers().iter().map(columns_of).sum();
+    // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
     // linear layer's one a term, a product two, gates two a tensor at most, a requantisation's one on its input.
     let of_wave = |wave: &crate::wave::Rounds| {
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();
