@@ -10,7 +10,9 @@
 //! GlobalMaxPool, ReduceMean, ReduceSum; the usual activations, also where a file spells them out; Clip, PRelu; Add,
 //! Sub, Mul, Sum, Mean, Max and Min of tensors and constants, Div and Pow by constants; BatchNormalization; Concat,
 //! Split, Slice, Gather, Pad, Expand, Resize and Upsample to the nearest, DepthToSpace, SpaceToDepth; whatever only
-//! changes axes; arithmetic on constants; ArgMax and Softmax as the last operator. `quantize` documents the numbers.
+//! changes axes; arithmetic on constants; ArgMax and Softmax as the last operator. Networks that are
+//! quantised already (QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul) are read as the float networks that
+//! they stand for, and quantised anew. `quantize` documents the numbers.
 //!
 //! Key types: [`FloatGraph`], [`Calibration`], [`QuantizeOptions`], [`OnnxError`].
 //!

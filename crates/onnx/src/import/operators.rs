@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::call::{Call, Outcome};
-use super::{activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, pool, reduce, resize, shape};
+use super::{activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, pool, quantised, reduce, resize, shape};
 use crate::NodeProblem;
 
 pub(super) type Import = fn(&Call<'_>, &mut Builder) -> Outcome;
@@ -24,6 +24,7 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Conv" => conv2d::import,
         "ConvTranspose" => conv2d::import_transposed,
         "DepthToSpace" | "SpaceToDepth" => depth::import,
+        "DequantizeLinear" => quantised::import_dequantize,
         "Dropout" => shape::import_dropout,
         "Expand" => shape::import_expand,
         "Flatten" => shape::import_flatten,
@@ -38,6 +39,9 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Neg" => activation::import_neg,
         "PRelu" => activation::import_prelu,
         "Pad" => axes::import_pad,
+        "QLinearConv" => quantised::import_conv,
+        "QLinearMatMul" => quantised::import_matmul,
+        "QuantizeLinear" => quantised::import_quantize,
         "Reciprocal" => activation::import_reciprocal,
         "ReduceMean" | "ReduceSum" => reduce::import,
         "Reshape" => shape::import_reshape,
