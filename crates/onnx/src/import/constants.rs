@@ -223,7 +223,10 @@ fn of_shape(call: &Call<'_>, builder: &mut Builder, _: &Tensor) -> Result<Tensor
     let len: usize = shape.iter().product();
     match call.constant.as_ref().filter(|_| call.attributes.has_tensor("value").unwrap_or(false)) {
         None => floats(shape, vec![0.0; len]),
-        Some(value) if value.len() == 1 => Ok(select(value, shape, &vec![0; len])),
+        Some(Tensor { data: Data::Floats(value), .. }) if value.len() == 1 => floats(shape, vec![value[0]; len]),
+        Some(Tensor { data: Data::Ints(value), .. }) if value.len() == 1 => {
+            Ok(Tensor::ints(shape, vec![value[0]; len]))
+        }
         Some(_) => Err(call.attributes.unsupported("value")),
     }
 }

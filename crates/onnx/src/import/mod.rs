@@ -12,6 +12,7 @@ mod constants;
 mod conv2d;
 mod depth;
 mod gemm;
+mod lrn;
 mod operators;
 mod pool;
 mod quantised;

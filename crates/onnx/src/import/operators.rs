@@ -2,7 +2,9 @@
 
 use super::builder::Builder;
 use super::call::{Call, Outcome};
-use super::{activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, pool, quantised, reduce, resize, shape};
+use super::{
+    activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, lrn, pool, quantised, reduce, resize, shape,
+};
 use crate::NodeProblem;
 
 pub(super) type Import = fn(&Call<'_>, &mut Builder) -> Outcome;
@@ -32,6 +34,7 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Gemm" => gemm::import_gemm,
         "GlobalAveragePool" | "GlobalMaxPool" => pool::import_global,
         "Identity" => shape::import_identity,
+        "LRN" => lrn::import,
         "MatMul" => gemm::import_matmul,
         "Max" | "Mean" | "Min" | "Sum" => arithmetic::import_variadic,
         "MaxPool" => pool::import_max,
