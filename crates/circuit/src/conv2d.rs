@@ -2,7 +2,7 @@ use convince_field::convolution::Convolution;
 use convince_field::{IntSlice, WindowAxis};
 use serde::{Deserialize, Serialize};
 
-use crate::{Tensor, WireId};
+use crate::{Strategy, Tensor, WireId};
 
 /// Parameters of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,11 +15,14 @@ pub struct Conv2d {
     pub dilation: [usize; 2],
     /// Input and output channels fall into as many equal runs; each output reads its own run.
     pub groups: usize,
+    /// How it is proven.
+    pub strategy: Strategy,
 }
 
 impl Conv2d {
-    /// Stride 1, no padding, no dilation, one group.
-    pub const PLAIN: Self = Self { stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups: 1 };
+    /// Stride 1, no padding, no dilation, one group, proven directly.
+    pub const PLAIN: Self =
+        Self { stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups: 1, strategy: Strategy::Direct };
 
     /// The same stride on both axes, the same padding on all sides.
     pub const fn square(stride: usize, padding: usize) -> Self {
@@ -29,6 +32,11 @@ impl Conv2d {
     /// Every channel for itself, kernels `[channels, 1, kh, kw]`.
     pub const fn depthwise(self, channels: usize) -> Self {
         Self { groups: channels, ..self }
+    }
+
+    /// The same convolution, proven by this strategy.
+    pub const fn with_strategy(self, strategy: Strategy) -> Self {
+        Self { strategy, ..self }
     }
 
     /// Rows and columns of an input of `[H, W]` under a kernel of `[kh, kw]`.
@@ -63,7 +71,7 @@ pub struct Conv2dLayer {
     pub weight_shape: [usize; 4],
     /// `[batch, co, Ho, Wo]`.
     pub output_shape: [usize; 4],
-    /// Stride, padding, dilation, groups.
+    /// Stride, padding, dilation, groups; the strategy is never [`Strategy::Auto`].
     pub params: Conv2d,
 }
 

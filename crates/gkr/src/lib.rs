@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod claim;
+pub mod fft;
 pub mod lookup;
 mod protocol;
 mod requant;

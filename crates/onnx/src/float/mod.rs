@@ -111,6 +111,20 @@ impl FloatGraph {
         Ok(values.pop().unwrap_or_default())
     }
 
+    /// All values of one run: the input, then those of the nodes, in the order of [`Self::operators`].
+    ///
+    /// # Errors
+    /// As [`FloatGraph::run`].
+    pub fn trace(&self, input: &[f32]) -> Result<Vec<Vec<f32>>, OnnxError> {
+        self.check_len(input)?;
+        let mut values = vec![input.to_vec()];
+        for node in &self.nodes {
+            let value = self.run_node(node, &values)?;
+            values.push(value);
+        }
+        Ok(values)
+    }
+
     fn run_node(&self, node: &FloatNode, values: &[Vec<f32>]) -> Result<Vec<f32>, OnnxError> {
         let inputs: Vec<_> = node.inputs.iter().map(|&id| (values[id].as_slice(), self.shape(id))).collect();
         node.run(&inputs)
