@@ -29,6 +29,7 @@ mod blocks;
 mod builder;
 mod check;
 mod circuit;
+mod claims;
 mod conv2d;
 mod custom;
 mod error;

@@ -13,6 +13,7 @@
 //! | [`zero_check`] | products of columns that vanish |
 //! | [`waves`] | convolutions and fully connected layers, by kernel positions and input positions |
 //! | [`fft`] | convolutions by Fourier transforms, and delegated entries of their matrices |
+//! | [`gates`] | general layered arithmetic circuits, layers of one's own |
 //! | [`ends`] | the public output and the public input |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
 //! | [`errors`] | how the soundness error is counted |
@@ -48,6 +49,9 @@ pub mod waves {}
 
 #[doc = include_str!("fft.md")]
 pub mod fft {}
+
+#[doc = include_str!("gates.md")]
+pub mod gates {}
 
 #[doc = include_str!("ends.md")]
 pub mod ends {}
