@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Circuit, CircuitError, Layer, Tensor, WireId, WireKind};
+use crate::{Circuit, CircuitError, Layer, Strategy, Tensor, WireId, WireKind};
 
 /// Claims of one proof.
 const MAX_CLAIMS: usize = 1 << 20;
@@ -63,7 +63,11 @@ impl Claims<'_> {
                 let count = claims(&self.on, l.output);
                 let [_, _, down, across] = l.output_shape;
                 let [_, _, kh, kw] = l.weight_shape;
-                self.spend(down * kh + across * kw, count);
+                let kernel = match l.params.strategy {
+                    Strategy::Fft => l.fft_layout().map_or(0, |layout| layout.verifier_work()),
+                    _ => down.saturating_mul(kh).saturating_add(across.saturating_mul(kw)),
+                };
+                self.spend(kernel, count);
                 self.add(l.input, count);
             }
             Layer::Linear(l) => {
