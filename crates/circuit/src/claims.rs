@@ -65,7 +65,7 @@ impl Claims<'_> {
                 let [_, _, kh, kw] = l.weight_shape;
                 let work = match l.params.strategy {
                     Strategy::Fft => l.fft_layout().map_or(usize::MAX, |layout| layout.verifier_work()),
-                    _ => down * kh + across * kw,
+                    _ => down.saturating_mul(kh).saturating_add(across.saturating_mul(kw)),
                 };
                 self.spend(work, count);
                 self.add(l.input, count);
