@@ -9,7 +9,7 @@ use crate::{
     ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
     ProductLayer, Requant,
 };
-use crate::{Range, RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
+use crate::{Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
 /// Calls of one builder: bounds the work that a hostile key can cause.
 const MAX_OPS: usize = 1 << 13;
-/// Output places times kernel places along the axes of all convolutions and windows, and entries of all axis maps: what a
-/// verifier spends on their kernels. A network of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
+/// Output places times kernel places along the axes of all convolutions and windows, entries of all axis maps, and what the
+/// transforms of FFT convolutions take: what a verifier spends on their kernels. A network of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
 const MAX_KERNEL_WORK: usize = 1 << 24;
 /// Places of a max-pool's window: the degree of its zero-check is one more.
 const MAX_WINDOW: usize = 16;
@@ -180,7 +180,8 @@ impl CircuitBuilder {
     /// Convolution of `[batch, channels, H, W]` with `[co, channels / groups, kh, kw]` and a bias `[co]`, giving accumulators.
     ///
     /// # Errors
-    /// Shapes that do not fit, strides, dilations or groups of 0, accumulators that could leave 32 bits.
+    /// Shapes that do not fit, strides, dilations or groups of 0, accumulators that could leave 32 bits, transforms of more than
+    /// 2^20 places where [`Strategy::Fft`] is asked for.
     pub fn conv2d(
         &mut self,
         input: Tensor,
@@ -199,9 +200,6 @@ impl CircuitBuilder {
         let axes = params.axes([height, width], [kh, kw]);
         let unfit = || self.mismatch("the kernel and the padded input", &input_shape, &weight_shape);
         let [Some(out_h), Some(out_w)] = self.window_outputs(&axes)? else { return Err(unfit()) };
-        if !axes.iter().all(WindowAxis::is_whole) {
-            self.work(out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw)))?;
-        }
         let bias_range = match bias {
             Some(bias) => {
                 let wire = self.weight_wire(bias)?;
@@ -219,19 +217,40 @@ impl CircuitBuilder {
         let range =
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
-        let output = self.define(output_shape, range)?;
-        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(Conv2dLayer {
+        let mut layer = Conv2dLayer {
             input,
             weight: weight.wire,
             bias: bias.map(|b| b.wire),
-            output: output.wire,
+            output: WireId(self.wires.len() as u32),
             input_shape,
             weight_shape,
             output_shape,
             params,
-        }))));
-        self.ops.push(Op::Conv2d { input, weight, bias, params });
+        };
+        self.choose(&mut layer)?;
+        let output = self.define(output_shape, range)?;
+        debug_assert_eq!(output.wire, layer.output);
+        self.ops.push(Op::Conv2d { input, weight, bias, params: layer.params });
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(layer))));
         Ok(output)
+    }
+
+    /// Resolves a convolution's strategy and counts what its verifier will spend.
+    fn choose(&mut self, layer: &mut Conv2dLayer) -> Result<(), CircuitError> {
+        if layer.params.strategy == Strategy::Auto {
+            layer.params.strategy = if layer.prefers_fft() { Strategy::Fft } else { Strategy::Direct };
+        }
+        if layer.params.strategy == Strategy::Fft {
+            let layout = layer.fft_layout();
+            let layout =
+                layout.ok_or_else(|| self.parameter("an FFT convolution's padded plane has at most 2^20 places"))?;
+            return self.work(layout.verifier_work());
+        }
+        let ([_, _, kh, kw], [_, _, out_h, out_w]) = (layer.weight_shape, layer.output_shape);
+        match layer.axes().iter().all(WindowAxis::is_whole) {
+            true => Ok(()),
+            false => self.work(out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw))),
+        }
     }
 
     /// Fully connected layer over the flattened input: a convolution whose kernel `[co, ci, H, W]` is the whole plane.
@@ -549,7 +568,7 @@ impl CircuitBuilder {
     pub(crate) fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
         self.kernel_work = self.kernel_work.saturating_add(amount);
         match self.kernel_work > MAX_KERNEL_WORK {
-            true => Err(self.parameter("kernels, windows and maps have more than 2^24 entries")),
+            true => Err(self.parameter("kernels, windows, maps and transforms have more than 2^24 entries")),
             false => Ok(()),
         }
     }

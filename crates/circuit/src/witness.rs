@@ -92,14 +92,10 @@ impl Witness {
 pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Result<Witness, WitnessError> {
     let empty = Arc::new(Ints::I8(Vec::new()));
     let mut values = vec![empty; circuit.wires().len()];
-    let ids: Vec<WireId> = circuit.wires_of(WireKind::Weight).collect();
-    if ids.len() != weights.len() {
-        return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
-    }
+    check_weights(circuit, weights)?;
     check_wire(circuit, circuit.input(), input.as_slice())?;
     values[circuit.input().index()] = Arc::new(input.clone());
-    for (id, weight) in ids.into_iter().zip(weights) {
-        check_wire(circuit, id, weight.as_slice())?;
+    for (id, weight) in circuit.wires_of(WireKind::Weight).zip(weights) {
         values[id.index()] = weight.clone();
     }
     for layer in circuit.layers() {
@@ -110,6 +106,18 @@ pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Resul
     let mut witness = Witness { values };
     witness.count_multiplicities(circuit);
     Ok(witness)
+}
+
+/// Whether these are weights for the circuit: one tensor a weight wire, each value within its wire's range.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_weights(circuit: &Circuit, weights: &[Arc<Ints>]) -> Result<(), WitnessError> {
+    let ids: Vec<WireId> = circuit.wires_of(WireKind::Weight).collect();
+    if ids.len() != weights.len() {
+        return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
+    }
+    ids.into_iter().zip(weights).try_for_each(|(id, weight)| check_wire(circuit, id, weight.as_slice()))
 }
 
 /// What a layer defines (its output wire, its advice, its labels), from the values before it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Violation, Window,
-    WireKind, check, evaluate,
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Strategy, Violation,
+    Window, WireKind, check, evaluate,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
@@ -95,6 +95,57 @@ fn every_parameter_is_in_the_digest() {
     ];
     let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
     assert_eq!(distinct.len(), digests.len());
+}
+
+fn one_conv(side: usize, kernel: usize, params: Conv2d) -> Result<Circuit, CircuitError> {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 2, side, side], Bits::U8)?;
+    let w = c.weight([3, 2 / params.groups, kernel, kernel], Bits::signed(2))?;
+    let acc = c.conv2d(x, w, None, params)?;
+    c.output(acc)?;
+    c.finish()
+}
+
+fn strategy_of(circuit: &Circuit) -> Strategy {
+    let Layer::Conv2d(conv) = &circuit.layers()[0] else { panic!("first layer") };
+    conv.params.strategy
+}
+
+#[test]
+fn the_strategy_is_definite_stored_and_in_the_digest() {
+    let of = |strategy| one_conv(6, 3, Conv2d::square(1, 1).with_strategy(strategy)).unwrap();
+    let (direct, fft, auto) = (of(Strategy::Direct), of(Strategy::Fft), of(Strategy::Auto));
+    assert_ne!(direct.digest(), fft.digest());
+    assert_eq!(auto, direct, "small kernels are proven directly");
+    for circuit in [&direct, &fft] {
+        assert_eq!(&Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+    }
+    assert_eq!([strategy_of(&direct), strategy_of(&fft)], [Strategy::Direct, Strategy::Fft]);
+    let large = one_conv(64, 63, Conv2d::square(1, 31).with_strategy(Strategy::Auto)).unwrap();
+    assert_eq!(strategy_of(&large), Strategy::Fft, "kernels of the plane's size are not");
+}
+
+#[test]
+fn transforms_that_are_too_long_are_refused() {
+    let fft = |padding| one_conv(8, 3, Conv2d::square(1, padding).with_strategy(Strategy::Fft));
+    assert!(fft(500).is_ok());
+    let refused =
+        |result| matches!(result, Err(CircuitError::Parameter { op: 2, what }) if what.contains("2^20 places"));
+    assert!(refused(fft(600)));
+    // Padding that overflows the plane's size is refused before any strategy is looked at.
+    assert!(matches!(fft(usize::MAX / 2), Err(CircuitError::Parameter { op: 2, .. })));
+    let auto = one_conv(8, 3, Conv2d::square(1, 600).with_strategy(Strategy::Auto)).unwrap();
+    assert_eq!(strategy_of(&auto), Strategy::Direct);
+}
+
+#[test]
+fn the_work_of_transforms_is_bounded() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 1, 128, 128], Bits::U8).unwrap();
+    let w = c.weight([1, 1, 1, 1], Bits::I8).unwrap();
+    let params = Conv2d::PLAIN.with_strategy(Strategy::Fft);
+    let calls = (0..1000).map(|_| c.conv2d(x, w, None, params).map(drop)).position(|call| call.is_err());
+    assert_eq!(calls, Some((1 << 24) / (6 << 14)));
 }
 
 #[test]

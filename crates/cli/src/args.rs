@@ -91,8 +91,11 @@ pub(crate) struct Demo {
 EXAMPLES:
   convince quantize lenet5.onnx --calibrate vectors/mnist/calibration -o lenet5.cnvm
   convince quantize net.onnx --calibrate a.npy --mean 0.5,0.4,0.4 --std 0.2,0.2,0.2 -o net.cnvm
+  convince quantize net.onnx --calibrate images --report -o net.cnvm
 
-JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}.")]
+JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}; with --report also
+layers: [{name, operator, sqnr_db (null if nothing is lost), scale, low, high, shift (null if not rounded),
+multiplier, table_len}].")]
 pub(crate) struct Quantize {
     /// The ONNX file
     #[arg(value_name = "MODEL.onnx")]
@@ -121,6 +124,10 @@ pub(crate) struct Quantize {
     /// Names of the outputs: separated by commas, or @FILE with one a line [default: none]
     #[arg(long, value_name = "NAMES|@FILE")]
     pub(crate) labels: Option<String>,
+
+    /// Also print what quantisation costs at each layer: signal to noise in decibels, which falls by 6 for each bit that is lost
+    #[arg(long)]
+    pub(crate) report: bool,
 
     /// Model file to write
     #[arg(short, long, value_name = "M")]

@@ -50,6 +50,8 @@ pub use convince_lower as lower;
 #[cfg(feature = "prover")]
 pub use convince_model as model;
 #[cfg(feature = "prover")]
-pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup, setup_seeded};
+pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup};
+#[cfg(feature = "prover")]
+pub use prover::{setup_circuit, setup_circuit_seeded, setup_seeded};
 
 pub use convince_circuit as circuit;

@@ -15,6 +15,7 @@
 
 mod arg_max;
 mod claim;
+pub mod fft;
 pub mod lookup;
 mod protocol;
 mod requant;

@@ -66,6 +66,7 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
         let batching = 2 * wave.instances.saturating_sub(1);
         let error = error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS);
+        let error = error.with(1, wave.fft.batching(), CHALLENGE_BITS).with(wave.fft.rounds(), 2, CHALLENGE_BITS);
         let error = wave.products.into_iter().fold(error, |error, (vars, claims)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(2 * vars, 2, CHALLENGE_BITS)
         });
@@ -77,12 +78,17 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
-    let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
-    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
+    let columns_of = |layer: &Layer| match layer {
+        Layer::Requant(l) => l.num_columns,
+        Layer::ArgMax(l) => l.margin.len(),
+        _ => 0,
+    };
+    let columns: usize = circuit.layers().iter().map(columns_of).sum();
+    // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
     // linear layer's one a term, a product two, gates two a tensor at most, a requantisation's one on its input.
     let of_wave = |wave: &crate::wave::Rounds| {
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();
-        3 * wave.instances + wave.terms + 2 * wave.products.len() + gates
+        3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len() + gates
     };
     let waves: usize = crate::wave::rounds(circuit).iter().map(of_wave).sum();
     2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1

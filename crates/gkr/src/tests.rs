@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Tensor, Window, WireId,
-    WireKind, Witness, check, evaluate,
+    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Strategy, Tensor, Window,
+    WireId, WireKind, Witness, check, evaluate,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
@@ -62,7 +62,7 @@ fn random_ints(bits: Bits, len: usize, rng: &mut ChaCha20Rng) -> Ints {
     Ints::pack(bits, &values).unwrap()
 }
 
-fn random_witness(circuit: &Circuit, seed: u64) -> Witness {
+pub(crate) fn random_witness(circuit: &Circuit, seed: u64) -> Witness {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut of = |id: WireId| {
         let wire = circuit.wire(id);
@@ -91,7 +91,7 @@ fn output(circuit: &Circuit, witness: &Witness) -> Ints {
     Ints::pack(Bits::signed(31), &values).unwrap()
 }
 
-fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
+pub(crate) fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
     claim.functional.apply(witness.wire(claim.wire)) == claim.value
 }
 
@@ -124,8 +124,19 @@ fn random_map(shape: [usize; 4], rng: &mut ChaCha20Rng) -> TensorMap {
     map
 }
 
-/// A convolution of any parameters; an error if they do not fit.
+/// A convolution of any parameters and strategy; an error if they do not fit.
 fn random_conv(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Result<Tensor, CircuitError> {
+    let strategy = [Strategy::Direct, Strategy::Fft, Strategy::Auto][rng.gen_range(0..3)];
+    random_conv_by(strategy, c, x, rng)
+}
+
+/// A convolution of any parameters; an error if they do not fit.
+pub(crate) fn random_conv_by(
+    strategy: Strategy,
+    c: &mut CircuitBuilder,
+    x: Tensor,
+    rng: &mut ChaCha20Rng,
+) -> Result<Tensor, CircuitError> {
     let [_, channels, ..] = c.shape(x)?;
     let divisors: Vec<usize> = (1..=channels).filter(|g| channels.is_multiple_of(*g)).collect();
     let groups = divisors[rng.gen_range(0..divisors.len())];
@@ -135,6 +146,7 @@ fn random_conv(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Resu
         padding: [below(5), below(3), below(3), below(5)],
         dilation: [1 + below(2), 1 + below(2)],
         groups,
+        strategy,
     };
     let shape = [groups * (1 + below(3)), channels / groups, 1 + below(4), 1 + below(4)];
     let weight = c.weight(shape, Bits::signed([4, 8, 12][below(3)]))?;

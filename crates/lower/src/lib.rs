@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Circuit, CircuitBuilder, CircuitError, Range, Requant, Tensor, Window, Witness, WitnessError, evaluate,
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError, evaluate,
 };
 use convince_field::{AxisMap, Bits, Ints};
 use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
@@ -60,6 +60,8 @@ pub enum LowerError {
 pub struct Strategies {
     /// Ranges of requantisations, ReLUs and max-pools.
     pub range: Range,
+    /// Convolutions; fully connected layers are always direct.
+    pub convolution: Strategy,
 }
 
 /// The circuit of a graph, with its weights and the cost model's strategies.
@@ -76,8 +78,7 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
 /// [`LowerError`], naming the node.
 pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
-    let mut state =
-        State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
+    let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.builder.input(graph.input_shape, graph.input_bits)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
@@ -135,7 +136,8 @@ impl State {
                 let weight = self.weight(op.weight_shape.to_vec(), op.weight_bits, &op.weight)?;
                 let bias = self.bias(op.weight_shape[0], op.bias_bits, op.bias.as_ref())?;
                 let &convince_model::Conv2d { stride, padding, dilation, groups, .. } = op;
-                let params = convince_circuit::Conv2d { stride, padding, dilation, groups };
+                let strategy = self.strategies.convolution;
+                let params = convince_circuit::Conv2d { stride, padding, dilation, groups, strategy };
                 self.builder.conv2d(inputs[0], weight, bias, params)
             }
             Op::Gemm(op) => {

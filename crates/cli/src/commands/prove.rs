@@ -40,7 +40,8 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let key = proving_key(&args.key)?;
     key.prepare();
     let key_ms = milliseconds(start.elapsed());
-    let model = key.model();
+    let by_hand = || Error::new(format!("{}: the key is of a circuit by hand, not of a model", args.key.display()));
+    let model = key.model().ok_or_else(by_hand)?;
     let integers = input::one(&args.input, &model.preprocessing)?;
     let nonce = args.nonce.clone().unwrap_or_default();
 

@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, Conv2dLayer, Layer, RequantLayer, WireId, WireKind};
+use convince_circuit::{Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, WireId, WireKind};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -25,22 +25,28 @@ impl Sizes<'_> {
                 (whole(l.output), Cost { proof_bytes: messages * Field::BYTES, ..Cost::default() })
             }
             Layer::Product(l) => {
-                let cost = Cost {
-                    activations: 3 * self.size(l.output),
-                    rounds: variables(&l.shape),
-                    proof_bytes: 2 * Field::BYTES,
-                    ..Cost::default()
-                };
-                (whole(l.output), cost)
+                let rounds = 2 * variables(&l.shape);
+                let (activations, proof_bytes) = (3 * self.size(l.output), (2 * rounds + 3) * Field::BYTES);
+                (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
-            Layer::Gates(l) => {
-                let inputs: usize = l.inputs.iter().map(|t| self.circuit.shape(*t).iter().product::<usize>()).sum();
-                let activations = inputs + self.size(l.output);
-                (whole(l.output), Cost { activations, ..Cost::default() })
-            }
+            Layer::Gates(l) => (whole(l.output), self.gates(l)),
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
+    }
+
+    fn gates(&self, layer: &GatesLayer) -> Cost {
+        let shape = |&input: &u32| self.circuit.shape(layer.inputs[input as usize]);
+        let phase = |inputs: &[u32]| inputs.iter().map(|i| variables(shape(i))).max().unwrap_or(0);
+        let rounds = phase(&layer.first) + phase(&layer.second);
+        let read = |inputs: &[u32]| inputs.iter().map(|i| shape(i).iter().product::<usize>()).sum::<usize>();
+        Cost {
+            macs: layer.gates.len(),
+            activations: read(&layer.first) + read(&layer.second) + self.size(layer.output),
+            rounds,
+            proof_bytes: (2 * rounds + layer.claimed().count()) * Field::BYTES,
+            ..Cost::default()
+        }
     }
 
     fn conv2d(&self, layer: &Conv2dLayer) -> Cost {

@@ -100,7 +100,7 @@ impl<'a> Importer<'a> {
         self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.builder.input_shape = shape_of(&dims);
         let mut input = Computed { id: 0, view: View::row_major(&dims) };
-        if let ([batch, rows, columns, channels], true) = (dims[..].try_into().unwrap_or([1; 4]), is_transposed(graph, &info.name)) {
+        if let ([batch, rows, columns, channels], true) = (shape_of(&dims), is_transposed(graph, &info.name)) {
             self.builder.input_shape = [batch, channels, rows, columns];
             input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
         }
