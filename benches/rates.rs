@@ -55,7 +55,7 @@ const ONE: Size = ("the process", |_| 1.0);
 
 /// What each phase follows, in the order of [`Phase::ALL`].
 const PHASES: [&[Size]; 4] =
-    [&[MACS, COMMITTED], &[COMMITTED, ROWS], &[LEAVES, WEIGHTS, ACTIVATIONS, ROUNDS], &[WEIGHTS, COMMITTED, COLUMNS]];
+    [&[MACS, COMMITTED], &[COMMITTED, ROWS], &[LEAVES, WEIGHTS, ACTIVATIONS, ROUNDS], &[WEIGHTS, COMMITTED, TERMS]];
 const MEMORY: &[Size] = &[ONE, TABLES, WEIGHTS, COMMITTED, LEAVES];
 
 fn main() -> Result<()> {

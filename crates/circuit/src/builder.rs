@@ -9,7 +9,9 @@ use crate::{
     ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
     ProductLayer, Requant,
 };
-use crate::{Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
+use crate::{
+    Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims,
+};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -485,7 +487,9 @@ impl CircuitBuilder {
             return Err(CircuitError::Incomplete("the lookups need more than 2^40 leaves"));
         }
         let Self { ops, wires, .. } = self;
-        Ok(Circuit { ops, limb_bits, wires, layers, tables, lookups, blocks, log_leaves, input, output })
+        let circuit = Circuit { ops, limb_bits, wires, layers, tables, lookups, blocks, log_leaves, input, output };
+        claims::bound(&circuit)?;
+        Ok(circuit)
     }
 
     fn requant_layer(&self, input: Tensor, advice: WireId, params: &Requant, limb_bits: u32) -> RequantLayer {

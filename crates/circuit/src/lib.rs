@@ -30,6 +30,7 @@ mod blocks;
 mod builder;
 mod check;
 mod circuit;
+mod claims;
 mod conv2d;
 mod custom;
 mod error;

@@ -229,3 +229,19 @@ fn failed_custom_layers_leave_a_circuit_that_can_be_stored() {
     let circuit = c.finish().unwrap();
     assert_eq!(Circuit::from_bytes(&circuit.to_bytes()), Ok(circuit));
 }
+
+#[test]
+fn a_short_key_of_claims_without_end_is_refused() {
+    // Every layer passes its claims on twice.
+    let build = |depth: usize| {
+        let mut c = CircuitBuilder::new();
+        let mut x = input(&mut c, 2, Bits::unsigned(1));
+        for _ in 0..depth {
+            x = c.linear(vec![LinearTerm::plain(1, x), LinearTerm::plain(1, x)], 0).unwrap();
+        }
+        c.output(x).unwrap();
+        c.finish()
+    };
+    assert!(build(10).is_ok());
+    assert!(matches!(build(24), Err(CircuitError::Incomplete(what)) if what.contains("claims")));
+}

@@ -208,16 +208,24 @@ pub(crate) struct Eval {
 /// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only
 /// its owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes
 /// another model commitment.
+///
+/// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of how layers
+/// are proven change no output; a proof verifies only under a key of the same choices.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince setup lenet5.cnvm -o keys
+  convince setup lenet5.cnvm --batch 16 -o keys
 
 JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex)}.")]
 pub(crate) struct Setup {
     /// Model file
     #[arg(value_name = "M")]
     pub(crate) model: PathBuf,
+
+    /// What the keys are for.
+    #[command(flatten)]
+    pub(crate) circuit: CircuitOptions,
 
     /// Folder for the two keys, made if it is missing
     #[arg(short, long, value_name = "DIR")]
@@ -226,6 +234,8 @@ pub(crate) struct Setup {
 
 /// Run the network on one input and prove the result
 ///
+/// A key for a batch takes so many inputs: several files, or an array with one more axis. Their order is part of the proof.
+///
 /// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
 /// and building the tables for committing, which all proofs with a key share.
 #[derive(clap::Args)]
@@ -233,17 +243,19 @@ pub(crate) struct Setup {
 EXAMPLES:
   convince prove --key keys/prover.key --input seven.png -o seven.cnvp
   convince prove --key keys/prover.key --input seven.png --nonce 5f3c9a --detach-input -o seven.cnvp
+  convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
 
 JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
-(null where the system does not tell), label, label_name, logits}.")]
+(null where the system does not tell), label, label_name, logits}; of a batch the last three are the first
+image's, and images: [{label, label_name, logits}] has all.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
     pub(crate) key: PathBuf,
 
-    /// Input: PNG, .npy or .json
-    #[arg(short, long, value_name = "X")]
-    pub(crate) input: PathBuf,
+    /// Input: PNG, .npy or .json; may be given several times
+    #[arg(short, long, value_name = "X", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
 
     /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
     #[arg(long, value_name = "HEX")]
@@ -271,7 +283,8 @@ EXAMPLES:
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
 JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
-input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Several
+input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Of a
+batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has all. Several
 proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
@@ -282,9 +295,9 @@ pub(crate) struct Verify {
     #[arg(value_name = "P", required = true)]
     pub(crate) proofs: Vec<PathBuf>,
 
-    /// The input that the proofs must be about: PNG, .npy or .json
+    /// The input that the proofs must be about: PNG, .npy or .json; given again for each image of a batch
     #[arg(short, long, value_name = "X")]
-    pub(crate) input: Option<PathBuf>,
+    pub(crate) input: Vec<PathBuf>,
 
     /// The nonce that the proofs must have been made with, hexadecimal [default: empty]
     #[arg(long, value_name = "HEX")]
@@ -362,6 +375,7 @@ EXAMPLES:
   convince bench lenet5 vgg11
   convince bench lenet5.cnvm --runs 20 --threads 1
   convince bench vgg16 --json
+  convince bench lenet5 --strategy fft --range bits
 
 JSON: {rows: [{name, parameters, inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes,
 verifier_key_bytes, peak_rss_bytes (null where the system does not tell)}]}.")]
@@ -369,6 +383,10 @@ pub(crate) struct Bench {
     /// Model files and names of built-in networks (`convince zoo` lists them)
     #[arg(value_name = "NAME|FILE", required = true)]
     pub(crate) networks: Vec<String>,
+
+    /// What the circuits are for.
+    #[command(flatten)]
+    pub(crate) circuit: CircuitOptions,
 
     /// Number of proofs of each network
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
@@ -395,6 +413,10 @@ pub(crate) struct Estimate {
     #[arg(value_name = "M|NAME")]
     pub(crate) network: String,
 
+    /// What the circuit is for.
+    #[command(flatten)]
+    pub(crate) circuit: CircuitOptions,
+
     /// Also write the table to a file, as comma-separated values
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
@@ -411,6 +433,44 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// What a circuit is made for, and how its layers are proven.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct CircuitOptions {
+    /// Number of images that one proof is about
+    #[arg(long, value_name = "B", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
+    pub(crate) batch: usize,
+
+    /// How convolutions are proven
+    #[arg(long, value_enum, default_value_t = Convolutions::Direct)]
+    pub(crate) strategy: Convolutions,
+
+    /// How ranges of rounding, ReLU and max-pooling are proven
+    #[arg(long, value_enum, default_value_t = Ranges::Auto)]
+    pub(crate) range: Ranges,
+}
+
+/// How convolutions are proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Convolutions {
+    /// By one sumcheck over kernel positions and one over input positions
+    Direct,
+    /// By Fourier transforms, as zkCNN does it
+    Fft,
+    /// Each by what a cost model says is cheaper
+    Auto,
+}
+
+/// How ranges are proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ranges {
+    /// By looking limbs up in tables
+    Logup,
+    /// By decomposition into bits, as zkCNN does it
+    Bits,
+    /// By what a cost model says is cheaper
+    Auto,
 }
 
 /// Order of the axes of arrays.

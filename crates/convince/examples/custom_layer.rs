@@ -63,7 +63,7 @@ fn circuit() -> Result<Circuit, CircuitError> {
     c.finish()
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let circuit = circuit()?;
     let weights = |(seed, wire)| {
         let size = circuit.wire(wire).size() as i64;

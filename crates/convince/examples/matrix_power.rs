@@ -13,7 +13,7 @@ const STEPS: usize = 7;
 
 /// A deterministic graph with some five edges a node.
 fn graph() -> Vec<u8> {
-    (0..N * N).map(|k| u8::from((k / N * 7 + k % N * 11 + k * k / 5) % 3 == 0)).collect()
+    (0..(N * N) as u32).map(|k| u8::from(k.wrapping_mul(2_654_435_761) >> 16 & 0xff < 80)).collect()
 }
 
 /// `A X` by one product a gate.
@@ -25,7 +25,7 @@ fn multiply(c: &mut CircuitBuilder, a: Tensor, x: Tensor) -> Result<Tensor, Box<
     Ok(c.gates(&[a, x], [1, 1, N, N], places.map(gate))?)
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // The public input is the identity, the matrix is committed. Every entry is below 16^7, which the builder proves to itself.
     let mut c = CircuitBuilder::new();
     let mut x = c.input([1, 1, N, N], Bits::unsigned(1))?;

@@ -41,7 +41,7 @@ fn round(c: &mut CircuitBuilder, state: Tensor, key: Tensor, round: usize) -> Re
     Ok(c.requant(mixed, Requant { table: Some(table), ..Requant::plain(0, 0, LARGEST as i32) })?)
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut c = CircuitBuilder::new();
     let mut state = c.input([1, 1, 1, CELLS], Bits::unsigned(4))?;
     let key = c.weight([CELLS], Bits::unsigned(4))?;

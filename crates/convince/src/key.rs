@@ -94,7 +94,7 @@ impl VerifyingKey {
     ) -> Result<Self, KeyError> {
         let params = Scheme::params(width)?;
         let splits = splits(&circuit, WireKind::Weight, width);
-        presentation.validate(circuit.shape(circuit.output()).iter().product())?;
+        presentation.validate(circuit.shape(circuit.output())[1..].iter().product())?;
         let model_digest = model_digest(&circuit, width, &rows);
         let presentation_digest = presentation.digest();
         let status = ModelStatus::Assumed;
@@ -140,6 +140,11 @@ impl VerifyingKey {
     /// The circuit that proofs are about.
     pub fn circuit(&self) -> &Circuit {
         &self.circuit
+    }
+
+    /// Number of images that every proof is about.
+    pub fn batch(&self) -> usize {
+        self.circuit.wire(self.circuit.input()).shape[0]
     }
 
     /// Columns of the commitment's matrices.

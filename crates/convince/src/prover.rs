@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use convince_circuit::{Circuit, LayerRegistry, WireKind, Witness, WitnessError, check_weights};
 use convince_field::Ints;
-use convince_lower::{LowerError, Lowered, lower};
+use convince_lower::{LowerError, Lowered, Strategies, lower_with};
 use convince_model::{Model, ModelError};
 use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::PlainProver;
@@ -95,16 +95,25 @@ pub struct ProvingKey {
     pub(crate) weight_splits: Vec<Split>,
     pub(crate) blinds: Vec<<Scheme as CommitmentScheme>::Blind>,
     /// None for a circuit by hand.
-    model: Option<Model>,
+    model: Option<(Model, Strategies)>,
     seed: Zeroizing<[u8; 32]>,
     model_digest: [u8; 32],
     presentation_digest: [u8; 32],
 }
 
+/// What keys are made with, beside the model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetupOptions {
+    /// How layers are proven, where there is a choice. Proofs under different strategies verify under their own keys only.
+    pub strategies: Strategies,
+    /// Predictable blinds, for tests.
+    pub seed: Option<TestSeed>,
+}
+
 /// What a key's circuit and weights are made from.
 #[derive(Serialize, Deserialize)]
 enum Source {
-    Model(Vec<u8>),
+    Model { model: Vec<u8>, strategies: Strategies },
     Circuit { circuit: Vec<u8>, weights: Vec<Arc<Ints>> },
 }
 
@@ -118,12 +127,13 @@ struct Payload {
 
 /// Commits to a model's weights, with fresh blinds, and makes both keys. Some 0.4 µs a weight.
 ///
+/// Keys of a model whose graph takes a batch ([`Graph::with_batch`](convince_model::Graph::with_batch)) are for proofs about so many
+/// images at once.
+///
 /// # Errors
 /// [`SetupError`].
 pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    setup_with(model, seed)
+    setup_with(model, &SetupOptions::default())
 }
 
 /// [`setup`] with predictable blinds.
@@ -131,12 +141,24 @@ pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
 /// # Errors
 /// [`SetupError`].
 pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    setup_with(model, seed.0)
+    setup_with(model, &SetupOptions { seed: Some(seed), ..SetupOptions::default() })
 }
 
-fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+/// [`setup`] with options.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn setup_with(model: &Model, options: &SetupOptions) -> Result<(ProvingKey, VerifyingKey), SetupError> {
     model.validate()?;
-    setup_lowered(Some(model.clone()), lower(&model.graph)?, seed)
+    let lowered = lower_with(&model.graph, options.strategies)?;
+    let seed = options.seed.unwrap_or_else(fresh_seed);
+    setup_lowered(Some((model.clone(), options.strategies)), lowered, seed.0)
+}
+
+fn fresh_seed() -> TestSeed {
+    let mut seed = [0; 32];
+    OsRng.fill_bytes(&mut seed);
+    TestSeed(seed)
 }
 
 /// [`setup`] for a circuit by hand: commits to its weights, one tensor a weight wire in the order of [`Circuit::wires_of`]. The
@@ -145,9 +167,7 @@ fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey
 /// # Errors
 /// [`SetupError::Weights`], [`SetupError::Key`].
 pub fn setup_circuit(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    setup_circuit_seeded(circuit, weights, TestSeed(seed))
+    setup_circuit_seeded(circuit, weights, fresh_seed())
 }
 
 /// [`setup_circuit`] with predictable blinds.
@@ -169,7 +189,7 @@ fn by_hand(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<Lowered, Witness
 }
 
 fn setup_lowered(
-    model: Option<Model>,
+    model: Option<(Model, Strategies)>,
     lowered: Lowered,
     seed: [u8; 32],
 ) -> Result<(ProvingKey, VerifyingKey), SetupError> {
@@ -199,7 +219,7 @@ fn presentation(model: Option<&Model>) -> Presentation {
 
 impl ProvingKey {
     fn assemble(
-        model: Option<Model>,
+        model: Option<(Model, Strategies)>,
         lowered: Lowered,
         width: usize,
         seed: [u8; 32],
@@ -209,7 +229,7 @@ impl ProvingKey {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let blinds = Scheme::blinds(num_rows(&weight_splits), &mut rng);
         let params = Scheme::params(width)?;
-        let presentation_digest = presentation(model.as_ref()).digest();
+        let presentation_digest = presentation(model.as_ref().map(|(model, _)| model)).digest();
         let seed = Zeroizing::new(seed);
         Ok(Self { lowered, width, params, weight_splits, blinds, model, seed, model_digest, presentation_digest })
     }
@@ -229,10 +249,10 @@ impl ProvingKey {
     pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
         let payload: Payload = decode(Kind::ProverKey, bytes)?;
         let (model, lowered) = match payload.source {
-            Source::Model(bytes) => {
-                let model = Model::from_bytes(&bytes).map_err(|e| KeyError::Encoding(e.to_string()))?;
-                let lowered = lower(&model.graph).map_err(|e| KeyError::Encoding(e.to_string()))?;
-                (Some(model), lowered)
+            Source::Model { model, strategies } => {
+                let model = Model::from_bytes(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                let lowered = lower_with(&model.graph, strategies).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                (Some((model, strategies)), lowered)
             }
             Source::Circuit { circuit, weights } => {
                 let circuit = Circuit::from_bytes_with(&circuit, registry)?;
@@ -247,7 +267,7 @@ impl ProvingKey {
     /// The key's file. It holds the weights and the seed of the blinds.
     pub fn to_bytes(&self) -> Vec<u8> {
         let source = match &self.model {
-            Some(model) => Source::Model(model.to_bytes()),
+            Some((model, strategies)) => Source::Model { model: model.to_bytes(), strategies: *strategies },
             None => Source::Circuit { circuit: self.lowered.circuit.to_bytes(), weights: self.lowered.weights.clone() },
         };
         let payload = Payload { source, width: self.width as u64, seed: *self.seed, model_digest: self.model_digest };
@@ -261,7 +281,12 @@ impl ProvingKey {
 
     /// The model; none for a circuit by hand.
     pub fn model(&self) -> Option<&Model> {
-        self.model.as_ref()
+        self.model.as_ref().map(|(model, _)| model)
+    }
+
+    /// How the model's layers are proven; none for a circuit by hand.
+    pub fn strategies(&self) -> Option<Strategies> {
+        self.model.as_ref().map(|(_, strategies)| *strategies)
     }
 
     /// The circuit and its weights.

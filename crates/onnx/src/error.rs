@@ -52,7 +52,7 @@ pub enum OnnxError {
     OutputCount(usize),
     /// The input is not a tensor of floats `[1, C, H, W]`, `[1, C, N]` or `[1, N]`.
     #[error(
-        "graph input {name:?} is {found}, a float tensor [batch, C, H, W], [batch, C, N] or [batch, N] with batch 1 is needed"
+        "graph input {name:?} is {found}; needed is a float tensor [batch, C, H, W], [batch, C, N] or [batch, N], batch 1"
     )]
     Input {
         /// The input's name.
@@ -156,16 +156,12 @@ pub enum NodeProblem {
         shape: Vec<usize>,
     },
     /// A kernel or window that does not fit the padded input.
-    #[error(
-        "a window {kernel:?} of strides {stride:?} and padding {padding:?} does not fit an input of shape {shape:?}"
-    )]
+    #[error("a window {kernel:?} with padding {padding:?} does not fit an input of shape {shape:?}")]
     Window {
         /// Rows and columns of the kernel or window.
         kernel: [usize; 2],
-        /// Strides down and across.
-        stride: [usize; 2],
         /// Padding above, left, below and right.
-        padding: [usize; 4],
+        padding: Box<[usize; 4]>,
         /// Shape of the input.
         shape: Vec<usize>,
     },

@@ -162,7 +162,7 @@ pub(crate) fn branched_model() -> ModelProto {
         output: vec!["left".into(), "right".into()],
         ..node("Split", "split", &["shuffled"], vec![int("axis", 1)])
     };
-    let pool = || vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[1, 1, 0, 1])];
+    let pool = || vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[1, 1, 0, 0])];
     let slopes = tensor("slopes", &[4, 1, 1], vec![0.1, 0.2, 0.3, -0.4]);
     let variances = tensor("variances", &[4], vec![0.5, 1.0, 1.5, 2.0]);
     let nodes = vec![
