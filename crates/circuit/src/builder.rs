@@ -6,8 +6,8 @@ use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
-    ProductLayer, Requant,
+    ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm,
+    Lookup, ProductLayer, Requant,
 };
 use crate::{
     Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims,

@@ -3,7 +3,8 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
 use crate::{
-    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
+    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
+    ProductLayer,
 };
 use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
 
@@ -123,6 +124,11 @@ impl Circuit {
             Layer::ArgMax(layer) => Some(layer),
             _ => None,
         })
+    }
+
+    /// The tensor that the output leaves a claim on: itself, or what labels are the arg-max of.
+    pub fn claimed_output(&self) -> Tensor {
+        self.arg_max().map_or(self.output, |layer| layer.input)
     }
 
     /// Ids of the wires of one kind, ascending.

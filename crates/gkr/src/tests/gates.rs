@@ -299,7 +299,13 @@ fn inverse<F: ProofField>(value: F) -> Option<F> {
 
 /// A proof of a false output that leaves true claims when check `ignored` alone is left out: where another check fails, the
 /// `back`-th scalar before it is solved for, and the prover goes on from there.
-pub(super) fn forge(circuit: &Circuit, witness: &Witness, output: &Ints, ignored: usize, back: usize) -> Option<Vec<u8>> {
+pub(super) fn forge(
+    circuit: &Circuit,
+    witness: &Witness,
+    output: &Ints,
+    ignored: usize,
+    back: usize,
+) -> Option<Vec<u8>> {
     let mut overrides = BTreeMap::new();
     loop {
         let proof = forged(circuit, witness, &overrides);

@@ -266,7 +266,7 @@ pub(crate) struct Rounds {
 pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
     let mut claims: BTreeMap<WireId, usize> = BTreeMap::new();
     let mut add = |wire: WireId, count: usize| *claims.entry(wire).or_default() += count;
-    add(circuit.arg_max().map_or(circuit.output(), |layer| layer.input).wire, 1);
+    add(circuit.claimed_output().wire, 1);
     for layer in circuit.layers() {
         if let Layer::Requant(l) = layer {
             add(l.input.wire, 1);
