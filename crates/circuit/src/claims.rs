@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Circuit, CircuitError, Layer, Tensor, WireId, WireKind};
+use crate::{Circuit, CircuitError, Layer, Strategy, Tensor, WireId, WireKind};
 
 /// Claims of one proof.
 const MAX_CLAIMS: usize = 1 << 20;
@@ -65,7 +65,11 @@ impl Claims<'_> {
                 let count = claims(&self.on, l.output);
                 let [_, _, down, across] = l.output_shape;
                 let [_, _, kh, kw] = l.weight_shape;
-                self.spend(down * kh + across * kw, count);
+                let work = match l.params.strategy {
+                    Strategy::Fft => l.fft_layout().map_or(usize::MAX, |layout| layout.verifier_work()),
+                    _ => down * kh + across * kw,
+                };
+                self.spend(work, count);
                 self.add(l.input, count);
             }
             Layer::Linear(l) => {
