@@ -18,7 +18,9 @@ const MAX_CLAIM_WORK: usize = 1 << 28;
 /// [`CircuitError::Incomplete`].
 pub(crate) fn bound(circuit: &Circuit) -> Result<(), CircuitError> {
     let mut claims = Claims { circuit, on: BTreeMap::new(), count: 0, work: 0 };
-    claims.add(circuit.output(), 1);
+    claims.add(circuit.claimed_output(), 1);
+    // Labels are read at every place.
+    claims.spend(circuit.wire(circuit.output().wire).size(), 1);
     for layer in circuit.layers() {
         if let Layer::Requant(l) = layer {
             claims.add(l.input, 1);
@@ -86,7 +88,7 @@ impl Claims<'_> {
                 self.spend(l.shape.iter().product(), count);
                 l.claimed().for_each(|tensor| self.add(tensor, count.min(1)));
             }
-            Layer::Requant(_) => {}
+            Layer::Requant(_) | Layer::ArgMax(_) => {}
         }
     }
 }
