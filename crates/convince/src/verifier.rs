@@ -92,8 +92,7 @@ fn verified(key: &VerifyingKey, input: &Ints, output: &Ints) -> Verified {
     let output: Vec<i32> = output.as_slice().iter().map(|v| v as i32).collect();
     let answers = answers(key.circuit(), &output, key.output_scale(), key.labels());
     let first = answers.first().cloned();
-    let Answer { logits, label, label_name } =
-        first.unwrap_or_else(|| Answer { logits: None, label: 0, label_name: None });
+    let Answer { logits, label, label_name } = first.unwrap_or(Answer { logits: None, label: 0, label_name: None });
     Verified {
         model_commitment: key.model_commitment(),
         network_digest: key.network_digest(),
