@@ -52,7 +52,7 @@ pub enum OnnxError {
     OutputCount(usize),
     /// The input is not a tensor of floats `[1, C, H, W]`, `[1, C, N]` or `[1, N]`.
     #[error(
-        "graph input {name:?} is {found}; needed is a float tensor [batch, C, H, W], [batch, C, N] or [batch, N], batch 1"
+        "graph input {name:?} is {found}; needed are floats [batch, C, H, W], [batch, C, N] or [batch, N] of batch 1"
     )]
     Input {
         /// The input's name.
