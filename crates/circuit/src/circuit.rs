@@ -174,7 +174,12 @@ impl Circuit {
         if !rest.is_empty() {
             return Err(CircuitError::Encoding(format!("{} bytes are left over", rest.len())));
         }
-        CircuitBuilder::replay(ops, registry)?.finish_with(limb_bits)
+        let circuit = CircuitBuilder::replay(ops, registry)?.finish_with(limb_bits)?;
+        // Choices that the builder makes are made in what it wrote: a circuit has one encoding.
+        match circuit.to_bytes() == bytes {
+            true => Ok(circuit),
+            false => Err(CircuitError::Encoding("it is not as this program writes it".into())),
+        }
     }
 
     /// Sizes that decide a proof's cost.

@@ -63,11 +63,11 @@ impl Claims<'_> {
                 let count = claims(&self.on, l.output);
                 let [_, _, down, across] = l.output_shape;
                 let [_, _, kh, kw] = l.weight_shape;
-                let kernel = match l.params.strategy {
-                    Strategy::Fft => l.fft_layout().map_or(0, |layout| layout.verifier_work()),
-                    _ => down.saturating_mul(kh).saturating_add(across.saturating_mul(kw)),
+                let work = match l.params.strategy {
+                    Strategy::Fft => l.fft_layout().map_or(usize::MAX, |layout| layout.verifier_work()),
+                    _ => down * kh + across * kw,
                 };
-                self.spend(kernel, count);
+                self.spend(work, count);
                 self.add(l.input, count);
             }
             Layer::Linear(l) => {

@@ -137,13 +137,15 @@ impl Conv2dLayer {
         across.saturating_add(positions.saturating_mul(self.output_shape[2] + 4)).saturating_add(4 * plane)
     }
 
-    /// The same under [`Strategy::Fft`]: two transforms a channel of `N/2 log N` butterflies of some one and a half
-    /// multiplications, five multiplications an entry for the pointwise product and its sumcheck; the inverse transform and
-    /// about 16 multiplications a place for the sumchecks and the kernels of all transforms.
+    /// The same under [`Strategy::Fft`]: two transforms of `N/2 log N` butterflies a channel, each with its additions two
+    /// multiplications' worth, and five an entry for the pointwise product and its sumcheck; the inverse transform and the
+    /// sumchecks over coefficients; 128 a place for the delegated entries of long transforms' matrices. Within a tenth of
+    /// what `benches/strategies.rs` measures on one thread, at 25 ns a multiplication for both strategies.
     fn fft_cost(&self) -> Option<usize> {
         let log_len = self.fft_layout()?.log_len;
-        let transforms = self.input_shape[1].saturating_mul((3 * log_len / 2 + 5) << log_len);
-        Some(transforms.saturating_add((log_len + 16) << log_len))
+        let delegated = if log_len > FftLayout::MAX_DIRECT_LOG_LEN { 128 } else { 0 };
+        let transforms = self.input_shape[1].saturating_mul((2 * log_len + 5) << log_len);
+        Some(transforms.saturating_add((log_len + 24 + delegated) << log_len))
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`requant`] | one relation for rounding, saturation, activation and pooling, and why it has one solution |
 //! | [`zero_check`] | products of columns that vanish |
 //! | [`waves`] | convolutions and fully connected layers, by kernel positions and input positions |
+//! | [`fft`] | convolutions by Fourier transforms, and delegated entries of their matrices |
 //! | [`gates`] | general layered arithmetic circuits, layers of one's own |
 //! | [`ends`] | the public output and the public input |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
@@ -45,6 +46,9 @@ pub mod zero_check {}
 
 #[doc = include_str!("waves.md")]
 pub mod waves {}
+
+#[doc = include_str!("fft.md")]
+pub mod fft {}
 
 #[doc = include_str!("gates.md")]
 pub mod gates {}

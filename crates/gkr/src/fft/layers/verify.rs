@@ -57,8 +57,15 @@ pub(crate) fn verify<F: ProofField, C: VerifierChannel<F>>(
     Ok(())
 }
 
-/// Row `rho_f` of the transforms' matrices, by length; the table where one is made.
-struct Rows<F>(BTreeMap<usize, (DftMatrix<F>, Vec<F>, Option<Vec<F>>)>);
+/// The transforms' matrices by length, each at row `rho_f`.
+struct Rows<F>(BTreeMap<usize, Row<F>>);
+
+struct Row<F> {
+    matrix: DftMatrix<F>,
+    point: Vec<F>,
+    /// Where one is made.
+    table: Option<Vec<F>>,
+}
 
 impl<F: ProofField> Rows<F> {
     fn new(planes: &[Plane], place: &[F], step: Step) -> Result<Self, ChannelError> {
@@ -66,19 +73,18 @@ impl<F: ProofField> Rows<F> {
         for plane in planes {
             let log_len = plane.log_len;
             let matrix = matrix(log_len).ok_or(ChannelError::NoTransform { log_len })?;
-            let row = suffix(place, log_len).to_vec();
-            let make = || {
-                let table = matches!(plane.way(step), Way::Table).then(|| matrix.row_table(&row));
-                (matrix.clone(), row.clone(), table)
-            };
-            rows.entry(log_len).or_insert_with(make);
+            let point = suffix(place, log_len).to_vec();
+            rows.entry(log_len).or_insert_with(|| {
+                let table = matches!(plane.way(step), Way::Table).then(|| matrix.row_table(&point));
+                Row { matrix, point, table }
+            });
         }
         Ok(Self(rows))
     }
 
     /// `sum of eq(point, q) M(rho_f, place of q)` over a plane.
     fn kernel(&self, plane: &Plane, point: &[F], step: Step) -> Kernel<F> {
-        let (matrix, row, table) = &self.0[&plane.log_len];
+        let Row { matrix, point: row, table } = &self.0[&plane.log_len];
         let [rows, columns] = plane.tables(point);
         let grid = plane.grid;
         match (plane.way(step), table) {
