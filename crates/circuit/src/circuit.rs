@@ -3,7 +3,8 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
 use crate::{
-    Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
+    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
+    ProductLayer,
 };
 use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
 
@@ -20,6 +21,8 @@ pub enum Layer {
     Requant(RequantLayer),
     /// Sparse gates; defines its output.
     Gates(GatesLayer),
+    /// Labels; a relation between its input, the public labels and its advice.
+    ArgMax(ArgMaxLayer),
 }
 
 impl Layer {
@@ -31,6 +34,7 @@ impl Layer {
             Self::Product(_) => "product",
             Self::Requant(_) => "requant",
             Self::Gates(_) => "gates",
+            Self::ArgMax(_) => "arg-max",
         }
     }
 }
@@ -109,9 +113,22 @@ impl Circuit {
         self.input
     }
 
-    /// The public output.
+    /// The public output: what a layer computes, or the labels of [`Self::arg_max`].
     pub fn output(&self) -> Tensor {
         self.output
+    }
+
+    /// The layer whose labels are the public output, if that is all that is revealed.
+    pub fn arg_max(&self) -> Option<&ArgMaxLayer> {
+        self.layers.iter().find_map(|layer| match layer {
+            Layer::ArgMax(layer) => Some(layer),
+            _ => None,
+        })
+    }
+
+    /// The tensor that the output leaves a claim on: itself, or what labels are the arg-max of.
+    pub fn claimed_output(&self) -> Tensor {
+        self.arg_max().map_or(self.output, |layer| layer.input)
     }
 
     /// Ids of the wires of one kind, ascending.

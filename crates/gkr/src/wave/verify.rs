@@ -51,7 +51,7 @@ where
                 Layer::Linear(layer) => linear::verify(circuit, channel, &mut pending, layer)?,
                 Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Gates(layer) => gates::verify(circuit, channel, &mut pending, index, layer)?,
-                Layer::Requant(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) => {}
             }
         }
         if !instances.is_empty() {
