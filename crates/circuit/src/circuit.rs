@@ -5,7 +5,7 @@ use crate::builder::Op;
 use crate::{
     Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
 };
-use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
+use crate::{RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Layer {
     Requant(RequantLayer),
     /// Sparse gates; defines its output.
     Gates(GatesLayer),
+    /// Products of rows as polynomials, by their transforms; defines its output.
+    Spectrum(SpectrumLayer),
 }
 
 impl Layer {
@@ -31,6 +33,7 @@ impl Layer {
             Self::Product(_) => "product",
             Self::Requant(_) => "requant",
             Self::Gates(_) => "gates",
+            Self::Spectrum(_) => "spectrum",
         }
     }
 }
