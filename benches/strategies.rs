@@ -217,10 +217,9 @@ fn plot(measured: &[Measured], path: &Path) -> Result<()> {
 
 fn draw(panel: &DrawingArea<SVGBackend<'_>, Shift>, sweep: &Sweep, points: &[Point]) -> Result<()> {
     let x = |point: &Point| (sweep.value)(&point.size) as f64;
-    let lines: [(&str, RGBColor, Vec<(f64, f64)>); 2] = [
-        ("direct", BLUE, points.iter().map(|point| (x(point), point.direct.prove.min_ms)).collect()),
-        ("fft", RED, points.iter().map(|point| (x(point), point.fft.prove.min_ms)).collect()),
-    ];
+    let line = |time: fn(&Point) -> f64| points.iter().map(|point| (x(point), time(point))).collect::<Vec<_>>();
+    let lines =
+        [("direct", BLUE, line(|point| point.direct.prove.min_ms)), ("fft", RED, line(|point| point.fft.prove.min_ms))];
     let all = || lines.iter().flat_map(|(_, _, line)| line.iter().copied());
     let bounds = |of: fn(&(f64, f64)) -> f64| {
         all().fold((f64::MAX, 0f64), |(low, high), point| (low.min(of(&point)), high.max(of(&point))))

@@ -34,7 +34,7 @@ OPSET = 21
 # Operators whose first axis is a batch: one sample at a time.
 BATCHED = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool",
-    "GlobalMaxPool", "MaxPool", "PRelu", "SpaceToDepth",
+    "GlobalMaxPool", "LRN", "MaxPool", "PRelu", "SpaceToDepth",
 }
 # Node tests of these operators.
 OPERATORS = BATCHED | {
@@ -52,7 +52,7 @@ conv_with_autopad_same conv_with_strides_and_asymmetric_padding batchnorm_epsilo
 convtranspose_autopad_same convtranspose_dilations convtranspose_output_shape convtranspose_pads
 convtranspose_1d convtranspose_group_2 depthtospace_crd_mode_example elu gelu_default_2 gelu_tanh_2 gemm_all_attributes
 gelu_default_2_expanded hardswish_expanded globalaveragepool globalmaxpool
-hardsigmoid hardswish leakyrelu matmul_2d maxpool_2d_ceil maxpool_2d_pads maxpool_2d_same_lower
+hardsigmoid hardswish leakyrelu lrn_default lrn matmul_2d maxpool_2d_ceil maxpool_2d_pads maxpool_2d_same_lower
 maxpool_2d_precomputed_pads constant_pad prelu_broadcast reduce_mean_keepdims_random
 resize_upsample_scales_nearest resize_upsample_sizes_nearest_ceil_half_pixel
 resize_downsample_scales_nearest resize_upsample_sizes_nearest_floor_align_corners

@@ -6,8 +6,8 @@ use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
-    ProductLayer, Requant,
+    ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm,
+    Lookup, ProductLayer, Requant,
 };
 use crate::{
     Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims,
@@ -26,6 +26,18 @@ pub(crate) enum Op {
     Gates { inputs: Vec<Tensor>, shape: [usize; 4], gates: Arc<Vec<Gate>> },
     Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
     Spectrum { factors: Vec<Tensor>, log_len: usize },
+    OutputLabel { input: Tensor, range: Range },
+}
+
+impl Op {
+    /// The strategy of a call that has one.
+    fn range(&mut self) -> Option<&mut Range> {
+        match self {
+            Self::Requant { params, .. } => Some(&mut params.range),
+            Self::OutputLabel { range, .. } => Some(range),
+            _ => None,
+        }
+    }
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
@@ -54,7 +66,7 @@ pub struct CircuitBuilder {
     wires: Vec<Wire>,
     pub(crate) layers: Vec<Pending>,
     input: Option<WireId>,
-    output: Option<Tensor>,
+    pub(crate) output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
     readable: BTreeMap<Tensor, Readable>,
     kernel_work: usize,
@@ -64,8 +76,8 @@ pub struct CircuitBuilder {
     pub(crate) entry_ranges: BTreeMap<Tensor, Vec<(i32, i32)>>,
     /// Custom layers that are being built.
     pub(crate) nesting: usize,
-    /// Requantisations whose range strategy is left to the cost model: places in `ops` and in `layers`.
-    open_ranges: Vec<(usize, usize)>,
+    /// Layers whose range strategy is left to the cost model: places in `ops` and in `layers`.
+    pub(crate) open_ranges: Vec<(usize, usize)>,
 }
 
 /// Shape and range of a tensor that layers can read.
@@ -80,6 +92,18 @@ struct Readable {
 pub(crate) enum Pending {
     Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
+    ArgMax { input: Tensor, labels: Tensor, advice: WireId, range: Range },
+}
+
+impl Pending {
+    /// The strategy of a layer that has one.
+    fn range(&mut self) -> Option<&mut Range> {
+        match self {
+            Self::Ready(_) => None,
+            Self::Requant { params, .. } => Some(&mut params.range),
+            Self::ArgMax { range, .. } => Some(range),
+        }
+    }
 }
 
 impl CircuitBuilder {
@@ -125,6 +149,7 @@ impl CircuitBuilder {
                 }
                 Op::Spectrum { factors, log_len } => builder.spectrum(&factors, log_len).map(drop)?,
                 Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
+                Op::OutputLabel { input, range } => builder.output_label(input, range)?,
             }
         }
         Ok(builder)
@@ -399,20 +424,31 @@ impl CircuitBuilder {
     fn cost(&self, limb_bits: u32) -> usize {
         let (_, _, _, tables) = self.lay_out(limb_bits);
         let rows: usize = tables.iter().map(TableContent::len).sum();
-        let of_layer = |l: RequantLayer| {
-            let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
-            2 * (lookups << blocks::log_size(&l.output_shape)) + 3 * l.num_columns * l.column_len()
+        let price = |lookups: usize, columns: usize, shape: &[usize; 4]| {
+            2 * (lookups << blocks::log_size(shape)) + 3 * columns * shape.iter().product::<usize>()
         };
-        self.requants(limb_bits).map(of_layer).sum::<usize>() + 4 * rows
+        let of_layer = |pending: &Pending| match pending {
+            Pending::Ready(_) => 0,
+            Pending::Requant { input, advice, params } => {
+                let l = self.requant_layer(*input, *advice, params, limb_bits);
+                let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
+                price(lookups, l.num_columns, &l.output_shape)
+            }
+            Pending::ArgMax { input, labels, advice, range } => {
+                let l = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
+                let lookups = if l.has_bits() { 0 } else { l.margin.len() };
+                price(lookups, l.margin.len(), &l.shape)
+            }
+        };
+        self.layers.iter().map(of_layer).sum::<usize>() + 4 * rows
     }
 
     /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
     fn resolve(&mut self, range: Range) {
         for index in &self.open_ranges {
-            let Some(Op::Requant { params, .. }) = self.ops.get_mut(index.0) else { continue };
-            params.range = range;
-            let Some(Pending::Requant { params, .. }) = self.layers.get_mut(index.1) else { continue };
-            params.range = range;
+            let (op, layer) = (self.ops.get_mut(index.0), self.layers.get_mut(index.1));
+            let places = [op.and_then(Op::range), layer.and_then(Pending::range)];
+            places.into_iter().flatten().for_each(|place| *place = range);
         }
     }
 
@@ -422,11 +458,8 @@ impl CircuitBuilder {
     /// # Errors
     /// As [`Self::finish`], and a width outside `1..=16`.
     pub fn finish_with(mut self, limb_bits: u32) -> Result<Circuit, CircuitError> {
-        if self
-            .open_ranges
-            .iter()
-            .any(|&(op, _)| matches!(&self.ops[op], Op::Requant { params, .. } if params.range == Range::Auto))
-        {
+        let open = self.open_ranges.clone();
+        if open.iter().any(|&(op, _)| self.ops[op].range().is_some_and(|range| *range == Range::Auto)) {
             self.resolve(Range::LogUp);
         }
         if !(1..=MAX_LIMB_BITS).contains(&limb_bits) {
@@ -461,16 +494,14 @@ impl CircuitBuilder {
         Ok(circuit)
     }
 
-    fn requants(&self, limb_bits: u32) -> impl Iterator<Item = RequantLayer> + '_ {
-        self.layers.iter().filter_map(move |pending| match pending {
-            Pending::Ready(_) => None,
-            Pending::Requant { input, advice, params } => Some(self.requant_layer(*input, *advice, params, limb_bits)),
-        })
-    }
-
     fn requant_layer(&self, input: Tensor, advice: WireId, params: &Requant, limb_bits: u32) -> RequantLayer {
         let Readable { shape, low, high } = self.readable[&input];
         RequantLayer::new(input, advice, shape, (low, high), params.clone(), limb_bits)
+    }
+
+    fn arg_max_layer(&self, tensors: [Tensor; 2], advice: WireId, range: Range, limb_bits: u32) -> ArgMaxLayer {
+        let Readable { shape, low, high } = self.readable[&tensors[0]];
+        ArgMaxLayer::new(tensors, advice, shape, (low, high), range, limb_bits)
     }
 
     /// Wires with their advice shapes, layers, lookups and distinct tables for a width of limbs.
@@ -510,6 +541,17 @@ impl CircuitBuilder {
                     wire.low = y_low.min(low).min(0);
                     wire.high = y_high.max(params.high.into()).max(widest);
                     Layer::Requant(layer)
+                }
+                Pending::ArgMax { input, labels, advice, range } => {
+                    let layer = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
+                    for limb in layer.margin.iter().filter(|_| !layer.has_bits()) {
+                        let content = TableContent::Range { low: 0, len: 1 << limb.width };
+                        lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
+                    }
+                    let wire = &mut wires[advice.index()];
+                    wire.shape = layer.advice_shape();
+                    wire.high = layer.margin.iter().map(|l| (1i64 << l.width) - 1).max().unwrap_or(0);
+                    Layer::ArgMax(layer)
                 }
             };
             layers.push(layer);
@@ -559,7 +601,7 @@ impl CircuitBuilder {
         }
     }
 
-    fn new_wire(&mut self, wire: Wire) -> WireId {
+    pub(crate) fn new_wire(&mut self, wire: Wire) -> WireId {
         self.wires.push(wire);
         WireId((self.wires.len() - 1) as u32)
     }
@@ -605,7 +647,7 @@ impl CircuitBuilder {
         shape.as_slice().try_into().map_err(|_| self.wire_error("a kernel has four axes"))
     }
 
-    fn wire_error(&self, what: &'static str) -> CircuitError {
+    pub(crate) fn wire_error(&self, what: &'static str) -> CircuitError {
         CircuitError::Wire { op: self.ops.len(), what }
     }
 

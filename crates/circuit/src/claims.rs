@@ -18,7 +18,9 @@ const MAX_CLAIM_WORK: usize = 1 << 28;
 /// [`CircuitError::Incomplete`].
 pub(crate) fn bound(circuit: &Circuit) -> Result<(), CircuitError> {
     let mut claims = Claims { circuit, on: BTreeMap::new(), count: 0, work: 0 };
-    claims.add(circuit.output(), 1);
+    claims.add(circuit.claimed_output(), 1);
+    // Labels are read at every place.
+    claims.spend(circuit.wire(circuit.output().wire).size(), 1);
     for layer in circuit.layers() {
         if let Layer::Requant(l) = layer {
             claims.add(l.input, 1);
@@ -65,7 +67,7 @@ impl Claims<'_> {
                 let [_, _, kh, kw] = l.weight_shape;
                 let work = match l.params.strategy {
                     Strategy::Fft => l.fft_layout().map_or(usize::MAX, |layout| layout.verifier_work()),
-                    _ => down * kh + across * kw,
+                    _ => down.saturating_mul(kh).saturating_add(across.saturating_mul(kw)),
                 };
                 self.spend(work, count);
                 self.add(l.input, count);
@@ -92,7 +94,7 @@ impl Claims<'_> {
                 self.spend(SpectrumLayer::verifier_work(l.log_len), count.min(1));
                 l.factors.iter().for_each(|&factor| self.add(factor, count.min(1)));
             }
-            Layer::Requant(_) => {}
+            Layer::Requant(_) | Layer::ArgMax(_) => {}
         }
     }
 }

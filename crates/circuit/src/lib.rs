@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arg_max;
 mod blocks;
 mod builder;
 mod check;
@@ -43,6 +44,7 @@ mod table;
 mod wire;
 mod witness;
 
+pub use arg_max::ArgMaxLayer;
 pub use blocks::{Block, BlockSource};
 pub use builder::CircuitBuilder;
 pub use check::{Violation, check};

@@ -72,6 +72,17 @@ fn a_stored_circuit_builds_the_same_circuit() {
     let bytes = circuit.to_bytes();
     assert!((0..bytes.len()).all(|len| Circuit::from_bytes(&bytes[..len]).is_err()));
     assert!(Circuit::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+    // A changed byte is another circuit or none, never another way to write the same one.
+    for at in 0..bytes.len() {
+        for value in 0..=4 {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            assert!(
+                changed == bytes || Circuit::from_bytes(&changed).ok().is_none_or(|other| other != circuit),
+                "byte {at}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -211,11 +211,14 @@ pub(crate) struct Eval {
 ///
 /// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of how layers
 /// are proven change no output; a proof verifies only under a key of the same choices.
+///
+/// With --reveal label the proofs say which output is the largest, the first of equal ones, and hold no value of it.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince setup lenet5.cnvm -o keys
   convince setup lenet5.cnvm --batch 16 -o keys
+  convince setup lenet5.cnvm --reveal label -o keys
 
 JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex)}.")]
 pub(crate) struct Setup {
@@ -247,7 +250,7 @@ EXAMPLES:
 
 JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
 (null where the system does not tell), label, label_name, logits}; of a batch the last three are the first
-image's, and images: [{label, label_name, logits}] has all.")]
+image's, and images: [{label, label_name, logits}] has all. Under a key that reveals labels alone logits are null.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -273,7 +276,7 @@ pub(crate) struct Prove {
 /// Verify proofs
 ///
 /// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
-/// logits and the label. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
+/// label and, unless the key reveals labels alone, the logits. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
 /// fresh. verify_ms leaves out reading and checking the key, which is key_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
@@ -284,8 +287,8 @@ EXAMPLES:
 
 JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
 input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Of a
-batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has all. Several
-proofs give an array of such objects. The exit code is the worst.")]
+batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has all. Under a
+key that reveals labels alone logits are null. Several proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]
@@ -435,7 +438,7 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// What a circuit is made for, and how its layers are proven.
+/// What a circuit is made for, how its layers are proven and what is revealed.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub(crate) struct CircuitOptions {
     /// Number of images that one proof is about
@@ -449,6 +452,19 @@ pub(crate) struct CircuitOptions {
     /// How ranges of rounding, ReLU and max-pooling are proven
     #[arg(long, value_enum, default_value_t = Ranges::Auto)]
     pub(crate) range: Ranges,
+
+    /// What proofs say of the output
+    #[arg(long, value_enum, default_value_t = Reveals::Logits)]
+    pub(crate) reveal: Reveals,
+}
+
+/// What proofs say of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reveals {
+    /// All of it
+    Logits,
+    /// The index of the largest value, and no value
+    Label,
 }
 
 /// How convolutions are proven.

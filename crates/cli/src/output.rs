@@ -99,13 +99,20 @@ pub(crate) fn label(index: usize, name: Option<&str>) -> String {
 pub(crate) struct Image {
     pub(crate) label: usize,
     pub(crate) label_name: Option<String>,
-    pub(crate) logits: Vec<f64>,
+    pub(crate) logits: Option<Vec<f64>>,
 }
 
 /// The answers of a proof, as they are printed.
 pub(crate) fn images(answers: &[Answer]) -> Vec<Image> {
     let image = |Answer { label, label_name, logits }: Answer| Image { label, label_name, logits };
     answers.iter().cloned().map(image).collect()
+}
+
+/// What the proof of one image says: label and, where they are revealed, logits.
+pub(crate) fn answer(image: &Image) -> Vec<(&'static str, String)> {
+    let label = ("label", label(image.label, image.label_name.as_deref()));
+    let logits = image.logits.as_deref().map(|values| ("logits", logits(values)));
+    std::iter::once(label).chain(logits).collect()
 }
 
 /// The labels of a batch.

@@ -21,7 +21,7 @@ fn constant(round: usize, cell: usize) -> i32 {
 
 /// Cells of this round's parity take up their neighbours, which stay as they are: what makes it a permutation.
 fn is_mixed(round: usize, cell: usize) -> bool {
-    (round + cell) % 2 == 0
+    (round + cell).is_multiple_of(2)
 }
 
 /// `x_i <- S((x_i + x_(i-1) x_(i+1) + k_i + constant) mod 16)` for half of the cells, `S(x_i)` for the others.

@@ -94,7 +94,8 @@ impl VerifyingKey {
     ) -> Result<Self, KeyError> {
         let params = Scheme::params(width)?;
         let splits = splits(&circuit, WireKind::Weight, width);
-        presentation.validate(circuit.shape(circuit.output())[1..].iter().product())?;
+        let classes = circuit.arg_max().map(|layer| layer.shape[1]);
+        presentation.validate(classes.unwrap_or_else(|| circuit.shape(circuit.output())[1..].iter().product()))?;
         let model_digest = model_digest(&circuit, width, &rows);
         let presentation_digest = presentation.digest();
         let status = ModelStatus::Assumed;
@@ -140,6 +141,11 @@ impl VerifyingKey {
     /// The circuit that proofs are about.
     pub fn circuit(&self) -> &Circuit {
         &self.circuit
+    }
+
+    /// Whether proofs reveal labels alone, and no value of the output.
+    pub fn reveals_labels_only(&self) -> bool {
+        self.circuit.arg_max().is_some()
     }
 
     /// Number of images that every proof is about.

@@ -104,7 +104,7 @@ pub struct ProvingKey {
 /// What keys are made with, beside the model.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetupOptions {
-    /// How layers are proven, where there is a choice. Proofs under different strategies verify under their own keys only.
+    /// How layers are proven, where there is a choice, and what of the output is public. Proofs under different strategies verify under their own keys only.
     pub strategies: Strategies,
     /// Predictable blinds, for tests.
     pub seed: Option<TestSeed>,

@@ -47,9 +47,10 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
     // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
     error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
-    // The requantisations' identity at the leaves' point, and the corners of windows.
+    // The requantisations' identity at the leaves' point, that of labels, and the corners of windows.
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
         Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),
+        Layer::ArgMax(l) => Some(crate::arg_max::variables(l)),
         _ => None,
     });
     let tau: usize = crate::requant::tau_variables(circuit).iter().sum();
@@ -57,8 +58,13 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
-    let output_vars = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
-    error = error.with(output_vars, 1, CHALLENGE_BITS);
+    error = match circuit.arg_max() {
+        Some(layer) => error.with(crate::arg_max::variables(layer), 2, CHALLENGE_BITS),
+        None => {
+            let variables = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
+            error.with(variables, 1, CHALLENGE_BITS)
+        }
+    };
     crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
         let batching = 2 * wave.instances.saturating_sub(1);
         let error = error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS);
@@ -82,7 +88,11 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
-    let columns_of = |layer: &Layer| if let Layer::Requant(l) = layer { l.num_columns } else { 0 };
+    let columns_of = |layer: &Layer| match layer {
+        Layer::Requant(l) => l.num_columns,
+        Layer::ArgMax(l) => l.margin.len(),
+        _ => 0,
+    };
     let columns: usize = circuit.layers().iter().map(columns_of).sum();
     // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
     // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input.

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::{Claim, prove, verify};
 
+mod arg_max;
 mod gates;
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {

@@ -6,7 +6,7 @@
 //! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
 //! is proven. A batch is [`Graph::with_batch`]'s.
 //!
-//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Lowered`].
+//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Reveal`], [`Lowered`].
 
 #![forbid(unsafe_code)]
 
@@ -53,15 +53,33 @@ pub enum LowerError {
     /// The circuit as a whole.
     #[error(transparent)]
     Circuit(#[from] CircuitError),
+    /// The output has no label.
+    #[error("a label is that of an output with one value a class, but the output's shape is {shape:?}")]
+    Label {
+        /// Its shape.
+        shape: [usize; 4],
+    },
 }
 
-/// How layers are proven, where there is a choice: the same integers, other proofs.
+/// What proofs reveal of a network's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reveal {
+    /// Every value.
+    #[default]
+    Logits,
+    /// The index of the largest value of every image, ties going to the lowest, and no value.
+    Label,
+}
+
+/// How layers are proven, where there is a choice, and what proofs say of the output: the same integers, other proofs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategies {
     /// Ranges of requantisations, ReLUs and max-pools.
     pub range: Range,
     /// Convolutions; fully connected layers are always direct.
     pub convolution: Strategy,
+    /// What is public of the output.
+    pub reveal: Reveal,
 }
 
 /// The circuit of a graph, with its weights and the cost model's strategies.
@@ -91,7 +109,7 @@ pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, Lowe
         };
         tensors.push(tensor.map_err(|source| LowerError::Node { node: node.name.clone(), source })?);
     }
-    state.builder.output(tensors[graph.output().index()])?;
+    state.reveal(graph, tensors[graph.output().index()])?;
     Ok(Lowered { circuit: state.builder.finish()?, weights: state.weights, layer_names: state.layer_names })
 }
 
@@ -122,6 +140,19 @@ struct State {
 }
 
 impl State {
+    /// Declares the output.
+    fn reveal(&mut self, graph: &Graph, output: Tensor) -> Result<(), LowerError> {
+        if self.strategies.reveal == Reveal::Logits {
+            return Ok(self.builder.output(output)?);
+        }
+        let shape = self.builder.shape(output)?;
+        if shape[2..] != [1, 1] {
+            return Err(LowerError::Label { shape });
+        }
+        self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
+        Ok(self.builder.output_label(output, self.strategies.range)?)
+    }
+
     /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.
     fn add(
         &mut self,

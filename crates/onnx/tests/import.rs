@@ -169,8 +169,9 @@ fn graph_of(model: &mut ModelProto) -> &mut convince_onnx::proto::GraphProto {
 
 #[test]
 fn unsupported_operators_are_named_with_their_node() {
-    let error = load(&one(&IMAGE, node("LRN", "norm1", &["input"], vec![]), vec![])).expect_err("unsupported");
-    assert_eq!(error.to_string(), "unsupported operator \"LRN\" at node \"norm1\"");
+    let error =
+        load(&one(&IMAGE, node("LayerNormalization", "norm1", &["input"], vec![]), vec![])).expect_err("unsupported");
+    assert_eq!(error.to_string(), "unsupported operator \"LayerNormalization\" at node \"norm1\"");
     let unnamed = NodeProto { name: String::new(), domain: "com.acme".into(), ..node("Relu", "r", &["input"], vec![]) };
     let error = load(&one(&IMAGE, unnamed, vec![])).expect_err("unsupported");
     assert_eq!(error.to_string(), "unsupported operator \"com.acme.Relu\" at node \"r\"");

@@ -37,7 +37,7 @@ fn number() -> impl Strategy<Value = i64> {
 }
 
 /// Every operator with a way of its own into a network.
-const OPERATORS: [&str; 46] = [
+const OPERATORS: [&str; 50] = [
     "Add",
     "ArgMax",
     "AveragePool",
@@ -50,6 +50,7 @@ const OPERATORS: [&str; 46] = [
     "Conv",
     "ConvTranspose",
     "DepthToSpace",
+    "DequantizeLinear",
     "Div",
     "Erf",
     "Expand",
@@ -66,6 +67,9 @@ const OPERATORS: [&str; 46] = [
     "PRelu",
     "Pad",
     "Pow",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
     "Range",
     "ReduceMean",
     "ReduceProd",

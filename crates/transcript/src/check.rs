@@ -19,6 +19,8 @@ pub enum Check {
     LookupLeafDenominator,
     /// `sum_j lambda_j * product of factors_j = claim` at the end of the zero-checks.
     ZeroCheck,
+    /// `G~ * y~ = claim` at the end of the sumcheck over the values that labels are the arg-max of; labels are channels.
+    ArgMax,
     /// `(sum_t lambda^t f_t~) * out~ = claim` where the claims on a product's output meet at a point.
     ProductPoint {
         /// Index of the layer.
@@ -90,6 +92,7 @@ impl fmt::Display for Check {
             }
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
+            Self::ArgMax => write!(f, "labels: the margins' claim does not give that of the values"),
             Self::ProductPoint { layer } => write!(f, "layer {layer} (product): the claims do not meet at a point"),
             Self::Product { layer } => {
                 write!(f, "layer {layer} (product): the factors' claims do not give the output's")

@@ -187,7 +187,7 @@ impl Net {
 
     /// The sum with another value of the same shape.
     #[must_use]
-    pub fn add(self, other: Value) -> Self {
+    pub fn add_value(self, other: Value) -> Self {
         let shape = self.shape();
         assert_eq!(self.shape_of(other), shape, "summands of unequal shapes");
         let inputs = vec![self.head.0, other.0];

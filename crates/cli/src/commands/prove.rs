@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::args::Prove;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Image, Output, Target, fields, images, label, labels, logits, milliseconds, size};
+use crate::output::{Image, Output, Target, answer, fields, images, labels, milliseconds, size};
 use crate::progress::Progress;
 
 #[derive(Serialize)]
@@ -18,9 +18,8 @@ struct Report {
     key_ms: f64,
     proof_bytes: usize,
     peak_rss_bytes: Option<u64>,
-    label: usize,
-    label_name: Option<String>,
-    logits: Vec<f64>,
+    #[serde(flatten)]
+    image: Image,
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<Vec<Image>>,
 }
@@ -62,17 +61,15 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
 
     target.write(proof.as_bytes())?;
     let claimed = proof.unverified(&key.lowered().circuit).at(args.output.display())?;
-    let mut images = images(&answers(&claimed.output, batch, model.output_scale, &model.labels));
-    let Image { label, label_name, logits } = images[0].clone();
+    let mut images = images(&answers(&key.lowered().circuit, &claimed.output, model.output_scale, &model.labels));
+    let image = images[0].clone();
     let report = Report {
         prove_ms: milliseconds(end - start),
         phases_ms: clock.phases(end),
         key_ms,
         proof_bytes: proof.as_bytes().len(),
         peak_rss_bytes,
-        label,
-        label_name,
-        logits,
+        image,
         images: (batch > 1).then(|| std::mem::take(&mut images)),
     };
     output.result(&report, || text(&report, &target))?;
@@ -89,7 +86,7 @@ fn text(report: &Report, target: &Target) -> String {
     let phases = format!("witness {witness:.1}, commit {commit:.1}, reduce {reduce:.1}, open {open:.1}");
     let mut lines = match &report.images {
         Some(images) => vec![("labels", labels(images))],
-        None => vec![("label", label(report.label, report.label_name.as_deref())), ("logits", logits(&report.logits))],
+        None => answer(&report.image),
     };
     lines.extend([
         ("proof", format!("{}, {}", target.path().display(), size(report.proof_bytes as u64))),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum as _;
 use clap::builder::PossibleValue;
 use convince::circuit::{Range, Strategy};
-use convince::lower::Strategies;
+use convince::lower::{Reveal, Strategies};
 use convince::model::Model;
 use convince_zoo::{ARCHITECTURES, Architecture};
 
-use crate::args::{CircuitOptions, Convolutions, Ranges};
+use crate::args::{CircuitOptions, Convolutions, Ranges, Reveals};
 use crate::error::{Context, Error};
 use crate::input;
 use crate::output::printable;
@@ -61,7 +61,7 @@ fn known() -> String {
 }
 
 impl CircuitOptions {
-    /// How layers are proven.
+    /// How layers are proven, and what is revealed.
     pub(super) fn strategies(self) -> Strategies {
         let convolution = match self.strategy {
             Convolutions::Direct => Strategy::Direct,
@@ -73,7 +73,11 @@ impl CircuitOptions {
             Ranges::Bits => Range::Bits,
             Ranges::Auto => Range::Auto,
         };
-        Strategies { range, convolution }
+        let reveal = match self.reveal {
+            Reveals::Logits => Reveal::Logits,
+            Reveals::Label => Reveal::Label,
+        };
+        Strategies { range, convolution, reveal }
     }
 
     /// The model for so many images at once.
@@ -92,6 +96,8 @@ impl CircuitOptions {
             name(&|| self.strategy.to_possible_value()),
             "--range".into(),
             name(&|| self.range.to_possible_value()),
+            "--reveal".into(),
+            name(&|| self.reveal.to_possible_value()),
         ]
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::Verify;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Image, Output, complain, fields, hex, images, label, labels, logits, milliseconds};
+use crate::output::{Image, Output, answer, complain, fields, hex, images, labels, milliseconds};
 use crate::progress::Progress;
 
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn report(outcome: &Outcome, key_time: Option<Duration>) -> Report {
         key_ms: key_time.map(milliseconds),
         label: verified.map(|v| v.label),
         label_name: verified.and_then(|v| v.label_name.clone()),
-        logits: verified.map(|v| v.logits.clone()),
+        logits: verified.and_then(|v| v.logits.clone()),
         model_commitment: verified.map(|v| hex(&v.model_commitment)),
         network_digest: verified.map(|v| hex(&v.network_digest)),
         input_digest: verified.map(|v| hex(&v.input_digest)),
@@ -147,11 +147,9 @@ fn report(outcome: &Outcome, key_time: Option<Duration>) -> Report {
 fn text(path: &Path, verified: &Verified, time: Option<Duration>, key_time: Option<Duration>) -> String {
     let shown =
         |time: Option<Duration>| time.map_or_else(|| "unknown".into(), |t| format!("{:.1} ms", milliseconds(t)));
-    let answer = match &verified.answers[..] {
-        [_] => {
-            vec![("label", label(verified.label, verified.label_name.as_deref())), ("logits", logits(&verified.logits))]
-        }
-        answers => vec![("labels", labels(&images(answers)))],
+    let answer = match &images(&verified.answers)[..] {
+        [image] => answer(image),
+        images => vec![("labels", labels(images))],
     };
     let rest = [
         ("model commitment", hex(&verified.model_commitment)),

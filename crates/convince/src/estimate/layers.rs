@@ -1,4 +1,6 @@
-use convince_circuit::{Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, Strategy, WireId, WireKind};
+use convince_circuit::{
+    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, Strategy, WireId, WireKind,
+};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -39,6 +41,7 @@ impl Sizes<'_> {
             }
             Layer::Gates(l) => (whole(l.output), self.gates(l)),
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
+            Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
     }
@@ -95,6 +98,21 @@ impl Sizes<'_> {
             rounds: variables,
             // A column is claimed at the lookups' point, and about once more by the zero-checks.
             proof_bytes: rows * Scheme::ROW_BYTES + 2 * layer.num_columns * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    fn arg_max(&self, layer: &ArgMaxLayer) -> Cost {
+        let (rows, variables) = (self.rows(layer.advice), variables(&layer.shape));
+        let lookups = if layer.has_bits() { 0 } else { layer.margin.len() };
+        Cost {
+            activations: layer.column_len(),
+            committed: self.size(layer.advice),
+            proof_rows: rows,
+            leaves: lookups << variables,
+            rounds: variables,
+            // A claim a column, two scalars a round, and the value at its end.
+            proof_bytes: rows * Scheme::ROW_BYTES + (layer.margin.len() + 2 * variables + 1) * Field::BYTES,
             ..Cost::default()
         }
     }

@@ -14,7 +14,7 @@
 //! | [`waves`] | convolutions and fully connected layers, by kernel positions and input positions |
 //! | [`fft`] | convolutions by Fourier transforms, and delegated entries of their matrices |
 //! | [`gates`] | general layered arithmetic circuits, layers of one's own |
-//! | [`ends`] | the public output and the public input |
+//! | [`ends`] | the public output, whole or its label alone, and the public input |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
 //! | [`errors`] | how the soundness error is counted |
 //! | [`trust`] | what is assumed and what is defended, in plain words |

@@ -74,7 +74,7 @@ fn output(layer: &Layer) -> Option<WireId> {
         Layer::Product(l) => Some(l.output),
         Layer::Spectrum(l) => Some(l.output),
         Layer::Gates(l) => Some(l.output),
-        Layer::Requant(_) => None,
+        Layer::Requant(_) | Layer::ArgMax(_) => None,
     }
 }
 
@@ -86,7 +86,7 @@ fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
         Layer::Product(l) => l.factors.to_vec(),
         Layer::Spectrum(l) => l.factors.clone(),
         Layer::Gates(l) => l.claimed().collect(),
-        Layer::Requant(_) => vec![],
+        Layer::Requant(_) | Layer::ArgMax(_) => vec![],
     };
     tensors.into_iter().map(|tensor| tensor.wire)
 }
@@ -283,7 +283,7 @@ pub(crate) struct SpectrumRounds {
 pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
     let mut claims: BTreeMap<WireId, usize> = BTreeMap::new();
     let mut add = |wire: WireId, count: usize| *claims.entry(wire).or_default() += count;
-    add(circuit.output().wire, 1);
+    add(circuit.claimed_output().wire, 1);
     for layer in circuit.layers() {
         if let Layer::Requant(l) = layer {
             add(l.input.wire, 1);
@@ -321,7 +321,7 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
                     rounds.gates.push((gates::layer_variables(circuit, l).iter().sum(), count, l.claimed().count()));
                     count = count.min(1);
                 }
-                Layer::Requant(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) => {}
             }
             for wire in reads(layer) {
                 *claims.entry(wire).or_default() += count;

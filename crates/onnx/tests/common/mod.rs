@@ -75,6 +75,18 @@ pub(crate) fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
     }
 }
 
+/// A tensor of unsigned bytes.
+pub(crate) fn unsigned(name: &str, dims: &[i64], values: &[i32]) -> TensorProto {
+    let int32_data = values.to_vec();
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: data_type::UINT8,
+        int32_data,
+        ..TensorProto::default()
+    }
+}
+
 /// A node with one output, which bears the node's name.
 pub(crate) fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
@@ -193,7 +205,10 @@ pub(crate) fn branched_model() -> ModelProto {
         plain("Mul", "gated", &["gate", "clipped"]),
         plain("Add", "residual", &["gated", "clipped"]),
         node("LeakyRelu", "leaky", &["residual"], vec![float("alpha", 0.1)]),
-        node("ReduceMean", "means.out", &["leaky"], vec![ints("axes", &[2, 3]), int("keepdims", 0)]),
+        plain("QuantizeLinear", "leaky.q", &["leaky", "step", "zero.q"]),
+        plain("DequantizeLinear", "leaky.f", &["leaky.q", "step", "zero.q"]),
+        node("DequantizeLinear", "w3", &["w3.q", "steps.q", "zeros.q"], vec![int("axis", 0)]),
+        node("ReduceMean", "means.out", &["leaky.f"], vec![ints("axes", &[2, 3]), int("keepdims", 0)]),
         plain("Shape", "shape", &["means.out"]),
         plain("Gather", "batch", &["shape", "zero"]),
         node("Concat", "target", &["batch", "rest"], vec![int("axis", 0)]),
@@ -221,7 +236,11 @@ pub(crate) fn branched_model() -> ModelProto {
         tensor("high", &[], vec![6.0]),
         int_tensor("zero", &[0]),
         int_tensor("rest", &[-1]),
-        noise("w3", &[3, 4]),
+        tensor("step", &[], vec![0.125]),
+        unsigned("zero.q", &[], &[100]),
+        unsigned("w3.q", &[3, 4], &[0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110]),
+        tensor("steps.q", &[3], vec![0.01, 0.02, 0.03]),
+        unsigned("zeros.q", &[3], &[20, 60, 100]),
     ];
     model(&[-1, 4, 6, 6], nodes, initializers)
 }
