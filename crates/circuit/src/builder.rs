@@ -25,6 +25,7 @@ pub(crate) enum Op {
     Output(Tensor),
     Gates { inputs: Vec<Tensor>, shape: [usize; 4], gates: Arc<Vec<Gate>> },
     Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
+    Spectrum { factors: Vec<Tensor>, log_len: usize },
     OutputLabel { input: Tensor, range: Range },
 }
 
@@ -146,6 +147,7 @@ impl CircuitBuilder {
                 Op::Gates { inputs, shape, gates } => {
                     builder.gates(&inputs, shape, gates.iter().copied()).map(drop)?;
                 }
+                Op::Spectrum { factors, log_len } => builder.spectrum(&factors, log_len).map(drop)?,
                 Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
                 Op::OutputLabel { input, range } => builder.output_label(input, range)?,
             }
@@ -630,7 +632,7 @@ impl CircuitBuilder {
         self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.range(tensor))
     }
 
-    fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
+    pub(crate) fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
         self.read(tensor).map(|r| (r.low, r.high))
     }
 

@@ -6,7 +6,7 @@ use crate::{
     ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
     ProductLayer,
 };
-use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
+use crate::{RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Layer {
     Requant(RequantLayer),
     /// Sparse gates; defines its output.
     Gates(GatesLayer),
+    /// Products of rows as polynomials, by their transforms; defines its output.
+    Spectrum(SpectrumLayer),
     /// Labels; a relation between its input, the public labels and its advice.
     ArgMax(ArgMaxLayer),
 }
@@ -34,6 +36,7 @@ impl Layer {
             Self::Product(_) => "product",
             Self::Requant(_) => "requant",
             Self::Gates(_) => "gates",
+            Self::Spectrum(_) => "spectrum",
             Self::ArgMax(_) => "arg-max",
         }
     }

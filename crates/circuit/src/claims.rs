@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Circuit, CircuitError, Layer, Strategy, Tensor, WireId, WireKind};
+use crate::{Circuit, CircuitError, Layer, SpectrumLayer, Strategy, Tensor, WireId, WireKind};
 
 /// Claims of one proof.
 const MAX_CLAIMS: usize = 1 << 20;
@@ -87,6 +87,12 @@ impl Claims<'_> {
                 let count = claims(&self.on, l.output);
                 self.spend(l.shape.iter().product(), count);
                 l.claimed().for_each(|tensor| self.add(tensor, count.min(1)));
+            }
+            Layer::Spectrum(l) => {
+                let count = claims(&self.on, l.output);
+                self.spend(l.shape.iter().sum(), count);
+                self.spend(SpectrumLayer::verifier_work(l.log_len), count.min(1));
+                l.factors.iter().for_each(|&factor| self.add(factor, count.min(1)));
             }
             Layer::Requant(_) | Layer::ArgMax(_) => {}
         }

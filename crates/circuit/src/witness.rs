@@ -137,6 +137,10 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let inputs: Vec<_> = l.terms.iter().map(|t| (tensor(t.tensor), circuit.shape4(t.tensor))).collect();
             vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
+        Layer::Spectrum(l) => {
+            let factors: Vec<_> = l.factors.iter().map(|&factor| tensor(factor)).collect();
+            vec![(l.output, Ints::I32(l.evaluate(&factors)))]
+        }
         Layer::Product(l) => vec![(l.output, Ints::I32(l.evaluate(l.factors.map(tensor))))],
         Layer::Gates(l) => {
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();

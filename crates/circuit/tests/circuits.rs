@@ -150,6 +150,52 @@ fn transforms_that_are_too_long_are_refused() {
 }
 
 #[test]
+fn products_of_spectra_are_those_of_polynomials() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([2, 1, 2, 5], Bits::signed(5)).unwrap();
+    let shifted = c.linear(vec![LinearTerm::plain(2, x)], -7).unwrap();
+    let (a, b) = (c.fft(x, 3).unwrap(), c.fft(shifted, 3).unwrap());
+    let product = c.hadamard(&c.hadamard(&a, &b).unwrap(), &a).unwrap();
+    let out = c.inverse_fft(&product).unwrap();
+    assert_eq!(c.shape(out).unwrap(), [2, 1, 2, 8]);
+    c.output(out).unwrap();
+    let circuit = c.finish().unwrap();
+    let input = ints(20, 3, Bits::signed(5));
+    let witness = evaluate(&circuit, &input, &[]).unwrap();
+    check(&circuit, &witness).unwrap();
+    let found = witness.tensor(&circuit, circuit.output()).iter().collect::<Vec<_>>();
+    for (row, found) in input.to_i64().chunks_exact(5).zip(found.chunks_exact(8)) {
+        let mut expected = [0; 8];
+        for (i, j, k) in (0..125).map(|n| (n / 25, n / 5 % 5, n % 5)) {
+            expected[(i + j + k) % 8] += row[i] * (2 * row[j] - 7) * row[k];
+        }
+        assert_eq!(found, expected);
+    }
+    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+}
+
+#[test]
+fn spectra_that_do_not_fit_are_refused() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 2, 3, 5], Bits::I8).unwrap();
+    assert!(matches!(c.fft(x, 2), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(c.fft(x, 21), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(c.fft(x, usize::MAX), Err(CircuitError::Parameter { .. })));
+    let (short, long) = (c.fft(x, 3).unwrap(), c.fft(x, 4).unwrap());
+    assert!(c.hadamard(&short, &long).is_err());
+    let w = c.weight([1, 2, 1, 1], Bits::I8).unwrap();
+    assert!(matches!(c.fft(w, 3), Err(CircuitError::Wire { .. })), "weights are read by convolutions alone");
+    let y = c.conv2d(x, w, None, Conv2d::PLAIN).unwrap();
+    assert!(c.hadamard(&short, &c.fft(y, 3).unwrap()).is_err(), "one channel against two");
+    let powers = (1..9).try_fold(short.clone(), |power, _| c.hadamard(&power, &short));
+    assert!(powers.is_err(), "nine factors");
+    let fifth = (1..5).try_fold(short.clone(), |power, _| c.hadamard(&power, &short)).unwrap();
+    assert!(matches!(c.inverse_fft(&fifth), Err(CircuitError::Bound { .. })));
+    let mut other = CircuitBuilder::new();
+    assert!(matches!(other.inverse_fft(&short), Err(CircuitError::Wire { .. })));
+}
+
+#[test]
 fn the_work_of_transforms_is_bounded() {
     let mut c = CircuitBuilder::new();
     let x = c.input([1, 1, 128, 128], Bits::U8).unwrap();

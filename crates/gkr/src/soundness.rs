@@ -1,7 +1,9 @@
 //! The error of one proof's interactive protocol, counted from its circuit.
 
-use convince_circuit::{Circuit, Layer};
+use convince_circuit::{Circuit, FftLayout, Layer};
 use convince_poly::log2_ceil;
+
+use crate::wave::SpectrumRounds;
 
 /// log2 of the size of the set that sumcheck and batching challenges come from.
 pub const CHALLENGE_BITS: i32 = 128;
@@ -70,6 +72,14 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
         let error = wave.products.into_iter().fold(error, |error, (vars, claims)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(2 * vars, 2, CHALLENGE_BITS)
         });
+        let error = wave.spectra.into_iter().fold(error, |error, spectrum| {
+            let SpectrumRounds { rows, log_len, claims, factors } = spectrum;
+            let batching = claims.saturating_sub(1) + factors - 1;
+            let error = error.with(1, batching, CHALLENGE_BITS).with(rows + 3 * log_len, 2, CHALLENGE_BITS);
+            let delegated =
+                if log_len > FftLayout::MAX_DIRECT_LOG_LEN { (1 + factors) * log_len * (log_len - 1) / 2 } else { 0 };
+            error.with(rows + log_len, factors, CHALLENGE_BITS).with(delegated, 2, CHALLENGE_BITS)
+        });
         wave.gates.into_iter().fold(error, |error, (vars, claims, _)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(vars, 2, CHALLENGE_BITS)
         })
@@ -85,10 +95,11 @@ pub fn max_claims(circuit: &Circuit) -> usize {
     };
     let columns: usize = circuit.layers().iter().map(columns_of).sum();
     // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
-    // linear layer's one a term, a product two, gates two a tensor at most, a requantisation's one on its input.
+    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input.
     let of_wave = |wave: &crate::wave::Rounds| {
+        let spectra: usize = wave.spectra.iter().map(|spectrum| spectrum.factors).sum();
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();
-        3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len() + gates
+        3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len() + gates + spectra
     };
     let waves: usize = crate::wave::rounds(circuit).iter().map(of_wave).sum();
     2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1

@@ -177,6 +177,22 @@ fn random_requant(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> R
     c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high, table, range })
 }
 
+/// Products of rows of one to three tensors as polynomials.
+fn random_spectrum(
+    c: &mut CircuitBuilder,
+    x: Tensor,
+    other: Tensor,
+    rng: &mut ChaCha20Rng,
+) -> Result<Tensor, CircuitError> {
+    let [.., columns] = c.shape(x)?;
+    let log_len = columns.next_power_of_two().ilog2() as usize + rng.gen_range(0..3);
+    let mut spectrum = c.fft(x, log_len)?;
+    for tensor in [other, x].into_iter().take(rng.gen_range(0..3)) {
+        spectrum = c.hadamard(&spectrum, &c.fft(tensor, log_len)?)?;
+    }
+    c.inverse_fft(&spectrum)
+}
+
 /// A circuit of any layers on a pool of tensors; calls that do not fit are skipped.
 fn random_circuit(seed: u64) -> Circuit {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -187,7 +203,8 @@ fn random_circuit(seed: u64) -> Circuit {
         let x = tensors[rng.gen_range(tensors.len().saturating_sub(3)..tensors.len())];
         let same = |t: &&Tensor| c.shape(**t) == c.shape(x);
         let other = *tensors.iter().rfind(same).unwrap();
-        let made = match rng.gen_range(0..7) {
+        let made = match rng.gen_range(0..8) {
+            7 => random_spectrum(&mut c, x, other, &mut rng),
             0..=2 => random_conv(&mut c, x, &mut rng),
             3..=4 => random_requant(&mut c, x, &mut rng),
             5 => {

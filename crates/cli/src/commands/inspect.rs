@@ -205,6 +205,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::Linear(l) => defined(l.output),
             Layer::Product(l) => defined(l.output),
             Layer::Gates(l) => defined(l.output),
+            Layer::Spectrum(l) => defined(l.output),
             Layer::ArgMax(l) => defined(l.labels),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));

@@ -1,4 +1,6 @@
-use convince_circuit::{ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, WireId, WireKind};
+use convince_circuit::{
+    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, Strategy, WireId, WireKind,
+};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -29,6 +31,14 @@ impl Sizes<'_> {
                 let (activations, proof_bytes) = (3 * self.size(l.output), (2 * rounds + 3) * Field::BYTES);
                 (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
             }
+            Layer::Spectrum(l) => {
+                let (factors, all) = (l.factors.len(), variables(&l.shape));
+                let rounds = 2 * (all + l.log_len);
+                let scalars = (2 + factors) * all + 4 * l.log_len + 2 * factors + 2;
+                let activations = (1 + factors) * self.size(l.output);
+                let cost = Cost { activations, rounds, proof_bytes: scalars * Field::BYTES, ..Cost::default() };
+                (whole(l.output), cost)
+            }
             Layer::Gates(l) => (whole(l.output), self.gates(l)),
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
             Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
@@ -57,14 +67,22 @@ impl Sizes<'_> {
         let [_, _, kernel @ ..] = layer.weight_shape;
         // A kernel that is the whole plane leaves no sum over the plane.
         let places = if kernel == plane { 0 } else { variables(&plane) };
+        let (rounds, scalars) = match layer.fft_layout().filter(|_| layer.params.strategy == Strategy::Fft) {
+            // The claims on weights, bias, X' and input.
+            None => (variables(&[channels]) + variables(&kernel) + places, 4),
+            // The claims on bias, coefficients, their transform, both factors, weights and input.
+            Some(layout) => {
+                let planes = variables(&plane).max(variables(&kernel));
+                (3 * layout.log_len + variables(&[channels]) + planes, 7)
+            }
+        };
         Cost {
             parameters: weights.clone().map(|wire| self.size(wire)).sum(),
             macs: self.size(layer.weight) * batch * rows * columns,
             activations: layer.input_shape.iter().product::<usize>() + self.size(layer.output),
             key_rows: weights.map(|wire| self.rows(wire)).sum(),
-            rounds: variables(&[channels]) + variables(&kernel) + places,
-            // The claims on weights, bias, X' and input.
-            proof_bytes: 4 * Field::BYTES,
+            rounds,
+            proof_bytes: scalars * Field::BYTES,
             ..Cost::default()
         }
     }

@@ -26,6 +26,7 @@ mod gates;
 mod linear;
 mod product;
 mod prove;
+mod spectrum;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ fn output(layer: &Layer) -> Option<WireId> {
         Layer::Conv2d(l) => Some(l.output),
         Layer::Linear(l) => Some(l.output),
         Layer::Product(l) => Some(l.output),
+        Layer::Spectrum(l) => Some(l.output),
         Layer::Gates(l) => Some(l.output),
         Layer::Requant(_) | Layer::ArgMax(_) => None,
     }
@@ -82,6 +84,7 @@ fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
         Layer::Conv2d(l) => vec![l.input],
         Layer::Linear(l) => l.terms.iter().map(|t| t.tensor).collect(),
         Layer::Product(l) => l.factors.to_vec(),
+        Layer::Spectrum(l) => l.factors.clone(),
         Layer::Gates(l) => l.claimed().collect(),
         Layer::Requant(_) | Layer::ArgMax(_) => vec![],
     };
@@ -260,6 +263,20 @@ pub(crate) struct Rounds {
     pub(crate) products: Vec<(usize, usize)>,
     /// For every layer of gates: the variables of both phases, the claims on it and those that it leaves.
     pub(crate) gates: Vec<(usize, usize, usize)>,
+    /// For every product of spectra.
+    pub(crate) spectra: Vec<SpectrumRounds>,
+}
+
+/// Sizes of the sumchecks of a product of spectra.
+pub(crate) struct SpectrumRounds {
+    /// Variables of rows.
+    pub(crate) rows: usize,
+    /// Variables of places.
+    pub(crate) log_len: usize,
+    /// Claims on it.
+    pub(crate) claims: usize,
+    /// Transforms that are multiplied.
+    pub(crate) factors: usize,
 }
 
 /// Sizes of every wave, from the circuit alone.
@@ -288,6 +305,16 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
                 }
                 Layer::Product(product) => {
                     rounds.products.push((variables(&product.shape), count));
+                    count = count.min(1);
+                }
+                Layer::Spectrum(l) => {
+                    let rows = variables(&l.shape[..3]);
+                    rounds.spectra.push(SpectrumRounds {
+                        rows,
+                        log_len: l.log_len,
+                        claims: count,
+                        factors: l.factors.len(),
+                    });
                     count = count.min(1);
                 }
                 Layer::Gates(l) => {

@@ -6,7 +6,8 @@ use convince_transcript::ProverChannel;
 
 use super::{
     BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, gates, input_claim,
-    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
+    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, spectrum, variables,
+    weight_claim,
 };
 use crate::Claim;
 use crate::fft::{self, Step};
@@ -42,6 +43,9 @@ where
                     list.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Linear(layer) => linear::prove(circuit, witness, channel, &mut pending, layer),
+                Layer::Spectrum(layer) => {
+                    spectrum::prove(circuit, witness, channel, &mut pending, step(wave), layer);
+                }
                 Layer::Product(layer) => product::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Gates(layer) => gates::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Requant(_) | Layer::ArgMax(_) => {}

@@ -6,7 +6,7 @@ use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
 
 use super::{
     BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, gates, input_claim, is_whole,
-    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
+    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, spectrum, variables, weight_claim,
 };
 use crate::Claim;
 use crate::fft::{self, Step};
@@ -49,6 +49,9 @@ where
                     list.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Linear(layer) => linear::verify(circuit, channel, &mut pending, layer)?,
+                Layer::Spectrum(layer) => {
+                    spectrum::verify(circuit, channel, &mut pending, (step(wave), index), layer)?;
+                }
                 Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Gates(layer) => gates::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Requant(_) | Layer::ArgMax(_) => {}

@@ -28,7 +28,7 @@ fn convolutions(strategy: Strategy, seed: u64) -> Circuit {
 }
 
 /// A claim on an output: a point, or any weights on some of the axes.
-fn claim(
+pub(super) fn claim(
     circuit: &Circuit,
     witness: &Witness,
     output: Tensor,
@@ -50,7 +50,7 @@ fn claim(
 }
 
 /// One to three claims on every convolution, some of which agree in their batch functional.
-pub(super) fn claims(circuit: &Circuit, witness: &Witness, seed: u64) -> Vec<Claim<Fr, Fr>> {
+fn claims(circuit: &Circuit, witness: &Witness, seed: u64) -> Vec<Claim<Fr, Fr>> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut out: Vec<Claim<Fr, Fr>> = Vec::new();
     for layer in circuit.layers() {
