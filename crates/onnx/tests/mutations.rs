@@ -121,7 +121,8 @@ fn change(model: &mut ModelProto, kind: u8, a: &Index, b: &Index, value: i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    // Quantising this one takes longer.
+    #![proptest_config(ProptestConfig { cases: 1500, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
 
     #[test]
     fn changed_branched_graphs_are_errors_or_networks(
@@ -131,7 +132,7 @@ proptest! {
         for (kind, a, b, value) in changes {
             change(&mut made, kind, &a, &b, value);
         }
-        let _ = run_it(&encode(&made));
+        let _ = use_it(&encode(&made));
     }
 
     #[test]
@@ -148,8 +149,12 @@ proptest! {
                 _ => drop(bytes.remove(at)),
             }
         }
-        let _ = run_it(&bytes);
+        let _ = use_it(&bytes);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6000, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn changed_files_are_errors_or_networks(
