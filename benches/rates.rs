@@ -14,18 +14,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use convince::model::Model;
-use convince::{Cost, Phase, ProveOptions, ProvingKey, estimate, prove, setup};
+use convince::{Estimate, Phase, ProveOptions, ProvingKey, estimate, prove, setup};
 use convince_benches::{ConvNet, LeNet, conv_net, pool};
 
 /// Channels, side and depth: from few large planes to many small ones, so that weights and activations are told apart.
-const NETWORKS: [(usize, usize, usize); 9] =
-    [(4, 16, 2), (4, 64, 3), (8, 32, 6), (16, 32, 3), (32, 16, 4), (64, 8, 4), (128, 8, 3), (256, 4, 4), (256, 8, 2)];
+const NETWORKS: [(usize, usize, usize); 10] = [
+    (4, 16, 2),
+    (512, 4, 4),
+    (4, 64, 3),
+    (8, 32, 6),
+    (16, 32, 3),
+    (32, 16, 4),
+    (64, 8, 4),
+    (128, 8, 3),
+    (256, 4, 4),
+    (256, 8, 2),
+];
 
 /// A network's sizes and the least time that each phase of its proof took, in milliseconds.
 struct Measured {
     name: String,
-    cost: Cost,
-    width: usize,
+    estimate: Estimate,
     phases: [f64; 4],
     peak: Option<f64>,
 }
@@ -33,20 +42,21 @@ struct Measured {
 /// A size that a phase's time or a process' memory follows.
 type Size = (&'static str, fn(&Measured) -> f64);
 
-const MACS: Size = ("a multiply-accumulate", |m| m.cost.macs as f64);
-const COMMITTED: Size = ("a committed integer", |m| m.cost.committed as f64);
-const ROWS: Size = ("a row", |m| m.cost.proof_rows as f64);
-const LEAVES: Size = ("a leaf", |m| m.cost.leaves as f64);
-const WEIGHTS: Size = ("a weight", |m| m.cost.parameters as f64);
-const ACTIVATIONS: Size = ("an activation", |m| m.cost.activations as f64);
-const ROUNDS: Size = ("a round", |m| m.cost.rounds as f64);
-const COLUMNS: Size = ("a column", |m| m.width as f64);
+const MACS: Size = ("a multiply-accumulate", |m| m.estimate.total.macs as f64);
+const COMMITTED: Size = ("a committed integer", |m| m.estimate.total.committed as f64);
+const ROWS: Size = ("a row", |m| m.estimate.total.proof_rows as f64);
+const LEAVES: Size = ("a leaf", |m| m.estimate.total.leaves as f64);
+const WEIGHTS: Size = ("a weight", |m| m.estimate.total.parameters as f64);
+const ACTIVATIONS: Size = ("an activation", |m| m.estimate.total.activations as f64);
+const ROUNDS: Size = ("a round", |m| m.estimate.total.rounds as f64);
+const TERMS: Size = ("a term of the opening's argument", |m| m.estimate.argument_terms() as f64);
+const TABLES: Size = ("a column with tables", |m| m.estimate.table_columns() as f64);
 const ONE: Size = ("the process", |_| 1.0);
 
 /// What each phase follows, in the order of [`Phase::ALL`].
 const PHASES: [&[Size]; 4] =
-    [&[MACS, COMMITTED], &[COMMITTED, ROWS], &[LEAVES, WEIGHTS, ACTIVATIONS, ROUNDS], &[WEIGHTS, COMMITTED, COLUMNS]];
-const MEMORY: &[Size] = &[ONE, COLUMNS, WEIGHTS, COMMITTED, LEAVES];
+    [&[MACS, COMMITTED], &[COMMITTED, ROWS], &[LEAVES, WEIGHTS, ACTIVATIONS, ROUNDS], &[WEIGHTS, COMMITTED, TERMS]];
+const MEMORY: &[Size] = &[ONE, TABLES, WEIGHTS, COMMITTED, LEAVES];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -97,7 +107,7 @@ fn measure(index: usize, runs: usize) -> Result<Measured> {
     // What else the machine does only adds.
     let least = |times: Vec<f64>| times.into_iter().fold(f64::INFINITY, f64::min);
     let peak = peak_of(index)?;
-    Ok(Measured { name, cost: estimate.total, width: estimate.width, phases: times.map(least), peak })
+    Ok(Measured { name, estimate, phases: times.map(least), peak })
 }
 
 /// Milliseconds of each phase of one proof.

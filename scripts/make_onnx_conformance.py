@@ -34,7 +34,7 @@ OPSET = 21
 # Operators whose first axis is a batch: one sample at a time.
 BATCHED = {
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool",
-    "GlobalMaxPool", "MaxPool", "PRelu", "SpaceToDepth",
+    "GlobalMaxPool", "LRN", "MaxPool", "PRelu", "SpaceToDepth",
 }
 # Node tests of these operators.
 OPERATORS = BATCHED | {
@@ -51,15 +51,15 @@ averagepool_2d_same_upper averagepool_1d_default basic_conv_with_padding basic_c
 conv_with_autopad_same conv_with_strides_and_asymmetric_padding batchnorm_epsilon clip_default_min convtranspose
 convtranspose_autopad_same convtranspose_dilations convtranspose_output_shape convtranspose_pads
 convtranspose_1d convtranspose_group_2 depthtospace_crd_mode_example elu gelu_default_2 gelu_tanh_2 gemm_all_attributes
-gelu_default_2_expanded hardswish_expanded softplus_expanded mish_expanded globalaveragepool globalmaxpool
-hardsigmoid hardswish leakyrelu matmul_3d maxpool_2d_ceil maxpool_2d_pads maxpool_2d_same_lower
-maxpool_2d_precomputed_pads constant_pad reflect_pad prelu_broadcast reduce_mean_keepdims_random
+gelu_default_2_expanded hardswish_expanded globalaveragepool globalmaxpool
+hardsigmoid hardswish leakyrelu lrn_default lrn matmul_2d maxpool_2d_ceil maxpool_2d_pads maxpool_2d_same_lower
+maxpool_2d_precomputed_pads constant_pad prelu_broadcast reduce_mean_keepdims_random
 resize_upsample_scales_nearest resize_upsample_sizes_nearest_ceil_half_pixel
 resize_downsample_scales_nearest resize_upsample_sizes_nearest_floor_align_corners
-selu sigmoid slice_neg_steps softmax_axis_1 softplus spacetodepth_example split_variable_parts_2d_opset18
+selu sigmoid slice_neg_steps softplus_expanded_ver18 softplus spacetodepth_example split_variable_parts_2d_opset18
 squeeze sum_example tanh transpose_all_permutations_3 unsqueeze_axis_1 argmax_keepdims_random mul_bcast
 pytorch_Conv2d_depthwise_with_multiplier pytorch_Conv2d_groups_thnn pytorch_Conv2d_dilated pytorch_Conv1d_pad2size1
-pytorch_PReLU_2d_multiparam pytorch_PixelShuffle pytorch_BatchNorm2d_momentum_eval pytorch_operator_chunk
+pytorch_PReLU_2d pytorch_PixelShuffle pytorch_MaxPool2d pytorch_operator_chunk
 """.split()
 # Left out of the selection's size limit on purpose: none may be larger than this.
 MAX_FILE = 64 << 10

@@ -6,10 +6,12 @@ use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
-    ProductLayer, Requant,
+    ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm,
+    Lookup, ProductLayer, Requant,
 };
-use crate::{Range, RequantLayer, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks};
+use crate::{
+    Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims,
+};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,19 @@ pub(crate) enum Op {
     Output(Tensor),
     Gates { inputs: Vec<Tensor>, shape: [usize; 4], gates: Arc<Vec<Gate>> },
     Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
+    Spectrum { factors: Vec<Tensor>, log_len: usize },
+    OutputLabel { input: Tensor, range: Range },
+}
+
+impl Op {
+    /// The strategy of a call that has one.
+    fn range(&mut self) -> Option<&mut Range> {
+        match self {
+            Self::Requant { params, .. } => Some(&mut params.range),
+            Self::OutputLabel { range, .. } => Some(range),
+            _ => None,
+        }
+    }
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
@@ -32,8 +47,8 @@ const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
 /// Calls of one builder: bounds the work that a hostile key can cause.
 const MAX_OPS: usize = 1 << 13;
-/// Output places times kernel places along the axes of all convolutions and windows, and entries of all axis maps: what a
-/// verifier spends on their kernels. A network of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
+/// Output places times kernel places along the axes of all convolutions and windows, entries of all axis maps, and what the
+/// transforms of FFT convolutions take: what a verifier spends on their kernels. A network of a hundred 7x7 layers on 1024x1024 images has a tenth of it.
 const MAX_KERNEL_WORK: usize = 1 << 24;
 /// Places of a max-pool's window: the degree of its zero-check is one more.
 const MAX_WINDOW: usize = 16;
@@ -51,7 +66,7 @@ pub struct CircuitBuilder {
     wires: Vec<Wire>,
     pub(crate) layers: Vec<Pending>,
     input: Option<WireId>,
-    output: Option<Tensor>,
+    pub(crate) output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
     readable: BTreeMap<Tensor, Readable>,
     kernel_work: usize,
@@ -61,8 +76,8 @@ pub struct CircuitBuilder {
     pub(crate) entry_ranges: BTreeMap<Tensor, Vec<(i32, i32)>>,
     /// Custom layers that are being built.
     pub(crate) nesting: usize,
-    /// Requantisations whose range strategy is left to the cost model: places in `ops` and in `layers`.
-    open_ranges: Vec<(usize, usize)>,
+    /// Layers whose range strategy is left to the cost model: places in `ops` and in `layers`.
+    pub(crate) open_ranges: Vec<(usize, usize)>,
 }
 
 /// Shape and range of a tensor that layers can read.
@@ -77,6 +92,18 @@ struct Readable {
 pub(crate) enum Pending {
     Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
+    ArgMax { input: Tensor, labels: Tensor, advice: WireId, range: Range },
+}
+
+impl Pending {
+    /// The strategy of a layer that has one.
+    fn range(&mut self) -> Option<&mut Range> {
+        match self {
+            Self::Ready(_) => None,
+            Self::Requant { params, .. } => Some(&mut params.range),
+            Self::ArgMax { range, .. } => Some(range),
+        }
+    }
 }
 
 impl CircuitBuilder {
@@ -120,7 +147,9 @@ impl CircuitBuilder {
                 Op::Gates { inputs, shape, gates } => {
                     builder.gates(&inputs, shape, gates.iter().copied()).map(drop)?;
                 }
+                Op::Spectrum { factors, log_len } => builder.spectrum(&factors, log_len).map(drop)?,
                 Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
+                Op::OutputLabel { input, range } => builder.output_label(input, range)?,
             }
         }
         Ok(builder)
@@ -155,7 +184,8 @@ impl CircuitBuilder {
     /// Convolution of `[batch, channels, H, W]` with `[co, channels / groups, kh, kw]` and a bias `[co]`, giving accumulators.
     ///
     /// # Errors
-    /// Shapes that do not fit, strides, dilations or groups of 0, accumulators that could leave 32 bits.
+    /// Shapes that do not fit, strides, dilations or groups of 0, accumulators that could leave 32 bits, transforms of more than
+    /// 2^20 places where [`Strategy::Fft`] is asked for.
     pub fn conv2d(
         &mut self,
         input: Tensor,
@@ -174,9 +204,6 @@ impl CircuitBuilder {
         let axes = params.axes([height, width], [kh, kw]);
         let unfit = || self.mismatch("the kernel and the padded input", &input_shape, &weight_shape);
         let [Some(out_h), Some(out_w)] = self.window_outputs(&axes)? else { return Err(unfit()) };
-        if !axes.iter().all(WindowAxis::is_whole) {
-            self.work(out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw)))?;
-        }
         let bias_range = match bias {
             Some(bias) => {
                 let wire = self.weight_wire(bias)?;
@@ -194,19 +221,40 @@ impl CircuitBuilder {
         let range =
             (taps * low.min(0) + i128::from(bias_range.0.min(0)), taps * high.max(0) + i128::from(bias_range.1.max(0)));
         let output_shape = [batch, co, out_h, out_w];
-        let output = self.define(output_shape, range)?;
-        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(Conv2dLayer {
+        let mut layer = Conv2dLayer {
             input,
             weight: weight.wire,
             bias: bias.map(|b| b.wire),
-            output: output.wire,
+            output: WireId(self.wires.len() as u32),
             input_shape,
             weight_shape,
             output_shape,
             params,
-        }))));
-        self.ops.push(Op::Conv2d { input, weight, bias, params });
+        };
+        self.choose(&mut layer)?;
+        let output = self.define(output_shape, range)?;
+        debug_assert_eq!(output.wire, layer.output);
+        self.ops.push(Op::Conv2d { input, weight, bias, params: layer.params });
+        self.layers.push(Pending::Ready(Box::new(Layer::Conv2d(layer))));
         Ok(output)
+    }
+
+    /// Resolves a convolution's strategy and counts what its verifier will spend.
+    fn choose(&mut self, layer: &mut Conv2dLayer) -> Result<(), CircuitError> {
+        if layer.params.strategy == Strategy::Auto {
+            layer.params.strategy = if layer.prefers_fft() { Strategy::Fft } else { Strategy::Direct };
+        }
+        if layer.params.strategy == Strategy::Fft {
+            let layout = layer.fft_layout();
+            let layout =
+                layout.ok_or_else(|| self.parameter("an FFT convolution's padded plane has at most 2^20 places"))?;
+            return self.work(layout.verifier_work());
+        }
+        let ([_, _, kh, kw], [_, _, out_h, out_w]) = (layer.weight_shape, layer.output_shape);
+        match layer.axes().iter().all(WindowAxis::is_whole) {
+            true => Ok(()),
+            false => self.work(out_h.saturating_mul(kh).saturating_add(out_w.saturating_mul(kw))),
+        }
     }
 
     /// Fully connected layer over the flattened input: a convolution whose kernel `[co, ci, H, W]` is the whole plane.
@@ -376,20 +424,31 @@ impl CircuitBuilder {
     fn cost(&self, limb_bits: u32) -> usize {
         let (_, _, _, tables) = self.lay_out(limb_bits);
         let rows: usize = tables.iter().map(TableContent::len).sum();
-        let of_layer = |l: RequantLayer| {
-            let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
-            2 * (lookups << blocks::log_size(&l.output_shape)) + 3 * l.num_columns * l.column_len()
+        let price = |lookups: usize, columns: usize, shape: &[usize; 4]| {
+            2 * (lookups << blocks::log_size(shape)) + 3 * columns * shape.iter().product::<usize>()
         };
-        self.requants(limb_bits).map(of_layer).sum::<usize>() + 4 * rows
+        let of_layer = |pending: &Pending| match pending {
+            Pending::Ready(_) => 0,
+            Pending::Requant { input, advice, params } => {
+                let l = self.requant_layer(*input, *advice, params, limb_bits);
+                let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
+                price(lookups, l.num_columns, &l.output_shape)
+            }
+            Pending::ArgMax { input, labels, advice, range } => {
+                let l = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
+                let lookups = if l.has_bits() { 0 } else { l.margin.len() };
+                price(lookups, l.margin.len(), &l.shape)
+            }
+        };
+        self.layers.iter().map(of_layer).sum::<usize>() + 4 * rows
     }
 
     /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
     fn resolve(&mut self, range: Range) {
         for index in &self.open_ranges {
-            let Some(Op::Requant { params, .. }) = self.ops.get_mut(index.0) else { continue };
-            params.range = range;
-            let Some(Pending::Requant { params, .. }) = self.layers.get_mut(index.1) else { continue };
-            params.range = range;
+            let (op, layer) = (self.ops.get_mut(index.0), self.layers.get_mut(index.1));
+            let places = [op.and_then(Op::range), layer.and_then(Pending::range)];
+            places.into_iter().flatten().for_each(|place| *place = range);
         }
     }
 
@@ -399,11 +458,8 @@ impl CircuitBuilder {
     /// # Errors
     /// As [`Self::finish`], and a width outside `1..=16`.
     pub fn finish_with(mut self, limb_bits: u32) -> Result<Circuit, CircuitError> {
-        if self
-            .open_ranges
-            .iter()
-            .any(|&(op, _)| matches!(&self.ops[op], Op::Requant { params, .. } if params.range == Range::Auto))
-        {
+        let open = self.open_ranges.clone();
+        if open.iter().any(|&(op, _)| self.ops[op].range().is_some_and(|range| *range == Range::Auto)) {
             self.resolve(Range::LogUp);
         }
         if !(1..=MAX_LIMB_BITS).contains(&limb_bits) {
@@ -433,19 +489,19 @@ impl CircuitBuilder {
             return Err(CircuitError::Incomplete("the lookups need more than 2^40 leaves"));
         }
         let Self { ops, wires, .. } = self;
-        Ok(Circuit { ops, limb_bits, wires, layers, tables, lookups, blocks, log_leaves, input, output })
-    }
-
-    fn requants(&self, limb_bits: u32) -> impl Iterator<Item = RequantLayer> + '_ {
-        self.layers.iter().filter_map(move |pending| match pending {
-            Pending::Ready(_) => None,
-            Pending::Requant { input, advice, params } => Some(self.requant_layer(*input, *advice, params, limb_bits)),
-        })
+        let circuit = Circuit { ops, limb_bits, wires, layers, tables, lookups, blocks, log_leaves, input, output };
+        claims::bound(&circuit)?;
+        Ok(circuit)
     }
 
     fn requant_layer(&self, input: Tensor, advice: WireId, params: &Requant, limb_bits: u32) -> RequantLayer {
         let Readable { shape, low, high } = self.readable[&input];
         RequantLayer::new(input, advice, shape, (low, high), params.clone(), limb_bits)
+    }
+
+    fn arg_max_layer(&self, tensors: [Tensor; 2], advice: WireId, range: Range, limb_bits: u32) -> ArgMaxLayer {
+        let Readable { shape, low, high } = self.readable[&tensors[0]];
+        ArgMaxLayer::new(tensors, advice, shape, (low, high), range, limb_bits)
     }
 
     /// Wires with their advice shapes, layers, lookups and distinct tables for a width of limbs.
@@ -486,6 +542,17 @@ impl CircuitBuilder {
                     wire.high = y_high.max(params.high.into()).max(widest);
                     Layer::Requant(layer)
                 }
+                Pending::ArgMax { input, labels, advice, range } => {
+                    let layer = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
+                    for limb in layer.margin.iter().filter(|_| !layer.has_bits()) {
+                        let content = TableContent::Range { low: 0, len: 1 << limb.width };
+                        lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
+                    }
+                    let wire = &mut wires[advice.index()];
+                    wire.shape = layer.advice_shape();
+                    wire.high = layer.margin.iter().map(|l| (1i64 << l.width) - 1).max().unwrap_or(0);
+                    Layer::ArgMax(layer)
+                }
             };
             layers.push(layer);
         }
@@ -507,7 +574,7 @@ impl CircuitBuilder {
     pub(crate) fn work(&mut self, amount: usize) -> Result<(), CircuitError> {
         self.kernel_work = self.kernel_work.saturating_add(amount);
         match self.kernel_work > MAX_KERNEL_WORK {
-            true => Err(self.parameter("kernels, windows and maps have more than 2^24 entries")),
+            true => Err(self.parameter("kernels, windows, maps and transforms have more than 2^24 entries")),
             false => Ok(()),
         }
     }
@@ -534,7 +601,7 @@ impl CircuitBuilder {
         }
     }
 
-    fn new_wire(&mut self, wire: Wire) -> WireId {
+    pub(crate) fn new_wire(&mut self, wire: Wire) -> WireId {
         self.wires.push(wire);
         WireId((self.wires.len() - 1) as u32)
     }
@@ -565,7 +632,7 @@ impl CircuitBuilder {
         self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.range(tensor))
     }
 
-    fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
+    pub(crate) fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
         self.read(tensor).map(|r| (r.low, r.high))
     }
 
@@ -580,7 +647,7 @@ impl CircuitBuilder {
         shape.as_slice().try_into().map_err(|_| self.wire_error("a kernel has four axes"))
     }
 
-    fn wire_error(&self, what: &'static str) -> CircuitError {
+    pub(crate) fn wire_error(&self, what: &'static str) -> CircuitError {
         CircuitError::Wire { op: self.ops.len(), what }
     }
 

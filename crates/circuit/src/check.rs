@@ -7,14 +7,14 @@ pub enum Violation {
     /// A wire's values are too many, too few or out of range.
     #[error(transparent)]
     Wire(#[from] WitnessError),
-    /// A layer's output or advice is not what its inputs give.
+    /// A layer's output, advice or labels are not what its inputs give.
     #[error("layer {layer} ({name}): value {index} is {found}, but the layer's inputs give {expected}")]
     Layer {
         /// Index of the layer.
         layer: usize,
         /// Its operator.
         name: &'static str,
-        /// Index of the value in the layer's output or advice wire.
+        /// Index of the value in the layer's output, advice or label wire.
         index: usize,
         /// What the relation asks for.
         expected: i64,
@@ -61,9 +61,11 @@ pub fn check(circuit: &Circuit, witness: &Witness) -> Result<(), Violation> {
         }
     }
     for (index, layer) in circuit.layers().iter().enumerate() {
-        let (id, expected) = compute(circuit, layer, values);
-        if let Some((at, (expected, found))) = first_difference(expected.as_slice().iter(), witness.wire(id).iter()) {
-            return Err(Violation::Layer { layer: index, name: layer.name(), index: at, expected, found });
+        for (id, expected) in compute(circuit, layer, values) {
+            let difference = first_difference(expected.as_slice().iter(), witness.wire(id).iter());
+            if let Some((at, (expected, found))) = difference {
+                return Err(Violation::Layer { layer: index, name: layer.name(), index: at, expected, found });
+            }
         }
     }
     for (k, lookup) in circuit.lookups().iter().enumerate() {

@@ -3,9 +3,10 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
 use crate::{
-    Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup, ProductLayer,
+    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
+    ProductLayer,
 };
-use crate::{RequantLayer, Table, Tensor, Wire, WireId, WireKind};
+use crate::{RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,10 @@ pub enum Layer {
     Requant(RequantLayer),
     /// Sparse gates; defines its output.
     Gates(GatesLayer),
+    /// Products of rows as polynomials, by their transforms; defines its output.
+    Spectrum(SpectrumLayer),
+    /// Labels; a relation between its input, the public labels and its advice.
+    ArgMax(ArgMaxLayer),
 }
 
 impl Layer {
@@ -31,6 +36,8 @@ impl Layer {
             Self::Product(_) => "product",
             Self::Requant(_) => "requant",
             Self::Gates(_) => "gates",
+            Self::Spectrum(_) => "spectrum",
+            Self::ArgMax(_) => "arg-max",
         }
     }
 }
@@ -109,9 +116,22 @@ impl Circuit {
         self.input
     }
 
-    /// The public output.
+    /// The public output: what a layer computes, or the labels of [`Self::arg_max`].
     pub fn output(&self) -> Tensor {
         self.output
+    }
+
+    /// The layer whose labels are the public output, if that is all that is revealed.
+    pub fn arg_max(&self) -> Option<&ArgMaxLayer> {
+        self.layers.iter().find_map(|layer| match layer {
+            Layer::ArgMax(layer) => Some(layer),
+            _ => None,
+        })
+    }
+
+    /// The tensor that the output leaves a claim on: itself, or what labels are the arg-max of.
+    pub fn claimed_output(&self) -> Tensor {
+        self.arg_max().map_or(self.output, |layer| layer.input)
     }
 
     /// Ids of the wires of one kind, ascending.
@@ -174,7 +194,12 @@ impl Circuit {
         if !rest.is_empty() {
             return Err(CircuitError::Encoding(format!("{} bytes are left over", rest.len())));
         }
-        CircuitBuilder::replay(ops, registry)?.finish_with(limb_bits)
+        let circuit = CircuitBuilder::replay(ops, registry)?.finish_with(limb_bits)?;
+        // Choices that the builder makes are made in what it wrote: a circuit has one encoding.
+        match circuit.to_bytes() == bytes {
+            true => Ok(circuit),
+            false => Err(CircuitError::Encoding("it is not as this program writes it".into())),
+        }
     }
 
     /// Sizes that decide a proof's cost.

@@ -47,7 +47,8 @@ pub enum CircuitError {
         /// Largest possible value.
         high: i128,
     },
-    /// The circuit lacks an input or an output, or has more lookups than a multiplicity can count.
+    /// The circuit lacks an input or an output, has more lookups than a multiplicity can count, or more claims than a verifier
+    /// can bear.
     #[error("{0}")]
     Incomplete(&'static str),
     /// A stored circuit has a custom layer that the registry does not know.

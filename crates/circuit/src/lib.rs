@@ -25,10 +25,12 @@
 
 #![forbid(unsafe_code)]
 
+mod arg_max;
 mod blocks;
 mod builder;
 mod check;
 mod circuit;
+mod claims;
 mod conv2d;
 mod custom;
 mod error;
@@ -36,10 +38,13 @@ mod gates;
 mod linear;
 mod product;
 mod requant;
+mod spectrum;
+mod strategy;
 mod table;
 mod wire;
 mod witness;
 
+pub use arg_max::ArgMaxLayer;
 pub use blocks::{Block, BlockSource};
 pub use builder::CircuitBuilder;
 pub use check::{Violation, check};
@@ -52,6 +57,8 @@ pub use gates::{Gate, GatesLayer, Place};
 pub use linear::{LinearLayer, LinearTerm};
 pub use product::ProductLayer;
 pub use requant::{Limb, Range, Requant, RequantLayer, Window};
+pub use spectrum::{Spectrum, SpectrumLayer};
+pub use strategy::{FftLayout, Grid, Strategy};
 pub use table::{Lookup, Table, TableContent};
 pub use wire::{Tensor, Wire, WireId, WireKind};
-pub use witness::{Witness, WitnessError, evaluate};
+pub use witness::{Witness, WitnessError, check_weights, evaluate};

@@ -136,7 +136,7 @@ pub struct RequantLayer {
 }
 
 /// Cuts `bits` bits into limbs of `width` bits, the last one exact if `exact`.
-fn limbs(first: usize, bits: u32, width: u32, exact: bool) -> Vec<Limb> {
+pub(crate) fn limbs(first: usize, bits: u32, width: u32, exact: bool) -> Vec<Limb> {
     let limb = |k: u32| Limb {
         column: first + k as usize,
         shift: k * width,
@@ -145,7 +145,7 @@ fn limbs(first: usize, bits: u32, width: u32, exact: bool) -> Vec<Limb> {
     (0..bits.div_ceil(width)).map(limb).collect()
 }
 
-fn bit_length(value: i64) -> u32 {
+pub(crate) fn bit_length(value: i64) -> u32 {
     i64::BITS - value.max(0).leading_zeros()
 }
 

@@ -22,6 +22,8 @@ pub enum WireKind {
     Advice,
     /// Defined by a layer; never committed.
     Virtual,
+    /// Labels: public output of the statement.
+    Output,
 }
 
 /// An integer tensor and the range that its values lie in.

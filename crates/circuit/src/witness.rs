@@ -92,45 +92,65 @@ impl Witness {
 pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Result<Witness, WitnessError> {
     let empty = Arc::new(Ints::I8(Vec::new()));
     let mut values = vec![empty; circuit.wires().len()];
-    let ids: Vec<WireId> = circuit.wires_of(WireKind::Weight).collect();
-    if ids.len() != weights.len() {
-        return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
-    }
+    check_weights(circuit, weights)?;
     check_wire(circuit, circuit.input(), input.as_slice())?;
     values[circuit.input().index()] = Arc::new(input.clone());
-    for (id, weight) in ids.into_iter().zip(weights) {
-        check_wire(circuit, id, weight.as_slice())?;
+    for (id, weight) in circuit.wires_of(WireKind::Weight).zip(weights) {
         values[id.index()] = weight.clone();
     }
     for layer in circuit.layers() {
-        let (id, computed) = compute(circuit, layer, &values);
-        values[id.index()] = Arc::new(computed);
+        for (id, computed) in compute(circuit, layer, &values) {
+            values[id.index()] = Arc::new(computed);
+        }
     }
     let mut witness = Witness { values };
     witness.count_multiplicities(circuit);
     Ok(witness)
 }
 
-/// What a layer defines (its output wire, or its advice), from the values before it.
-pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) -> (WireId, Ints) {
+/// Whether these are weights for the circuit: one tensor a weight wire, each value within its wire's range.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_weights(circuit: &Circuit, weights: &[Arc<Ints>]) -> Result<(), WitnessError> {
+    let ids: Vec<WireId> = circuit.wires_of(WireKind::Weight).collect();
+    if ids.len() != weights.len() {
+        return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
+    }
+    ids.into_iter().zip(weights).try_for_each(|(id, weight)| check_wire(circuit, id, weight.as_slice()))
+}
+
+/// What a layer defines (its output wire, its advice, its labels), from the values before it.
+pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) -> Vec<(WireId, Ints)> {
     let tensor = |tensor| tensor_of(values, circuit, tensor);
     let wire = |id: WireId| values[id.index()].as_slice();
+    let packed = |id: WireId, values: &[i64]| {
+        let wire = circuit.wire(id);
+        let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
+        (id, packed.expect("limbs, clamped values and labels are within their wires' ranges"))
+    };
     match layer {
-        Layer::Conv2d(l) => (l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire)))),
+        Layer::Conv2d(l) => {
+            vec![(l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire))))]
+        }
         Layer::Linear(l) => {
             let inputs: Vec<_> = l.terms.iter().map(|t| (tensor(t.tensor), circuit.shape4(t.tensor))).collect();
-            (l.output, Ints::I32(l.evaluate(&inputs)))
+            vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
-        Layer::Product(l) => (l.output, Ints::I32(l.evaluate(l.factors.map(tensor)))),
+        Layer::Spectrum(l) => {
+            let factors: Vec<_> = l.factors.iter().map(|&factor| tensor(factor)).collect();
+            vec![(l.output, Ints::I32(l.evaluate(&factors)))]
+        }
+        Layer::Product(l) => vec![(l.output, Ints::I32(l.evaluate(l.factors.map(tensor))))],
         Layer::Gates(l) => {
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
-            (l.output, Ints::I32(l.evaluate(&inputs)))
+            vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
-        Layer::Requant(l) => {
-            let wire = circuit.wire(l.advice);
-            let bits = Bits::holding(wire.low, wire.high);
-            let packed = Ints::pack(bits, &l.evaluate(tensor(l.input)));
-            (l.advice, packed.expect("limbs and clamped values are within the advice wire's range"))
+        Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
+        Layer::ArgMax(l) => {
+            let labels = packed(l.labels, &l.labels_of(tensor(l.input)));
+            let margins = l.margins(tensor(l.input), labels.1.as_slice());
+            vec![labels, packed(l.advice, &margins)]
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Violation, Window,
-    WireKind, check, evaluate,
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Strategy, Violation,
+    Window, WireKind, check, evaluate,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
@@ -72,6 +72,17 @@ fn a_stored_circuit_builds_the_same_circuit() {
     let bytes = circuit.to_bytes();
     assert!((0..bytes.len()).all(|len| Circuit::from_bytes(&bytes[..len]).is_err()));
     assert!(Circuit::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+    // A changed byte is another circuit or none, never another way to write the same one.
+    for at in 0..bytes.len() {
+        for value in 0..=4 {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            assert!(
+                changed == bytes || Circuit::from_bytes(&changed).ok().is_none_or(|other| other != circuit),
+                "byte {at}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -95,6 +106,103 @@ fn every_parameter_is_in_the_digest() {
     ];
     let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
     assert_eq!(distinct.len(), digests.len());
+}
+
+fn one_conv(side: usize, kernel: usize, params: Conv2d) -> Result<Circuit, CircuitError> {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 8, side, side], Bits::U8)?;
+    let w = c.weight([3, 8, kernel, kernel], Bits::signed(2))?;
+    let acc = c.conv2d(x, w, None, params)?;
+    c.output(acc)?;
+    c.finish()
+}
+
+fn strategy_of(circuit: &Circuit) -> Strategy {
+    let Layer::Conv2d(conv) = &circuit.layers()[0] else { panic!("first layer") };
+    conv.params.strategy
+}
+
+#[test]
+fn the_strategy_is_definite_stored_and_in_the_digest() {
+    let of = |strategy| one_conv(6, 3, Conv2d::square(1, 1).with_strategy(strategy)).unwrap();
+    let (direct, fft, auto) = (of(Strategy::Direct), of(Strategy::Fft), of(Strategy::Auto));
+    assert_ne!(direct.digest(), fft.digest());
+    assert_eq!(auto, direct, "small kernels are proven directly");
+    for circuit in [&direct, &fft] {
+        assert_eq!(&Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+    }
+    assert_eq!([strategy_of(&direct), strategy_of(&fft)], [Strategy::Direct, Strategy::Fft]);
+    let large = one_conv(256, 255, Conv2d::square(1, 127).with_strategy(Strategy::Auto)).unwrap();
+    assert_eq!(strategy_of(&large), Strategy::Fft, "kernels of the plane's size are not");
+}
+
+#[test]
+fn transforms_that_are_too_long_are_refused() {
+    let fft = |padding| one_conv(8, 3, Conv2d::square(1, padding).with_strategy(Strategy::Fft));
+    assert!(fft(500).is_ok());
+    let refused =
+        |result| matches!(result, Err(CircuitError::Parameter { op: 2, what }) if what.contains("2^20 places"));
+    assert!(refused(fft(600)));
+    // Padding that overflows the plane's size is refused before any strategy is looked at.
+    assert!(matches!(fft(usize::MAX / 2), Err(CircuitError::Parameter { op: 2, .. })));
+    let auto = one_conv(8, 3, Conv2d::square(1, 600).with_strategy(Strategy::Auto)).unwrap();
+    assert_eq!(strategy_of(&auto), Strategy::Direct);
+}
+
+#[test]
+fn products_of_spectra_are_those_of_polynomials() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([2, 1, 2, 5], Bits::signed(5)).unwrap();
+    let shifted = c.linear(vec![LinearTerm::plain(2, x)], -7).unwrap();
+    let (a, b) = (c.fft(x, 3).unwrap(), c.fft(shifted, 3).unwrap());
+    let product = c.hadamard(&c.hadamard(&a, &b).unwrap(), &a).unwrap();
+    let out = c.inverse_fft(&product).unwrap();
+    assert_eq!(c.shape(out).unwrap(), [2, 1, 2, 8]);
+    c.output(out).unwrap();
+    let circuit = c.finish().unwrap();
+    let input = ints(20, 3, Bits::signed(5));
+    let witness = evaluate(&circuit, &input, &[]).unwrap();
+    check(&circuit, &witness).unwrap();
+    let found = witness.tensor(&circuit, circuit.output()).iter().collect::<Vec<_>>();
+    for (row, found) in input.to_i64().chunks_exact(5).zip(found.chunks_exact(8)) {
+        let mut expected = [0; 8];
+        for (i, j, k) in (0..125).map(|n| (n / 25, n / 5 % 5, n % 5)) {
+            expected[(i + j + k) % 8] += row[i] * (2 * row[j] - 7) * row[k];
+        }
+        assert_eq!(found, expected);
+    }
+    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+}
+
+#[test]
+fn spectra_that_do_not_fit_are_refused() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 2, 3, 5], Bits::I8).unwrap();
+    assert!(matches!(c.fft(x, 2), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(c.fft(x, 21), Err(CircuitError::Parameter { .. })));
+    assert!(matches!(c.fft(x, usize::MAX), Err(CircuitError::Parameter { .. })));
+    let (short, long) = (c.fft(x, 3).unwrap(), c.fft(x, 4).unwrap());
+    assert!(c.hadamard(&short, &long).is_err());
+    let w = c.weight([1, 2, 1, 1], Bits::I8).unwrap();
+    assert!(matches!(c.fft(w, 3), Err(CircuitError::Wire { .. })), "weights are read by convolutions alone");
+    let y = c.conv2d(x, w, None, Conv2d::PLAIN).unwrap();
+    assert!(c.hadamard(&short, &c.fft(y, 3).unwrap()).is_err(), "one channel against two");
+    let powers = (1..9).try_fold(short.clone(), |power, _| c.hadamard(&power, &short));
+    assert!(powers.is_err(), "nine factors");
+    let fifth = (1..5).try_fold(short.clone(), |power, _| c.hadamard(&power, &short)).unwrap();
+    assert!(matches!(c.inverse_fft(&fifth), Err(CircuitError::Bound { .. })));
+    let mut other = CircuitBuilder::new();
+    assert!(matches!(other.inverse_fft(&short), Err(CircuitError::Wire { .. })));
+}
+
+#[test]
+fn the_work_of_transforms_is_bounded() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 1, 128, 128], Bits::U8).unwrap();
+    let w = c.weight([1, 1, 1, 1], Bits::I8).unwrap();
+    let params = Conv2d::PLAIN.with_strategy(Strategy::Fft);
+    let calls = (0..1000).map(|_| c.conv2d(x, w, None, params).map(drop)).position(|call| call.is_err());
+    assert_eq!(calls, Some((1 << 24) / (6 << 14)));
 }
 
 #[test]

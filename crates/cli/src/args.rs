@@ -1,9 +1,13 @@
 //! The command line: subcommands, flags, and the texts of `--help`.
 
+mod networks;
+
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::networks::{Bench, CircuitOptions, Convolutions, Estimate, Ranges, Reveals, Zoo};
 
 const EXIT_CODES: &str = "\
 EXIT CODES:
@@ -91,8 +95,11 @@ pub(crate) struct Demo {
 EXAMPLES:
   convince quantize lenet5.onnx --calibrate vectors/mnist/calibration -o lenet5.cnvm
   convince quantize net.onnx --calibrate a.npy --mean 0.5,0.4,0.4 --std 0.2,0.2,0.2 -o net.cnvm
+  convince quantize net.onnx --calibrate images --report -o net.cnvm
 
-JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}.")]
+JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}; with --report also
+layers: [{name, operator, sqnr_db (null if nothing is lost), scale, low, high, shift (null if not rounded),
+multiplier, table_len}].")]
 pub(crate) struct Quantize {
     /// The ONNX file
     #[arg(value_name = "MODEL.onnx")]
@@ -121,6 +128,10 @@ pub(crate) struct Quantize {
     /// Names of the outputs: separated by commas, or @FILE with one a line [default: none]
     #[arg(long, value_name = "NAMES|@FILE")]
     pub(crate) labels: Option<String>,
+
+    /// Also print what quantisation costs at each layer: signal to noise in decibels, which falls by 6 for each bit that is lost
+    #[arg(long)]
+    pub(crate) report: bool,
 
     /// Model file to write
     #[arg(short, long, value_name = "M")]
@@ -201,16 +212,27 @@ pub(crate) struct Eval {
 /// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only
 /// its owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes
 /// another model commitment.
+///
+/// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of how layers
+/// are proven change no output; a proof verifies only under a key of the same choices.
+///
+/// With --reveal label the proofs say which output is the largest, the first of equal ones, and hold no value of it.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince setup lenet5.cnvm -o keys
+  convince setup lenet5.cnvm --batch 16 -o keys
+  convince setup lenet5.cnvm --reveal label -o keys
 
 JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex)}.")]
 pub(crate) struct Setup {
     /// Model file
     #[arg(value_name = "M")]
     pub(crate) model: PathBuf,
+
+    /// What the keys are for.
+    #[command(flatten)]
+    pub(crate) circuit: CircuitOptions,
 
     /// Folder for the two keys, made if it is missing
     #[arg(short, long, value_name = "DIR")]
@@ -219,6 +241,8 @@ pub(crate) struct Setup {
 
 /// Run the network on one input and prove the result
 ///
+/// A key for a batch takes so many inputs: several files, or an array with one more axis. Their order is part of the proof.
+///
 /// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
 /// and building the tables for committing, which all proofs with a key share.
 #[derive(clap::Args)]
@@ -226,17 +250,19 @@ pub(crate) struct Setup {
 EXAMPLES:
   convince prove --key keys/prover.key --input seven.png -o seven.cnvp
   convince prove --key keys/prover.key --input seven.png --nonce 5f3c9a --detach-input -o seven.cnvp
+  convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
 
 JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
-(null where the system does not tell), label, label_name, logits}.")]
+(null where the system does not tell), label, label_name, logits}; of a batch the last three are the first
+image's, and images: [{label, label_name, logits}] has all. Under a key that reveals labels alone logits are null.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
     pub(crate) key: PathBuf,
 
-    /// Input: PNG, .npy or .json
-    #[arg(short, long, value_name = "X")]
-    pub(crate) input: PathBuf,
+    /// Input: PNG, .npy or .json; may be given several times
+    #[arg(short, long, value_name = "X", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
 
     /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
     #[arg(long, value_name = "HEX")]
@@ -254,7 +280,7 @@ pub(crate) struct Prove {
 /// Verify proofs
 ///
 /// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
-/// logits and the label. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
+/// label and, unless the key reveals labels alone, the logits. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
 /// fresh. verify_ms leaves out reading and checking the key, which is key_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
@@ -264,8 +290,9 @@ EXAMPLES:
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
 JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
-input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Several
-proofs give an array of such objects. The exit code is the worst.")]
+input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Of a
+batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has all. Under a
+key that reveals labels alone logits are null. Several proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]
@@ -275,9 +302,9 @@ pub(crate) struct Verify {
     #[arg(value_name = "P", required = true)]
     pub(crate) proofs: Vec<PathBuf>,
 
-    /// The input that the proofs must be about: PNG, .npy or .json
+    /// The input that the proofs must be about: PNG, .npy or .json; given again for each image of a batch
     #[arg(short, long, value_name = "X")]
-    pub(crate) input: Option<PathBuf>,
+    pub(crate) input: Vec<PathBuf>,
 
     /// The nonce that the proofs must have been made with, hexadecimal [default: empty]
     #[arg(long, value_name = "HEX")]
@@ -305,92 +332,6 @@ pub(crate) struct Inspect {
     /// For a proof: the verifier's key, which says how to read it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-}
-
-/// List the built-in networks, or write one as a model
-///
-/// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights are
-/// trained or drawn from a seed. Seeded weights are scaled such that activations stay alive; a proof costs the same as
-/// with trained ones, and what the network says means nothing.
-///
-/// With a name, quantises that network and writes a model file. Scales are chosen on random images, those of a trained
-/// network on training images.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince zoo
-  convince zoo vgg16 -o vgg16.cnvm
-  convince zoo lenet5 --seed 7 -o lenet5.cnvm
-  convince zoo resnet18 --onnx -o resnet18.onnx
-
-JSON: {networks: [{name, summary, input, parameters, macs, weights (trained or seeded)}]};
-with a name {name, weights, seed (null if trained), parameters, file_bytes}.")]
-pub(crate) struct Zoo {
-    /// The network to write
-    #[arg(value_name = "NAME", requires = "output")]
-    pub(crate) name: Option<String>,
-
-    /// What weights and random images are drawn from; replaces trained weights [default: 0 where none are trained]
-    #[arg(long, value_name = "N", requires = "name")]
-    pub(crate) seed: Option<u64>,
-
-    /// Write the float network, an ONNX file, in place of a model
-    #[arg(long, requires = "name")]
-    pub(crate) onnx: bool,
-
-    /// File to write
-    #[arg(short, long, value_name = "FILE", requires = "name")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-/// Measure proofs of networks
-///
-/// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its own,
-/// and prints a row for each network. Times are medians of all runs; memory is the most that a proving process held. The
-/// times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by the reference
-/// interpreter on one thread.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince bench lenet5 vgg11
-  convince bench lenet5.cnvm --runs 20 --threads 1
-  convince bench vgg16 --json
-
-JSON: {rows: [{name, parameters, inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes,
-verifier_key_bytes, peak_rss_bytes (null where the system does not tell)}]}.")]
-pub(crate) struct Bench {
-    /// Model files and names of built-in networks (`convince zoo` lists them)
-    #[arg(value_name = "NAME|FILE", required = true)]
-    pub(crate) networks: Vec<String>,
-
-    /// Number of proofs of each network
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    pub(crate) runs: usize,
-}
-
-/// Predict what a proof costs, layer by layer
-///
-/// Sizes, rounds and bytes are exact: they follow from the circuit. Time and memory are predicted by rates that were measured
-/// with two threads on one machine. What belongs to no single layer stands in a line of its own. A layer's rounds are
-/// those of its own sumchecks; layers share rounds, so that the total is less than their sum.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince estimate vgg16
-  convince estimate lenet5.cnvm --csv lenet5.csv
-
-JSON: {name, width, layers: [{name, operator, shape, COST}], shared: {COST}, total: {COST}} where COST is
-parameters, macs, activations, committed (integers in every proof), proof_rows, key_rows, leaves, rounds,
-proof_bytes, prove_ms, memory_bytes.
-CSV: the same, one line a layer, then the lines `shared` and `total`.")]
-pub(crate) struct Estimate {
-    /// Model file, or name of a built-in network (`convince zoo` lists them)
-    #[arg(value_name = "M|NAME")]
-    pub(crate) network: String,
-
-    /// Also write the table to a file, as comma-separated values
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
 }
 
 /// Print a completion script for a shell

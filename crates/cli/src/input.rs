@@ -91,6 +91,23 @@ pub(crate) fn one(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<i32>
     }
 }
 
+/// The integers of files that together hold `count` inputs, one after the other.
+pub(crate) fn batch(paths: &[PathBuf], preprocessing: &Preprocessing, count: usize) -> Result<Vec<i32>, Error> {
+    let each = paths.iter().map(|path| file(path, preprocessing)).collect::<Result<Vec<_>, _>>()?;
+    let samples = each.concat();
+    match (samples.len(), paths) {
+        (found, _) if found == count => Ok(samples.iter().flat_map(|s| s.integers(preprocessing)).collect()),
+        (found, [path]) => {
+            Err(Error::new(format!("{}: holds {found} inputs, {} needed", path.display(), needed(count))))
+        }
+        (found, _) => Err(Error::new(format!("--input: {found} inputs, {} needed", needed(count)))),
+    }
+}
+
+fn needed(count: usize) -> String {
+    if count == 1 { "one is".into() } else { format!("{count} are") }
+}
+
 /// The inputs of many files, and of all PNG files of folders, in the order of their names.
 pub(crate) fn many(paths: &[PathBuf], preprocessing: &Preprocessing) -> Result<Vec<Sample>, Error> {
     let mut samples = Vec::new();

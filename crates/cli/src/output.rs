@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use convince::Answer;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -91,6 +92,33 @@ pub(crate) fn logits(logits: &[f64]) -> String {
 /// A label's index, with its name where there is one.
 pub(crate) fn label(index: usize, name: Option<&str>) -> String {
     name.map_or_else(|| index.to_string(), |name| format!("{index} ({})", printable(name)))
+}
+
+/// What a network says of one image.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Image {
+    pub(crate) label: usize,
+    pub(crate) label_name: Option<String>,
+    pub(crate) logits: Option<Vec<f64>>,
+}
+
+/// The answers of a proof, as they are printed.
+pub(crate) fn images(answers: &[Answer]) -> Vec<Image> {
+    let image = |Answer { label, label_name, logits }: Answer| Image { label, label_name, logits };
+    answers.iter().cloned().map(image).collect()
+}
+
+/// What the proof of one image says: label and, where they are revealed, logits.
+pub(crate) fn answer(image: &Image) -> Vec<(&'static str, String)> {
+    let label = ("label", label(image.label, image.label_name.as_deref()));
+    let logits = image.logits.as_deref().map(|values| ("logits", logits(values)));
+    std::iter::once(label).chain(logits).collect()
+}
+
+/// The labels of a batch.
+pub(crate) fn labels(images: &[Image]) -> String {
+    let label = |image: &Image| label(image.label, image.label_name.as_deref());
+    images.iter().map(label).collect::<Vec<_>>().join("  ")
 }
 
 /// A name from a file without characters that steer a terminal.

@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, WireKind};
+use convince_circuit::{Circuit, LayerRegistry, WireKind};
 use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::container::{Kind, open, seal};
 use serde::de::DeserializeOwned;
@@ -40,6 +40,12 @@ pub(crate) struct Presentation {
 }
 
 impl Presentation {
+    /// Of a circuit by hand: integers that mean themselves.
+    #[cfg_attr(not(feature = "prover"), allow(dead_code))]
+    pub(crate) fn plain() -> Self {
+        Self { output_scale: 1.0, labels: Vec::new(), preprocessing: Vec::new() }
+    }
+
     pub(crate) fn digest(&self) -> [u8; 32] {
         let bytes = postcard::to_allocvec(self).expect("plain data in memory");
         digest("convince/presentation/v1", &[&bytes])
@@ -88,7 +94,8 @@ impl VerifyingKey {
     ) -> Result<Self, KeyError> {
         let params = Scheme::params(width)?;
         let splits = splits(&circuit, WireKind::Weight, width);
-        presentation.validate(circuit.shape(circuit.output()).iter().product())?;
+        let classes = circuit.arg_max().map(|layer| layer.shape[1]);
+        presentation.validate(classes.unwrap_or_else(|| circuit.shape(circuit.output())[1..].iter().product()))?;
         let model_digest = model_digest(&circuit, width, &rows);
         let presentation_digest = presentation.digest();
         let status = ModelStatus::Assumed;
@@ -96,13 +103,22 @@ impl VerifyingKey {
     }
 
     /// Reads and checks a key file as the hostile input it may be: the circuit is built again with all its checks, every
-    /// commitment is checked to be a point of the group. About 0.1 ms a row.
+    /// commitment is checked to be a point of the group. About 0.1 ms a row. Knows no custom layers.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        Self::from_bytes_with(bytes, &LayerRegistry::new())
+    }
+
+    /// [`Self::from_bytes`] for keys of circuits with custom layers, which the registry makes: the verifier trusts its code as it
+    /// trusts this crate's.
+    ///
+    /// # Errors
+    /// [`KeyError`], among them [`CircuitError::UnknownLayer`](convince_circuit::CircuitError::UnknownLayer) by the layer's id.
+    pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
         let payload: Payload = decode(Kind::VerifierKey, bytes)?;
-        let circuit = Circuit::from_bytes(&payload.circuit)?;
+        let circuit = Circuit::from_bytes_with(&payload.circuit, registry)?;
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         // Refuses a width of zero, and one beyond the generators, before anything is cut by it.
         Scheme::params(width)?;
@@ -125,6 +141,16 @@ impl VerifyingKey {
     /// The circuit that proofs are about.
     pub fn circuit(&self) -> &Circuit {
         &self.circuit
+    }
+
+    /// Whether proofs reveal labels alone, and no value of the output.
+    pub fn reveals_labels_only(&self) -> bool {
+        self.circuit.arg_max().is_some()
+    }
+
+    /// Number of images that every proof is about.
+    pub fn batch(&self) -> usize {
+        self.circuit.wire(self.circuit.input()).shape[0]
     }
 
     /// Columns of the commitment's matrices.

@@ -43,13 +43,15 @@ pub use estimate::{Cost, Estimate, LayerCost, estimate};
 pub use key::{ModelStatus, VerifyingKey};
 pub use proof::{Proof, Unverified};
 pub use soundness::{Soundness, soundness};
-pub use verifier::{Verified, input_digest, verify};
+pub use verifier::{Answer, Verified, answers, input_digest, verify};
 
 #[cfg(feature = "prover")]
 pub use convince_lower as lower;
 #[cfg(feature = "prover")]
 pub use convince_model as model;
 #[cfg(feature = "prover")]
-pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup, setup_seeded};
+pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup};
+#[cfg(feature = "prover")]
+pub use prover::{SetupOptions, setup_circuit, setup_circuit_seeded, setup_seeded, setup_with};
 
 pub use convince_circuit as circuit;

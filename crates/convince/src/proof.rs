@@ -26,7 +26,7 @@ pub(crate) struct Parts<'a> {
 /// What a proof file says, before anything of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unverified {
-    /// The output that it claims.
+    /// The output that it claims: the network's, or labels if nothing else is revealed.
     pub output: Vec<i32>,
     /// Bytes of the packed input; 0 if it was left out.
     pub input_bytes: usize,

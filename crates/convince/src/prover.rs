@@ -1,6 +1,8 @@
-use convince_circuit::{WireKind, Witness, WitnessError};
+use std::sync::Arc;
+
+use convince_circuit::{Circuit, LayerRegistry, WireKind, Witness, WitnessError, check_weights};
 use convince_field::Ints;
-use convince_lower::{LowerError, Lowered, lower};
+use convince_lower::{LowerError, Lowered, Strategies, lower_with};
 use convince_model::{Model, ModelError};
 use convince_pcs::{CommitmentScheme, Split};
 use convince_transcript::PlainProver;
@@ -92,15 +94,32 @@ pub struct ProvingKey {
     pub(crate) params: <Scheme as CommitmentScheme>::Params,
     pub(crate) weight_splits: Vec<Split>,
     pub(crate) blinds: Vec<<Scheme as CommitmentScheme>::Blind>,
-    model: Model,
+    /// None for a circuit by hand.
+    model: Option<(Model, Strategies)>,
     seed: Zeroizing<[u8; 32]>,
     model_digest: [u8; 32],
     presentation_digest: [u8; 32],
 }
 
+/// What keys are made with, beside the model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetupOptions {
+    /// How layers are proven, where there is a choice, and what of the output is public. Proofs under different strategies verify under their own keys only.
+    pub strategies: Strategies,
+    /// Predictable blinds, for tests.
+    pub seed: Option<TestSeed>,
+}
+
+/// What a key's circuit and weights are made from.
+#[derive(Serialize, Deserialize)]
+enum Source {
+    Model { model: Vec<u8>, strategies: Strategies },
+    Circuit { circuit: Vec<u8>, weights: Vec<Arc<Ints>> },
+}
+
 #[derive(Serialize, Deserialize)]
 struct Payload {
-    model: Vec<u8>,
+    source: Source,
     width: u64,
     seed: [u8; 32],
     model_digest: [u8; 32],
@@ -108,12 +127,13 @@ struct Payload {
 
 /// Commits to a model's weights, with fresh blinds, and makes both keys. Some 0.4 µs a weight.
 ///
+/// Keys of a model whose graph takes a batch ([`Graph::with_batch`](convince_model::Graph::with_batch)) are for proofs about so many
+/// images at once.
+///
 /// # Errors
 /// [`SetupError`].
 pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    setup_with(model, seed)
+    setup_with(model, &SetupOptions::default())
 }
 
 /// [`setup`] with predictable blinds.
@@ -121,14 +141,60 @@ pub fn setup(model: &Model) -> Result<(ProvingKey, VerifyingKey), SetupError> {
 /// # Errors
 /// [`SetupError`].
 pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    setup_with(model, seed.0)
+    setup_with(model, &SetupOptions { seed: Some(seed), ..SetupOptions::default() })
 }
 
-fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+/// [`setup`] with options.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn setup_with(model: &Model, options: &SetupOptions) -> Result<(ProvingKey, VerifyingKey), SetupError> {
     model.validate()?;
-    let lowered = lower(&model.graph)?;
+    let lowered = lower_with(&model.graph, options.strategies)?;
+    let seed = options.seed.unwrap_or_else(fresh_seed);
+    setup_lowered(Some((model.clone(), options.strategies)), lowered, seed.0)
+}
+
+fn fresh_seed() -> TestSeed {
+    let mut seed = [0; 32];
+    OsRng.fill_bytes(&mut seed);
+    TestSeed(seed)
+}
+
+/// [`setup`] for a circuit by hand: commits to its weights, one tensor a weight wire in the order of [`Circuit::wires_of`]. The
+/// output's integers mean themselves and have no labels.
+///
+/// # Errors
+/// [`SetupError::Weights`], [`SetupError::Key`].
+pub fn setup_circuit(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    setup_circuit_seeded(circuit, weights, fresh_seed())
+}
+
+/// [`setup_circuit`] with predictable blinds.
+///
+/// # Errors
+/// As [`setup_circuit`].
+pub fn setup_circuit_seeded(
+    circuit: Circuit,
+    weights: Vec<Arc<Ints>>,
+    seed: TestSeed,
+) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    setup_lowered(None, by_hand(circuit, weights)?, seed.0)
+}
+
+fn by_hand(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<Lowered, WitnessError> {
+    check_weights(&circuit, &weights)?;
+    let layer_names = circuit.layers().iter().map(|layer| layer.name().into()).collect();
+    Ok(Lowered { circuit, weights, layer_names })
+}
+
+fn setup_lowered(
+    model: Option<(Model, Strategies)>,
+    lowered: Lowered,
+    seed: [u8; 32],
+) -> Result<(ProvingKey, VerifyingKey), SetupError> {
     let width = estimate::width(&lowered.circuit);
-    let mut proving = ProvingKey::assemble(model.clone(), lowered, width, seed, [0; 32])?;
+    let mut proving = ProvingKey::assemble(model, lowered, width, seed, [0; 32])?;
     let rows: Vec<_> = proving
         .weight_splits
         .iter()
@@ -136,22 +202,24 @@ fn setup_with(model: &Model, seed: [u8; 32]) -> Result<(ProvingKey, VerifyingKey
         .flat_map(|(split, values)| split.rows(values.as_slice()))
         .collect();
     let commitments = Scheme::commit(&proving.params, &rows, &proving.blinds);
-    let verifying = VerifyingKey::new(proving.lowered.circuit.clone(), width, commitments, presentation(model))?;
+    let verifying =
+        VerifyingKey::new(proving.lowered.circuit.clone(), width, commitments, presentation(proving.model()))?;
     proving.model_digest = verifying.model_commitment();
     Ok((proving, verifying))
 }
 
-fn presentation(model: &Model) -> Presentation {
-    Presentation {
+fn presentation(model: Option<&Model>) -> Presentation {
+    let of_model = |model: &Model| Presentation {
         output_scale: model.output_scale,
         labels: model.labels.clone(),
         preprocessing: postcard::to_allocvec(&model.preprocessing).expect("plain data in memory"),
-    }
+    };
+    model.map_or_else(Presentation::plain, of_model)
 }
 
 impl ProvingKey {
     fn assemble(
-        model: Model,
+        model: Option<(Model, Strategies)>,
         lowered: Lowered,
         width: usize,
         seed: [u8; 32],
@@ -161,19 +229,36 @@ impl ProvingKey {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let blinds = Scheme::blinds(num_rows(&weight_splits), &mut rng);
         let params = Scheme::params(width)?;
-        let presentation_digest = presentation(&model).digest();
+        let presentation_digest = presentation(model.as_ref().map(|(model, _)| model)).digest();
         let seed = Zeroizing::new(seed);
         Ok(Self { lowered, width, params, weight_splits, blinds, model, seed, model_digest, presentation_digest })
     }
 
-    /// Reads a key file.
+    /// Reads a key file. Knows no custom layers.
     ///
     /// # Errors
     /// [`KeyError`]: damaged files, models that do not validate or have no circuit.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        Self::from_bytes_with(bytes, &LayerRegistry::new())
+    }
+
+    /// [`Self::from_bytes`] for keys of circuits with custom layers, which the registry makes.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`].
+    pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
         let payload: Payload = decode(Kind::ProverKey, bytes)?;
-        let model = Model::from_bytes(&payload.model).map_err(|e| KeyError::Encoding(e.to_string()))?;
-        let lowered = lower(&model.graph).map_err(|e| KeyError::Encoding(e.to_string()))?;
+        let (model, lowered) = match payload.source {
+            Source::Model { model, strategies } => {
+                let model = Model::from_bytes(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                let lowered = lower_with(&model.graph, strategies).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                (Some((model, strategies)), lowered)
+            }
+            Source::Circuit { circuit, weights } => {
+                let circuit = Circuit::from_bytes_with(&circuit, registry)?;
+                (None, by_hand(circuit, weights).map_err(|e| KeyError::Encoding(e.to_string()))?)
+            }
+        };
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         Scheme::params(width)?;
         Self::assemble(model, lowered, width, payload.seed, payload.model_digest)
@@ -181,12 +266,11 @@ impl ProvingKey {
 
     /// The key's file. It holds the weights and the seed of the blinds.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let payload = Payload {
-            model: self.model.to_bytes(),
-            width: self.width as u64,
-            seed: *self.seed,
-            model_digest: self.model_digest,
+        let source = match &self.model {
+            Some((model, strategies)) => Source::Model { model: model.to_bytes(), strategies: *strategies },
+            None => Source::Circuit { circuit: self.lowered.circuit.to_bytes(), weights: self.lowered.weights.clone() },
         };
+        let payload = Payload { source, width: self.width as u64, seed: *self.seed, model_digest: self.model_digest };
         seal(Kind::ProverKey, &postcard::to_allocvec(&payload).expect("plain data in memory"))
     }
 
@@ -195,12 +279,17 @@ impl ProvingKey {
         self.params.prepare();
     }
 
-    /// The model.
-    pub fn model(&self) -> &Model {
-        &self.model
+    /// The model; none for a circuit by hand.
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_ref().map(|(model, _)| model)
     }
 
-    /// The model's circuit and weights.
+    /// How the model's layers are proven; none for a circuit by hand.
+    pub fn strategies(&self) -> Option<Strategies> {
+        self.model.as_ref().map(|(_, strategies)| *strategies)
+    }
+
+    /// The circuit and its weights.
     pub fn lowered(&self) -> &Lowered {
         &self.lowered
     }

@@ -17,14 +17,46 @@ pub struct Verified {
     pub status: ModelStatus,
     /// Hash of the input's integers, as [`input_digest`] computes it.
     pub input_digest: [u8; 32],
-    /// The network's integer output.
+    /// The public output's integers, of all images of the batch one after the other: those of the network, or labels if nothing
+    /// else is revealed.
     pub output: Vec<i32>,
-    /// The output in the float model's units: each integer times the key's output scale.
-    pub logits: Vec<f64>,
-    /// Index of the largest output; ties go to the lowest index.
+    /// What the network says of every image.
+    pub answers: Vec<Answer>,
+    /// [`Answer::logits`] of the first image.
+    pub logits: Option<Vec<f64>>,
+    /// [`Answer::label`] of the first image.
+    pub label: usize,
+    /// [`Answer::label_name`] of the first image.
+    pub label_name: Option<String>,
+}
+
+/// What a network says of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The output in the float model's units: each integer times the key's output scale. None if the circuit reveals labels alone.
+    pub logits: Option<Vec<f64>>,
+    /// Index of the largest output; ties go to the lowest index. Where a circuit by hand has labels of a plane, that of the first
+    /// place.
     pub label: usize,
     /// The key's name for that index.
     pub label_name: Option<String>,
+}
+
+/// The answers in a circuit's public output, one an image of its batch.
+pub fn answers(circuit: &Circuit, output: &[i32], scale: f64, labels: &[String]) -> Vec<Answer> {
+    let answer = |output: &[i32]| {
+        let (label, logits) = match circuit.arg_max() {
+            Some(_) => (output.first().map_or(0, |&label| usize::try_from(label).unwrap_or(0)), None),
+            None => {
+                let largest = output.iter().copied().max().unwrap_or(0);
+                let label = output.iter().position(|&v| v == largest).unwrap_or(0);
+                (label, Some(output.iter().map(|&v| f64::from(v) * scale).collect()))
+            }
+        };
+        Answer { logits, label, label_name: labels.get(label).cloned() }
+    };
+    let batch = circuit.wire(circuit.input()).shape[0];
+    output.chunks(output.len().div_ceil(batch.max(1)).max(1)).map(answer).collect()
 }
 
 /// Verifies a proof under a key.
@@ -58,17 +90,19 @@ fn given_input(circuit: &Circuit, values: &[i32]) -> Result<Ints, VerifyError> {
 
 fn verified(key: &VerifyingKey, input: &Ints, output: &Ints) -> Verified {
     let output: Vec<i32> = output.as_slice().iter().map(|v| v as i32).collect();
-    let largest = output.iter().copied().max().unwrap_or(0);
-    let label = output.iter().position(|&v| v == largest).unwrap_or(0);
+    let answers = answers(key.circuit(), &output, key.output_scale(), key.labels());
+    let first = answers.first().cloned();
+    let Answer { logits, label, label_name } = first.unwrap_or(Answer { logits: None, label: 0, label_name: None });
     Verified {
         model_commitment: key.model_commitment(),
         network_digest: key.network_digest(),
         status: key.status(),
         input_digest: digest_of(input),
-        logits: output.iter().map(|&v| f64::from(v) * key.output_scale()).collect(),
-        label_name: key.labels().get(label).cloned(),
-        label,
         output,
+        answers,
+        logits,
+        label,
+        label_name,
     }
 }
 

@@ -5,10 +5,14 @@ mod common;
 
 use common::{Fixture, SEED, TINY, fixture, sample_input, tiny_model};
 use convince::circuit::{Bits, Layer, RequantLayer, Violation, WireId, WireKind, Witness, check};
+use convince::circuit::{Range, Strategy};
 use convince::container::{Kind, open, seal};
+use convince::lower::Strategies;
+use convince::model::Model;
 use convince::model::run;
 use convince::{
-    KeyError, Proof, ProveOptions, ProvingKey, Verified, VerifyError, VerifyingKey, prove, setup_seeded, verify,
+    KeyError, Proof, ProveOptions, ProvingKey, SetupOptions, Verified, VerifyError, VerifyingKey, prove, setup_seeded,
+    setup_with, verify,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
@@ -75,7 +79,8 @@ fn the_honest_proof_passes_and_says_what_the_interpreter_computes() {
     assert_eq!(verified.output, trace.output());
     assert_eq!(verified.label, convince::model::argmax(trace.output()));
     assert_eq!(verified.label_name.as_deref(), Some(TINY.model.labels[verified.label].as_str()));
-    assert_eq!(verified.logits, trace.output().iter().map(|&v| f64::from(v) * 0.5).collect::<Vec<_>>());
+    let logits = trace.output().iter().map(|&v| f64::from(v) * 0.5).collect::<Vec<_>>();
+    assert_eq!(verified.logits, Some(logits));
     assert_eq!(verified.model_commitment, TINY.proving.model_commitment());
 }
 
@@ -270,6 +275,39 @@ fn trailer_len(payload: &[u8]) -> usize {
     let trailer = 8 + 1 + labels + 1 + preprocessing;
     assert!(payload.len() > trailer);
     trailer
+}
+
+#[test]
+fn a_batch_is_one_proof_whatever_the_strategies_and_its_images_keep_their_places() {
+    let images: Vec<Vec<i32>> = (0..3).map(sample_input).collect();
+    let batch = Model { graph: TINY.model.graph.with_batch(3), ..TINY.model.clone() };
+    let strategies = [
+        Strategies::default(),
+        Strategies { range: Range::Bits, ..Strategies::default() },
+        Strategies { convolution: Strategy::Fft, ..Strategies::default() },
+    ];
+    for strategies in strategies {
+        let (proving, verifying) = setup_with(&batch, &SetupOptions { strategies, seed: Some(SEED) }).unwrap();
+        let again = ProvingKey::from_bytes(&proving.to_bytes()).unwrap();
+        let proof = prove(&again, &images.concat(), &options()).unwrap();
+        let verified = verify(&verifying, &proof, Some(&images.concat()), &[]).unwrap();
+        assert_eq!(verified.answers.len(), 3);
+        for (image, answer) in images.iter().zip(&verified.answers) {
+            assert_eq!(answer.label, convince::model::argmax(run(&TINY.model.graph, image).unwrap().output()));
+        }
+        let swapped = [&images[1], &images[0], &images[2]].map(Vec::as_slice).concat();
+        assert_eq!(verify(&verifying, &proof, Some(&swapped), &[]), Err(VerifyError::InputDiffers));
+        // Inputs and outputs exchanged in the file, which then says the same of each image.
+        let mut bytes = proof.as_bytes().to_vec();
+        for (start, len) in [(8, 36), (8 + 3 * 36, 12)] {
+            let (first, rest) = bytes[start..].split_at_mut(len);
+            first.swap_with_slice(&mut rest[..len]);
+        }
+        assert!(verify(&verifying, &Proof::from_bytes(bytes).unwrap(), None, &[]).is_err());
+        // A proof for one image and the default strategies is of another circuit.
+        assert!(verify(&TINY.verifying, &proof, None, &[]).is_err());
+        assert!(verify(&verifying, &honest_proof(&TINY), None, &[]).is_err());
+    }
 }
 
 #[test]

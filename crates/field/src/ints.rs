@@ -113,6 +113,14 @@ impl<'a> IntSlice<'a> {
         (0..self.len()).map(move |i| self.get(i))
     }
 
+    /// Whether every value fits 16 signed bits.
+    pub fn fits_i16(self) -> bool {
+        match self {
+            Self::I32(v) => v.iter().all(|&v| i16::try_from(v).is_ok()),
+            _ => true,
+        }
+    }
+
     /// `f` of every value.
     pub fn map<T>(self, f: impl Fn(i64) -> T) -> Vec<T> {
         each_width!(IntSlice, self, v => v.iter().map(|&x| f(x.into())).collect())

@@ -13,6 +13,7 @@
 mod bits;
 mod bls12_381;
 pub mod chords;
+pub mod convolution;
 mod ints;
 pub mod maps;
 pub mod reference;

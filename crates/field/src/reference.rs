@@ -42,3 +42,31 @@ pub fn from_i64<F: ProofField>(value: i64) -> F {
 pub fn from_bytes<F: ProofField>(bytes: &[u8]) -> F {
     bytes.iter().rev().fold(F::ZERO, |sum, &byte| sum * F::from(256u64) + F::from(u64::from(byte)))
 }
+
+/// Counterpart of [`ProofField::dft`]: even and odd places apart, `omega` a primitive root of unity of the vector's length.
+pub fn dft<F: ProofField>(values: &[F], omega: F) -> Vec<F> {
+    if values.len() <= 1 {
+        return values.to_vec();
+    }
+    let half = |first: usize| -> Vec<F> { values.iter().skip(first).step_by(2).copied().collect() };
+    let [even, odd] = [0, 1].map(|first| dft(&half(first), omega.square()));
+    let twiddles = std::iter::successors(Some(F::ONE), |power| Some(*power * omega));
+    let (low, high) = even.iter().zip(&odd).zip(twiddles).map(|((e, o), t)| (*e + t * o, *e - t * o)).unzip();
+    let (mut low, high): (Vec<F>, Vec<F>) = (low, high);
+    low.extend(high);
+    low
+}
+
+/// Counterpart of [`ProofField::inverse_dft`].
+pub fn inverse_dft<F: ProofField>(values: &[F], omega: F) -> Vec<F> {
+    let scale = F::from(values.len() as u64).inverse().expect("a power of two below the field's size");
+    let transform = dft(values, omega.inverse().expect("a root of unity"));
+    transform.into_iter().map(|v| v * scale).collect()
+}
+
+/// The root of unity of a vector's length. Panics where there is none.
+pub(crate) fn root_for<F: ProofField>(values: &[F]) -> F {
+    let log_len = values.len().checked_ilog2().filter(|log| values.len() == 1 << log);
+    let root = log_len.and_then(|log| F::root_of_unity(log as usize));
+    root.unwrap_or_else(|| panic!("no transform of {} places", values.len()))
+}

@@ -47,4 +47,26 @@ pub trait ProofField: Field {
     ///
     /// About half a multiplication an entry if `r` is a [`Self::short_challenge`], none where the two are equal.
     fn bind(low: &mut [Self], high: &[Self], r: Self);
+
+    /// A primitive `2^log_len`-th root of unity: with it vectors of `2^log_len` entries have a Fourier transform.
+    ///
+    /// `None` where the field has none. The default is a field without transforms, which can do all but the FFT strategy.
+    fn root_of_unity(_log_len: usize) -> Option<Self> {
+        None
+    }
+
+    /// The transform `values[f] = sum_x values[x] omega^(f x)`, omega being the root of unity of the vector's length.
+    /// `O(n log n)` multiplications.
+    ///
+    /// Panics unless the length is a power of two that [`Self::root_of_unity`] has a root for.
+    fn dft(values: &mut Vec<Self>) {
+        let root = crate::reference::root_for(values);
+        *values = crate::reference::dft(values, root);
+    }
+
+    /// The inverse of [`Self::dft`], at the same price and under the same condition.
+    fn inverse_dft(values: &mut Vec<Self>) {
+        let root = crate::reference::root_for(values);
+        *values = crate::reference::inverse_dft(values, root);
+    }
 }

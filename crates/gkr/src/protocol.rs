@@ -3,7 +3,7 @@ use convince_field::{Ints, ProofField};
 use convince_poly::{Functional, log2_ceil};
 use convince_transcript::{ChannelError, ChannelScalar, Label, ProverChannel, VerifierChannel};
 
-use crate::{Claim, lookup, requant, wave, zero_check};
+use crate::{Claim, arg_max, lookup, requant, wave, zero_check};
 
 const OUTPUT_POINT: Label = "gkr/output/point";
 const TAU: Label = "gkr/requant/tau";
@@ -21,11 +21,17 @@ where
     let products = zero_check::prove(circuit, witness, channel);
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    let margin = circuit.arg_max().map(|layer| (layer, arg_max::margin(circuit, layer, &columns, &products)));
     claims.extend(columns.into_claims(circuit));
     claims.extend(products.into_claims());
-    let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
-    let value = functional.apply(witness.tensor(circuit, circuit.output()));
-    claims.push(Claim::on(circuit, circuit.output(), functional, value));
+    claims.push(match margin {
+        Some((layer, margin)) => arg_max::prove(circuit, witness, channel, layer, margin),
+        None => {
+            let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
+            let value = functional.apply(witness.tensor(circuit, circuit.output()));
+            Claim::on(circuit, circuit.output(), functional, value)
+        }
+    });
     wave::prove(circuit, witness, channel, claims)
 }
 
@@ -46,11 +52,17 @@ where
     let products = zero_check::verify(circuit, channel)?;
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    let margin = circuit.arg_max().map(|layer| (layer, arg_max::margin(circuit, layer, &columns, &products)));
     claims.extend(columns.into_claims(circuit));
     claims.extend(products.into_claims());
-    let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
-    let value = C::Scalar::constant(functional.apply(output.as_slice()));
-    claims.push(Claim::on(circuit, circuit.output(), functional, value));
+    claims.push(match margin {
+        Some((layer, margin)) => arg_max::verify(circuit, output, channel, layer, margin)?,
+        None => {
+            let functional = output_functional(circuit, || channel.challenge(OUTPUT_POINT));
+            let value = C::Scalar::constant(functional.apply(output.as_slice()));
+            Claim::on(circuit, circuit.output(), functional, value)
+        }
+    });
     wave::verify(circuit, channel, claims)
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn input_claims<F: ProofField, S: ChannelScalar<F>>(
 ) -> Vec<Claim<F, S>> {
     let claim = |layer: &RequantLayer| {
         let (point, values) = match layer.has_bits() {
-            true => (products.point(layer), products.of_wire(layer.advice)),
+            true => (products.point(&layer.output_shape), products.of_wire(layer.advice)),
             false => (columns.point(circuit, layer.advice), columns.of_wire(layer.advice)),
         };
         input_claim(circuit, layer, point, &values, tau)
@@ -103,7 +103,7 @@ fn corner<F: ProofField, S: ChannelScalar<F>>(
 }
 
 /// `sum of 2^shift * limb`.
-fn join<F: ProofField, S: ChannelScalar<F>>(limbs: &[Limb], columns: &BTreeMap<usize, S>) -> S {
+pub(crate) fn join<F: ProofField, S: ChannelScalar<F>>(limbs: &[Limb], columns: &BTreeMap<usize, S>) -> S {
     let limb = |l: &Limb| columns[&l.column].clone() * F::from_i64(1 << l.shift);
     limbs.iter().map(limb).fold(S::constant(F::zero()), |a, b| a + b)
 }

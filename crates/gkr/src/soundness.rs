@@ -1,7 +1,9 @@
 //! The error of one proof's interactive protocol, counted from its circuit.
 
-use convince_circuit::{Circuit, Layer};
+use convince_circuit::{Circuit, FftLayout, Layer};
 use convince_poly::log2_ceil;
+
+use crate::wave::SpectrumRounds;
 
 /// log2 of the size of the set that sumcheck and batching challenges come from.
 pub const CHALLENGE_BITS: i32 = 128;
@@ -45,9 +47,10 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
     // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
     error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
-    // The requantisations' identity at the leaves' point, and the corners of windows.
+    // The requantisations' identity at the leaves' point, that of labels, and the corners of windows.
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
         Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),
+        Layer::ArgMax(l) => Some(crate::arg_max::variables(l)),
         _ => None,
     });
     let tau: usize = crate::requant::tau_variables(circuit).iter().sum();
@@ -55,13 +58,27 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
-    let output_vars = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
-    error = error.with(output_vars, 1, CHALLENGE_BITS);
+    error = match circuit.arg_max() {
+        Some(layer) => error.with(crate::arg_max::variables(layer), 2, CHALLENGE_BITS),
+        None => {
+            let variables = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
+            error.with(variables, 1, CHALLENGE_BITS)
+        }
+    };
     crate::wave::rounds(circuit).into_iter().fold(error, |error, wave| {
         let batching = 2 * wave.instances.saturating_sub(1);
         let error = error.with(1, batching, CHALLENGE_BITS).with(wave.kernel + wave.input, 2, CHALLENGE_BITS);
+        let error = error.with(1, wave.fft.batching(), CHALLENGE_BITS).with(wave.fft.rounds(), 2, CHALLENGE_BITS);
         let error = wave.products.into_iter().fold(error, |error, (vars, claims)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(2 * vars, 2, CHALLENGE_BITS)
+        });
+        let error = wave.spectra.into_iter().fold(error, |error, spectrum| {
+            let SpectrumRounds { rows, log_len, claims, factors } = spectrum;
+            let batching = claims.saturating_sub(1) + factors - 1;
+            let error = error.with(1, batching, CHALLENGE_BITS).with(rows + 3 * log_len, 2, CHALLENGE_BITS);
+            let delegated =
+                if log_len > FftLayout::MAX_DIRECT_LOG_LEN { (1 + factors) * log_len * (log_len - 1) / 2 } else { 0 };
+            error.with(rows + log_len, factors, CHALLENGE_BITS).with(delegated, 2, CHALLENGE_BITS)
         });
         wave.gates.into_iter().fold(error, |error, (vars, claims, _)| {
             error.with(1, claims.saturating_sub(1), CHALLENGE_BITS).with(vars, 2, CHALLENGE_BITS)
@@ -71,12 +88,18 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
 
 /// An upper bound of the number of claims that a proof ends in.
 pub fn max_claims(circuit: &Circuit) -> usize {
-    let columns: usize = circuit.lookups().iter().map(|l| l.columns.len()).sum();
-    // Every column is claimed by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
-    // linear layer's one a term, a product two, gates two a tensor at most, a requantisation's one on its input.
+    let columns_of = |layer: &Layer| match layer {
+        Layer::Requant(l) => l.num_columns,
+        Layer::ArgMax(l) => l.margin.len(),
+        _ => 0,
+    };
+    let columns: usize = circuit.layers().iter().map(columns_of).sum();
+    // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
+    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input.
     let of_wave = |wave: &crate::wave::Rounds| {
+        let spectra: usize = wave.spectra.iter().map(|spectrum| spectrum.factors).sum();
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();
-        3 * wave.instances + wave.terms + 2 * wave.products.len() + gates
+        3 * (wave.instances + wave.fft.instances) + wave.terms + 2 * wave.products.len() + gates + spectra
     };
     let waves: usize = crate::wave::rounds(circuit).iter().map(of_wave).sum();
     2 * columns + circuit.tables().len() + circuit.layers().len() + waves + 1

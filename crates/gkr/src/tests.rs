@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Tensor, Window, WireId,
-    WireKind, Witness, check, evaluate,
+    Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Strategy, Tensor, Window,
+    WireId, WireKind, Witness, check, evaluate,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
@@ -14,6 +14,7 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::{Claim, prove, verify};
 
+mod arg_max;
 mod gates;
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
@@ -61,7 +62,7 @@ fn random_ints(bits: Bits, len: usize, rng: &mut ChaCha20Rng) -> Ints {
     Ints::pack(bits, &values).unwrap()
 }
 
-fn random_witness(circuit: &Circuit, seed: u64) -> Witness {
+pub(crate) fn random_witness(circuit: &Circuit, seed: u64) -> Witness {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut of = |id: WireId| {
         let wire = circuit.wire(id);
@@ -90,7 +91,7 @@ fn output(circuit: &Circuit, witness: &Witness) -> Ints {
     Ints::pack(Bits::signed(31), &values).unwrap()
 }
 
-fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
+pub(crate) fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
     claim.functional.apply(witness.wire(claim.wire)) == claim.value
 }
 
@@ -123,8 +124,19 @@ fn random_map(shape: [usize; 4], rng: &mut ChaCha20Rng) -> TensorMap {
     map
 }
 
-/// A convolution of any parameters; an error if they do not fit.
+/// A convolution of any parameters and strategy; an error if they do not fit.
 fn random_conv(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Result<Tensor, CircuitError> {
+    let strategy = [Strategy::Direct, Strategy::Fft, Strategy::Auto][rng.gen_range(0..3)];
+    random_conv_by(strategy, c, x, rng)
+}
+
+/// A convolution of any parameters; an error if they do not fit.
+pub(crate) fn random_conv_by(
+    strategy: Strategy,
+    c: &mut CircuitBuilder,
+    x: Tensor,
+    rng: &mut ChaCha20Rng,
+) -> Result<Tensor, CircuitError> {
     let [_, channels, ..] = c.shape(x)?;
     let divisors: Vec<usize> = (1..=channels).filter(|g| channels.is_multiple_of(*g)).collect();
     let groups = divisors[rng.gen_range(0..divisors.len())];
@@ -134,6 +146,7 @@ fn random_conv(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> Resu
         padding: [below(5), below(3), below(3), below(5)],
         dilation: [1 + below(2), 1 + below(2)],
         groups,
+        strategy,
     };
     let shape = [groups * (1 + below(3)), channels / groups, 1 + below(4), 1 + below(4)];
     let weight = c.weight(shape, Bits::signed([4, 8, 12][below(3)]))?;
@@ -164,6 +177,22 @@ fn random_requant(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> R
     c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high, table, range })
 }
 
+/// Products of rows of one to three tensors as polynomials.
+fn random_spectrum(
+    c: &mut CircuitBuilder,
+    x: Tensor,
+    other: Tensor,
+    rng: &mut ChaCha20Rng,
+) -> Result<Tensor, CircuitError> {
+    let [.., columns] = c.shape(x)?;
+    let log_len = columns.next_power_of_two().ilog2() as usize + rng.gen_range(0..3);
+    let mut spectrum = c.fft(x, log_len)?;
+    for tensor in [other, x].into_iter().take(rng.gen_range(0..3)) {
+        spectrum = c.hadamard(&spectrum, &c.fft(tensor, log_len)?)?;
+    }
+    c.inverse_fft(&spectrum)
+}
+
 /// A circuit of any layers on a pool of tensors; calls that do not fit are skipped.
 fn random_circuit(seed: u64) -> Circuit {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -174,7 +203,8 @@ fn random_circuit(seed: u64) -> Circuit {
         let x = tensors[rng.gen_range(tensors.len().saturating_sub(3)..tensors.len())];
         let same = |t: &&Tensor| c.shape(**t) == c.shape(x);
         let other = *tensors.iter().rfind(same).unwrap();
-        let made = match rng.gen_range(0..7) {
+        let made = match rng.gen_range(0..8) {
+            7 => random_spectrum(&mut c, x, other, &mut rng),
             0..=2 => random_conv(&mut c, x, &mut rng),
             3..=4 => random_requant(&mut c, x, &mut rng),
             5 => {

@@ -6,9 +6,10 @@ mod golden;
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, Circuit, CircuitBuilder, Conv2d, LinearTerm, Requant, Window, WireKind, Witness, check, evaluate,
+    Bits, Circuit, CircuitBuilder, Conv2d, LinearTerm, Requant, Strategy, Window, WireKind, Witness, check, evaluate,
 };
 use convince_field::{Fr, Ints, ProofField};
+use convince_gkr::fft::{Direction, Evaluations, Step, transform};
 use convince_gkr::lookup;
 use convince_transcript::{PlainProver, PlainVerifier, Transcript};
 use golden::Golden;
@@ -36,6 +37,19 @@ The circuit, limbs of 5 bits; w are weights of signed 8 bits, requant(v; window,
 Weights are declared in this order.
 Value i of the k-th wire (input 0, then the weights in order) is low + ((k + 3) i^2 + 17 i + k) mod (high - low + 1).
 The transcript is new(\"golden/reduction\"), nothing absorbed before alpha; the output is public.
+Field elements are 32 little-endian bytes. Every claim that is left is listed as wire and value.";
+
+const FFT: &str = "
+FFT convolutions (convince_gkr::fft): a circuit of two, and a delegated transform.
+
+The circuit, limbs of 5 bits; both convolutions by Strategy::Fft, w are weights of signed 8 bits:
+  x    input of unsigned 8 bits, shape [2, 2, 4, 5]
+  y    requant(conv(x, w [4, 1, 3, 2], bias of signed 12 bits, stride 1, padding 1, dilation [1, 2], 2 groups); 1, 4, -31..=31)
+  out  conv(y, w [3, 4, 2, 2], stride 2, padding 0)
+Weights are declared in this order, values as in reduction.txt. The transcript is new(\"golden/fft\"), nothing absorbed before
+alpha; the output is public.
+The transform: forward, of the vector i^2 - 7 i, i < 16, at the point (3, 5, 7, 11), with Step { wave: 0, direct_log_len: 0 };
+the transcript is new(\"golden/fft/transform\").
 Field elements are 32 little-endian bytes. Every claim that is left is listed as wire and value.";
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
@@ -121,18 +135,64 @@ fn golden_reduction() {
     let (witness, output) = network_witness(&circuit);
     check(&circuit, &witness).unwrap();
     let mut golden = Golden::new("reduction.txt", REDUCTION);
+    reduce(&mut golden, "golden/reduction", &circuit, &witness, &output);
+    golden.finish();
+}
+
+/// Writes digest, output, claims and proof of a whole reduction.
+fn reduce(golden: &mut Golden, transcript: &'static str, circuit: &Circuit, witness: &Witness, output: &Ints) {
     golden.bytes("circuit digest", &circuit.digest());
     golden.list("output", output.to_i64());
-    let mut prover = PlainProver::<Fr>::new(Transcript::new("golden/reduction"));
-    let claims = convince_gkr::prove(&circuit, &witness, &mut prover);
+    let mut prover = PlainProver::<Fr>::new(Transcript::new(transcript));
+    let claims = convince_gkr::prove(circuit, witness, &mut prover);
     let proof = prover.finish();
-    let mut verifier = PlainVerifier::<Fr>::new(Transcript::new("golden/reduction"), &proof);
-    assert_eq!(convince_gkr::verify(&circuit, &output, &mut verifier).unwrap(), claims);
+    let mut verifier = PlainVerifier::<Fr>::new(Transcript::new(transcript), &proof);
+    assert_eq!(convince_gkr::verify(circuit, output, &mut verifier).unwrap(), claims);
     verifier.finish().unwrap();
     for claim in &claims {
         assert_eq!(claim.functional.apply(witness.wire(claim.wire)), claim.value);
         golden.bytes(&format!("claim on wire {}", claim.wire.0), &encoded(claim.value));
     }
+    golden.bytes("proof", &proof);
+}
+
+fn transformed() -> Circuit {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([2, 2, 4, 5], Bits::U8).unwrap();
+    let (w, b) = (c.weight([4, 1, 3, 2], Bits::I8).unwrap(), c.weight([4], Bits::signed(12)).unwrap());
+    let params = Conv2d { dilation: [1, 2], groups: 2, ..Conv2d::square(1, 1) };
+    let a = c.conv2d(x, w, Some(b), params.with_strategy(Strategy::Fft)).unwrap();
+    let y = c.requant(a, requant(1, 4, -31, 31)).unwrap();
+    let w = c.weight([3, 4, 2, 2], Bits::I8).unwrap();
+    let out = c.conv2d(y, w, None, Conv2d::square(2, 0).with_strategy(Strategy::Fft)).unwrap();
+    c.output(out).unwrap();
+    c.finish_with(5).unwrap()
+}
+
+#[test]
+fn golden_fft() {
+    let circuit = transformed();
+    let (witness, output) = network_witness(&circuit);
+    check(&circuit, &witness).unwrap();
+    let mut golden = Golden::new("fft.txt", FFT);
+    reduce(&mut golden, "golden/fft", &circuit, &witness, &output);
+
+    golden.section("The delegated transform");
+    let vector: Vec<Fr> = (0..16).map(|i| Fr::from_i64(i * i - 7 * i)).collect();
+    let point: Vec<Fr> = [3, 5, 7, 11].map(Fr::from_i64).to_vec();
+    let mut transform = vector.clone();
+    Fr::dft(&mut transform);
+    let value = Fr::inner_product(&transform, &convince_poly::eq_table(&point));
+    golden.bytes("value", &encoded(value));
+    let step = Step { wave: 0, direct_log_len: 0 };
+    let claims = Evaluations { point, values: vec![value] };
+    let mut prover = PlainProver::<Fr>::new(Transcript::new("golden/fft/transform"));
+    let left = transform::prove(&mut prover, step, Direction::Forward, vec![vector], &claims);
+    let proof = prover.finish();
+    let mut verifier = PlainVerifier::<Fr>::new(Transcript::new("golden/fft/transform"), &proof);
+    assert_eq!(transform::verify(&mut verifier, step, Direction::Forward, &[4], &claims).unwrap(), left);
+    verifier.finish().unwrap();
+    golden.bytes("claim on the vector", &encoded(left.values[0]));
     golden.bytes("proof", &proof);
     golden.finish();
 }

@@ -6,17 +6,18 @@
 //! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
 //! is proven. A batch is [`Graph::with_batch`]'s.
 //!
-//! Key items: [`lower`], [`Lowered`].
+//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Reveal`], [`Lowered`].
 
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
 use convince_circuit::{
-    Circuit, CircuitBuilder, CircuitError, Requant, Tensor, Window, Witness, WitnessError, evaluate,
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError, evaluate,
 };
 use convince_field::{AxisMap, Bits, Ints};
 use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
+use serde::{Deserialize, Serialize};
 
 use crate::pool::Role;
 
@@ -52,15 +53,50 @@ pub enum LowerError {
     /// The circuit as a whole.
     #[error(transparent)]
     Circuit(#[from] CircuitError),
+    /// The output has no label.
+    #[error("a label is that of an output with one value a class, but the output's shape is {shape:?}")]
+    Label {
+        /// Its shape.
+        shape: [usize; 4],
+    },
 }
 
-/// The circuit of a graph, with its weights.
+/// What proofs reveal of a network's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reveal {
+    /// Every value.
+    #[default]
+    Logits,
+    /// The index of the largest value of every image, ties going to the lowest, and no value.
+    Label,
+}
+
+/// How layers are proven, where there is a choice, and what proofs say of the output: the same integers, other proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategies {
+    /// Ranges of requantisations, ReLUs and max-pools.
+    pub range: Range,
+    /// Convolutions; fully connected layers are always direct.
+    pub convolution: Strategy,
+    /// What is public of the output.
+    pub reveal: Reveal,
+}
+
+/// The circuit of a graph, with its weights and the cost model's strategies.
 ///
 /// # Errors
 /// [`LowerError`], naming the node.
 pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
+    lower_with(graph, Strategies::default())
+}
+
+/// [`lower`] with given strategies.
+///
+/// # Errors
+/// [`LowerError`], naming the node.
+pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
-    let mut state = State { builder: CircuitBuilder::new(), weights: Vec::new(), layer_names: Vec::new() };
+    let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.builder.input(graph.input_shape, graph.input_bits)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
@@ -73,7 +109,7 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
         };
         tensors.push(tensor.map_err(|source| LowerError::Node { node: node.name.clone(), source })?);
     }
-    state.builder.output(tensors[graph.output().index()])?;
+    state.reveal(graph, tensors[graph.output().index()])?;
     Ok(Lowered { circuit: state.builder.finish()?, weights: state.weights, layer_names: state.layer_names })
 }
 
@@ -98,11 +134,25 @@ impl Lowered {
 
 struct State {
     builder: CircuitBuilder,
+    strategies: Strategies,
     weights: Vec<Arc<Ints>>,
     layer_names: Vec<String>,
 }
 
 impl State {
+    /// Declares the output.
+    fn reveal(&mut self, graph: &Graph, output: Tensor) -> Result<(), LowerError> {
+        if self.strategies.reveal == Reveal::Logits {
+            return Ok(self.builder.output(output)?);
+        }
+        let shape = self.builder.shape(output)?;
+        if shape[2..] != [1, 1] {
+            return Err(LowerError::Label { shape });
+        }
+        self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
+        Ok(self.builder.output_label(output, self.strategies.range)?)
+    }
+
     /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.
     fn add(
         &mut self,
@@ -117,7 +167,8 @@ impl State {
                 let weight = self.weight(op.weight_shape.to_vec(), op.weight_bits, &op.weight)?;
                 let bias = self.bias(op.weight_shape[0], op.bias_bits, op.bias.as_ref())?;
                 let &convince_model::Conv2d { stride, padding, dilation, groups, .. } = op;
-                let params = convince_circuit::Conv2d { stride, padding, dilation, groups };
+                let strategy = self.strategies.convolution;
+                let params = convince_circuit::Conv2d { stride, padding, dilation, groups, strategy };
                 self.builder.conv2d(inputs[0], weight, bias, params)
             }
             Op::Gemm(op) => {
@@ -130,14 +181,16 @@ impl State {
             Op::Requant(op) => {
                 let multipliers = op.multipliers.as_deref().cloned();
                 let table = op.table.clone();
-                let params = Requant { multipliers, table, ..Requant::plain(op.shift, op.low, op.high) };
+                let range = self.strategies.range;
+                let params = Requant { multipliers, table, range, ..Requant::plain(op.shift, op.low, op.high) };
                 self.builder.requant(inputs[0], params.pooled(window))
             }
             Op::MaxPool(op) => {
                 let passes = pool::passes(op, [info.shape[2], info.shape[3]]);
                 self.layer_names.extend(passes.iter().skip(1).map(|_| node.name.clone()));
                 // Values are within 32 bits, or the model would not be valid.
-                let unchanged = Requant::plain(0, info.low as i32, info.high as i32);
+                let range = self.strategies.range;
+                let unchanged = Requant { range, ..Requant::plain(0, info.low as i32, info.high as i32) };
                 let mut passes = passes.into_iter().map(|window| unchanged.clone().pooled(window));
                 passes.try_fold(inputs[0], |tensor, params| self.builder.requant(tensor, params))
             }

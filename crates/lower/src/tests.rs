@@ -50,7 +50,28 @@ fn agrees(graph: &Graph, rng: &mut ChaCha20Rng) -> Lowered {
         witness.tensor(&lowered.circuit, lowered.circuit.output()).iter().map(|v| v as i32).collect();
     assert_eq!(output, trace.output());
     assert_eq!(lowered.layer_names.len(), lowered.circuit.layers().len());
+    labels_agree(graph, &lowered, &input, &output);
     lowered
+}
+
+/// A circuit that reveals labels alone has those of the output, and the same weights.
+fn labels_agree(graph: &Graph, logits: &Lowered, input: &[i32], output: &[i32]) {
+    let shape: [usize; 4] = logits.circuit.shape(logits.circuit.output()).try_into().unwrap();
+    let strategies = Strategies { reveal: Reveal::Label, ..Strategies::default() };
+    let lowered = lower_with(graph, strategies);
+    if shape[2..] != [1, 1] {
+        assert_eq!(lowered.err(), Some(LowerError::Label { shape }));
+        return;
+    }
+    let Lowered { circuit, weights, layer_names } = lowered.unwrap();
+    assert_eq!((weights.len(), layer_names.len()), (logits.weights.len(), circuit.layers().len()));
+    let of_weights = |circuit: &Circuit| circuit.wires_of(convince_circuit::WireKind::Weight).collect::<Vec<_>>();
+    assert_eq!(of_weights(&circuit), of_weights(&logits.circuit));
+    let witness = Lowered { circuit: circuit.clone(), weights, layer_names }.witness(input).unwrap();
+    convince_circuit::check(&circuit, &witness).unwrap();
+    let labels: Vec<i64> = witness.tensor(&circuit, circuit.output()).iter().collect();
+    let expected: Vec<i64> = output.chunks(shape[1]).map(|image| convince_model::argmax(image) as i64).collect();
+    assert_eq!(labels, expected);
 }
 
 /// Two pools (one with a rising table), a residual sum and a fully connected layer.

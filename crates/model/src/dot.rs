@@ -1,8 +1,8 @@
-//! What convolutions and matrix products share: parameter checks, bounds, and the integer dot products.
+//! What convolutions and matrix products share: parameter checks and bounds.
 
 use std::sync::Arc;
 
-use convince_field::{Bits, IntSlice, Ints};
+use convince_field::{Bits, Ints};
 
 use crate::NodeError;
 
@@ -63,58 +63,9 @@ pub(crate) fn check_layer(
     }
 }
 
-/// `each(row, column, <weight row, patch column>)` for every row of `weight` and every patch of `taps` values.
-///
-/// Four rows at a time, so that a patch is read once for four, through `to` (16 or 32 bits). Sums wrap, which the
-/// bounds of [`check_layer`] exclude; wrapping sums are vectorised in every build profile. Some 5 G products a second
-/// with 16-bit values and the instructions that every x86-64 has.
-pub(crate) fn products<T: Copy + Into<i32>>(
-    weight: IntSlice<'_>,
-    patches: &[T],
-    taps: usize,
-    to: impl Fn(i64) -> T,
-    mut each: impl FnMut(usize, usize, i32),
-) {
-    let rows = weight.len() / taps;
-    for first in (0..rows).step_by(4) {
-        let count = (rows - first).min(4);
-        let weights = weight.range(first * taps, count * taps).map(&to);
-        for (column, patch) in patches.chunks_exact(taps).enumerate() {
-            match count {
-                4 => (first..).zip(four_dots(&weights, patch)).for_each(|(row, sum)| each(row, column, sum)),
-                _ => (first..).zip(weights.chunks_exact(taps)).for_each(|(row, w)| each(row, column, dot(w, patch))),
-            }
-        }
-    }
-}
-
-/// Products of four rows, one behind the other, with a patch.
-fn four_dots<T: Copy + Into<i32>>(weights: &[T], patch: &[T]) -> [i32; 4] {
-    let (front, back) = weights.split_at(2 * patch.len());
-    let ((a, b), (c, d)) = (front.split_at(patch.len()), back.split_at(patch.len()));
-    let mut sums = [0i32; 4];
-    for ((((&x, &a), &b), &c), &d) in patch.iter().zip(a).zip(b).zip(c).zip(d) {
-        for (sum, w) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum = sum.wrapping_add(w.into().wrapping_mul(x.into()));
-        }
-    }
-    sums
-}
-
-fn dot<T: Copy + Into<i32>>(weights: &[T], values: &[T]) -> i32 {
-    let products = weights.iter().zip(values).map(|(&w, &x)| w.into().wrapping_mul(x.into()));
-    products.fold(0, i32::wrapping_add)
-}
-
 /// The bias of one output row; 0 if there is none.
 pub(crate) fn bias_at(bias: &Option<Arc<Ints>>, row: usize) -> i32 {
     bias.as_ref().map_or(0, |b| b.as_slice().get(row) as i32)
-}
-
-/// Whether weights and inputs of `low..=high` can be held as `i16`, which halves memory and quadruples the speed of
-/// [`products`].
-pub(crate) fn fits_i16(weight: &Ints, low: i64, high: i64) -> bool {
-    !matches!(weight, Ints::I32(_)) && i64::from(i16::MIN) <= low && high <= i64::from(i16::MAX)
 }
 
 #[cfg(test)]

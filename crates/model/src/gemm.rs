@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use convince_field::{Bits, Ints};
+use convince_field::convolution::Convolution;
+use convince_field::{Bits, IntSlice, Ints, WindowAxis};
 use serde::{Deserialize, Serialize};
 
-use crate::dot::{bias_at, check_layer, fits_i16, products};
+use crate::dot::check_layer;
 use crate::graph::checked_len;
 use crate::{NodeError, ValueInfo};
 
@@ -43,15 +44,14 @@ impl Gemm {
     /// Accumulators for an input described by `info`: one multiply-accumulate per weight and batch entry.
     pub(crate) fn run(&self, input: &[i32], info: &ValueInfo) -> Vec<i32> {
         let [rows, taps] = self.weight_shape;
-        let mut out = vec![0; info.shape[0] * rows];
-        let store = |row, entry, sum: i32| out[entry * rows + row] = sum.wrapping_add(bias_at(&self.bias, row));
-        if fits_i16(&self.weight, info.low, info.high) {
-            let narrow: Vec<i16> = input.iter().map(|&v| v as i16).collect();
-            products(self.weight.as_slice(), &narrow, taps, |v| v as i16, store);
-        } else {
-            products(self.weight.as_slice(), input, taps, |v| v as i32, store);
-        }
-        out
+        let place = WindowAxis { input: 1, kernel: 1, stride: 1, padding: [0, 0], dilation: 1 };
+        let shapes = Convolution {
+            input_shape: [info.shape[0], taps, 1, 1],
+            weight_shape: [rows, taps, 1, 1],
+            groups: 1,
+            axes: [place; 2],
+        };
+        shapes.accumulate(IntSlice::I32(input), self.weight.as_slice(), self.bias.as_ref().map(|b| b.as_slice()))
     }
 }
 

@@ -52,7 +52,7 @@ pub enum OnnxError {
     OutputCount(usize),
     /// The input is not a tensor of floats `[1, C, H, W]`, `[1, C, N]` or `[1, N]`.
     #[error(
-        "graph input {name:?} is {found}, a float tensor [batch, C, H, W], [batch, C, N] or [batch, N] with batch 1 is needed"
+        "graph input {name:?} is {found}; needed are floats [batch, C, H, W], [batch, C, N] or [batch, N] of batch 1"
     )]
     Input {
         /// The input's name.
@@ -156,16 +156,12 @@ pub enum NodeProblem {
         shape: Vec<usize>,
     },
     /// A kernel or window that does not fit the padded input.
-    #[error(
-        "a window {kernel:?} of strides {stride:?} and padding {padding:?} does not fit an input of shape {shape:?}"
-    )]
+    #[error("a window {kernel:?} with padding {padding:?} does not fit an input of shape {shape:?}")]
     Window {
         /// Rows and columns of the kernel or window.
         kernel: [usize; 2],
-        /// Strides down and across.
-        stride: [usize; 2],
         /// Padding above, left, below and right.
-        padding: [usize; 4],
+        padding: Box<[usize; 4]>,
         /// Shape of the input.
         shape: Vec<usize>,
     },
@@ -197,6 +193,12 @@ pub enum NodeProblem {
         /// The limit.
         limit: usize,
     },
+    /// A tensor of 8-bit integers where the operator is not known to mean the same on them as on what they stand for.
+    #[error("input {0} is quantised, which is supported between QuantizeLinear and DequantizeLinear only")]
+    Quantised(usize),
+    /// A quantised tensor that is read with another scale or zero point than it was made with.
+    #[error("input {0} has another scale or zero point than the tensor was quantised with")]
+    Rescaled(usize),
     /// Something is computed from a value that only an output may be.
     #[error("supported only as the last operator")]
     NotLast,
@@ -226,7 +228,7 @@ pub enum TensorProblem {
     #[error("dimensions {0:?} are not supported")]
     Dimensions(Vec<i64>),
     /// An element type that is not supported.
-    #[error("element type {0} is not supported (float 1, double 11, int32 6, int64 7 and bool 9 are)")]
+    #[error("element type {0} is not supported (float 1, uint8 2, int8 3, int32 6, int64 7, bool 9 and double 11 are)")]
     Type(i32),
     /// Another number of elements than the dimensions say.
     #[error("{found} elements or bytes of data where the dimensions say {expected}")]

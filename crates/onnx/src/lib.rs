@@ -5,9 +5,14 @@
 //! calibration inputs, and measures what that costs; [`evaluate`] measures the same on other inputs. Files are hostile
 //! input: whatever they hold, the answer is a network or an error that names the operator and the node.
 //!
-//! Supported: operator sets 9 to 21; Conv, Relu, MaxPool, Flatten, Reshape to two axes, Gemm, MatMul with a constant,
-//! Add of a constant bias, Identity, Constant and Dropout, in a chain from one input to one output. `quantize`
-//! documents the numbers.
+//! Supported: operator sets 9 to 21, the operators of convolutional networks for images and lines, from one input of
+//! batch 1 to one output: Conv, ConvTranspose, Gemm, MatMul with a constant; MaxPool, AveragePool, GlobalAveragePool,
+//! GlobalMaxPool, ReduceMean, ReduceSum; the usual activations, also where a file spells them out; Clip, PRelu; Add,
+//! Sub, Mul, Sum, Mean, Max and Min of tensors and constants, Div and Pow by constants; BatchNormalization, LRN;
+//! Concat, Split, Slice, Gather, Pad, Expand, Resize and Upsample to the nearest, DepthToSpace, SpaceToDepth; whatever
+//! only changes axes; arithmetic on constants; ArgMax and Softmax as the last operator. Networks that are quantised
+//! already (QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul) are read as the float networks that they stand
+//! for, and quantised anew. `quantize` documents the numbers.
 //!
 //! Key types: [`FloatGraph`], [`Calibration`], [`QuantizeOptions`], [`OnnxError`].
 //!

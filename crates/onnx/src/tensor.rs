@@ -22,6 +22,13 @@ pub(crate) enum Data {
     Floats(Arc<Vec<f32>>),
     /// Integers and truth values.
     Ints(Arc<Vec<i64>>),
+    /// Integers of 8 bits, signed or not: parameters of quantised networks.
+    Bytes {
+        /// The integers.
+        values: Arc<Vec<i64>>,
+        /// Whether they are of -128 to 127, or of 0 to 255.
+        is_signed: bool,
+    },
 }
 
 impl Tensor {
@@ -58,6 +65,21 @@ impl Tensor {
             }
             data_type::INT64 => Ok(Self::ints(shape, elements.read(&proto.int64_data, i64::from_le_bytes)?)),
             data_type::INT32 => Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?)),
+            data_type::INT8 | data_type::UINT8 => {
+                let is_signed = proto.data_type == data_type::INT8;
+                let low = if is_signed { -128 } else { 0 };
+                let values: Vec<i64> = match (proto.int32_data.is_empty(), is_signed) {
+                    (false, _) => {
+                        elements.read(&proto.int32_data, i32::from_le_bytes)?.into_iter().map(i64::from).collect()
+                    }
+                    (true, true) => elements.read(&[], i8::from_le_bytes)?.into_iter().map(i64::from).collect(),
+                    (true, false) => elements.read(&[], u8::from_le_bytes)?.into_iter().map(i64::from).collect(),
+                };
+                match values.iter().all(|&v| (low..low + 256).contains(&v)) {
+                    true => Ok(Self { shape, data: Data::Bytes { values: Arc::new(values), is_signed } }),
+                    false => Err(problem(name, TensorProblem::Type(proto.data_type))),
+                }
+            }
             data_type::BOOL if proto.raw_data.is_empty() => {
                 Ok(Self::ints(shape, elements.read(&proto.int32_data, i32::from_le_bytes)?))
             }
@@ -80,7 +102,7 @@ impl Tensor {
     pub(crate) fn len(&self) -> usize {
         match &self.data {
             Data::Floats(values) => values.len(),
-            Data::Ints(values) => values.len(),
+            Data::Ints(values) | Data::Bytes { values, .. } => values.len(),
         }
     }
 }

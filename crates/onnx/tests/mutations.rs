@@ -2,22 +2,29 @@
 
 mod common;
 
-use common::{encode, model, node, small_model, wave};
+use common::{branched_model, encode, model, node, small_model, wave};
 use convince_onnx::proto::ModelProto;
-use convince_onnx::{Calibration, OnnxError, QuantizeOptions, import, quantize_graph};
+use convince_onnx::{Calibration, FloatGraph, OnnxError, QuantizeOptions, import, quantize_graph};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
 
-/// What a program does with a file that imports.
-fn use_it(file: &[u8]) -> Result<(), OnnxError> {
+/// Imports a file and runs the network if it is small.
+fn run_it(file: &[u8]) -> Result<Option<(FloatGraph, Vec<f32>)>, OnnxError> {
     let graph = import(file)?;
     let len: usize = graph.input_shape().iter().product();
-    if len > 1 << 12 || graph.parameters() > 1 << 16 {
-        return Ok(());
+    if len > 1 << 12 || graph.parameters() > 1 << 16 || graph.num_values() > 1 << 20 {
+        return Ok(None);
     }
     let input = wave(len, 1);
-    graph.run(&input)?;
+    let output = graph.run(&input)?;
+    assert_eq!(output.len(), graph.output_len());
+    Ok(Some((graph, input)))
+}
+
+/// What a program does with a file that imports.
+fn use_it(file: &[u8]) -> Result<(), OnnxError> {
+    let Some((graph, input)) = run_it(file)? else { return Ok(()) };
     let model = quantize_graph(&graph, &Calibration { inputs: vec![input] }, &QuantizeOptions::default())?;
     assert_eq!(convince_model::Model::from_bytes(&model.to_bytes()), Ok(model));
     Ok(())
@@ -28,6 +35,60 @@ fn number() -> impl Strategy<Value = i64> {
     let extremes = [i64::MIN, i64::MAX, 1 << 62, 1 << 40, 1 << 32, 1 << 31, -1];
     prop_oneof![-2i64..8, any::<i64>(), prop::sample::select(extremes.to_vec())]
 }
+
+/// Every operator with a way of its own into a network.
+const OPERATORS: [&str; 50] = [
+    "Add",
+    "ArgMax",
+    "AveragePool",
+    "BatchNormalization",
+    "Cast",
+    "CastLike",
+    "Clip",
+    "Concat",
+    "ConstantOfShape",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "DequantizeLinear",
+    "Div",
+    "Erf",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Mul",
+    "PRelu",
+    "Pad",
+    "Pow",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
+    "Range",
+    "ReduceMean",
+    "ReduceProd",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Selu",
+    "Shape",
+    "Slice",
+    "Softmax",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Transpose",
+    "Unsqueeze",
+    "Upsample",
+];
 
 /// Changes one thing that still encodes.
 fn change(model: &mut ModelProto, kind: u8, a: &Index, b: &Index, value: i64) {
@@ -52,8 +113,43 @@ fn change(model: &mut ModelProto, kind: u8, a: &Index, b: &Index, value: i64) {
         5 => node.attribute.clear(),
         6 => node.input[..].iter_mut().for_each(|input| *input = b.get(&names).clone()),
         7 => node.output.iter_mut().for_each(|output| *output = b.get(&names).clone()),
-        8 => node.op_type = ["Conv", "Gemm", "MatMul", "Add", "MaxPool", "Relu"][b.index(6)].into(),
+        8 => (*b.get(&OPERATORS)).clone_into(&mut node.op_type),
+        9 => at(&mut tensor.int64_data),
+        10 => node.attribute.iter_mut().for_each(|attribute| attribute.f = value as f32),
         _ => graph.input[0] = common::value("input", &[1, value, 6, 6]),
+    }
+}
+
+proptest! {
+    // Quantising this one takes longer.
+    #![proptest_config(ProptestConfig { cases: 1500, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_branched_graphs_are_errors_or_networks(
+        changes in prop::collection::vec((0u8..12, any::<Index>(), any::<Index>(), number()), 1..5),
+    ) {
+        let mut made = branched_model();
+        for (kind, a, b, value) in changes {
+            change(&mut made, kind, &a, &b, value);
+        }
+        let _ = use_it(&encode(&made));
+    }
+
+    #[test]
+    fn changed_branched_files_are_errors_or_networks(
+        changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0u8..4), 1..4),
+    ) {
+        let mut bytes = encode(&branched_model());
+        for (place, byte, kind) in changes {
+            let at = place.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes[at] ^= 1 << (byte % 8),
+                2 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        let _ = use_it(&bytes);
     }
 }
 
@@ -81,7 +177,7 @@ proptest! {
 
     #[test]
     fn changed_graphs_are_errors_or_networks(
-        changes in prop::collection::vec((0u8..10, any::<Index>(), any::<Index>(), number()), 1..4),
+        changes in prop::collection::vec((0u8..12, any::<Index>(), any::<Index>(), number()), 1..4),
     ) {
         let mut made = small_model();
         for (kind, a, b, value) in changes {
@@ -153,6 +249,15 @@ fn deep_nesting_is_an_error() {
     }
     let file = field(7, graph.len() as u64, &graph);
     assert!(import(&file).is_err());
+}
+
+#[test]
+fn the_branched_network_runs() {
+    let (graph, input) = run_it(&encode(&branched_model())).expect("supported").expect("small");
+    let shares = graph.run(&input).expect("runs");
+    assert_eq!(shares.len(), 3);
+    assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    assert_eq!(graph.operators().last(), Some(("shares", "Softmax")));
 }
 
 #[test]

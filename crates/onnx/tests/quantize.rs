@@ -27,8 +27,8 @@ fn layers_are_requantised_before_they_are_pooled() {
         ("conv", "Conv2d"),
         ("relu", "Requant"),
         ("pool", "MaxPool"),
-        ("add", "Gemm"),
-        ("add/requant", "Requant"),
+        ("matmul", "Gemm"),
+        ("matmul/requant", "Requant"),
         ("gemm", "Gemm"),
     ];
     assert_eq!(ops(&model), expected);

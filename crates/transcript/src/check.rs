@@ -19,6 +19,8 @@ pub enum Check {
     LookupLeafDenominator,
     /// `sum_j lambda_j * product of factors_j = claim` at the end of the zero-checks.
     ZeroCheck,
+    /// `G~ * y~ = claim` at the end of the sumcheck over the values that labels are the arg-max of; labels are channels.
+    ArgMax,
     /// `(sum_t lambda^t f_t~) * out~ = claim` where the claims on a product's output meet at a point.
     ProductPoint {
         /// Index of the layer.
@@ -44,6 +46,31 @@ pub enum Check {
         /// Index of the wave.
         wave: usize,
     },
+    /// `sum lambda^t S_t~ U_t~ = claim` at the end of the sums over the coefficients of FFT convolutions.
+    FftSelection {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// `sum lambda^t M^-1~ C_t~ = claim` at the end of the inverse transforms' sums.
+    FftInverse {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// `sum lambda^t A_t~ B_t~ = claim` at the end of the pointwise products' sums.
+    FftHadamard {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// `sum lambda^t M~ c_t~ = claim` at the end of the transforms' sums.
+    FftTransform {
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// A delegated entry of a transform's matrix ends in the matrix' scale.
+    FftMatrix {
+        /// log2 of the transform's length.
+        log_len: usize,
+    },
     /// A claim on a public wire equals the evaluation of its integers.
     PublicWire {
         /// Index of the wire.
@@ -65,6 +92,7 @@ impl fmt::Display for Check {
             }
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
+            Self::ArgMax => write!(f, "labels: the margins' claim does not give that of the values"),
             Self::ProductPoint { layer } => write!(f, "layer {layer} (product): the claims do not meet at a point"),
             Self::Product { layer } => {
                 write!(f, "layer {layer} (product): the factors' claims do not give the output's")
@@ -72,6 +100,15 @@ impl fmt::Display for Check {
             Self::Gates { layer } => write!(f, "layer {layer} (gates): the inputs' claims do not give the output's"),
             Self::KernelPositions { wave } => write!(f, "wave {wave}: sum over kernel positions does not hold"),
             Self::InputPositions { wave } => write!(f, "wave {wave}: sum over input positions does not hold"),
+            Self::FftSelection { wave } => {
+                write!(f, "wave {wave}: sum over the coefficients of products does not hold")
+            }
+            Self::FftInverse { wave } => write!(f, "wave {wave}: sum of an inverse transform does not hold"),
+            Self::FftHadamard { wave } => write!(f, "wave {wave}: sum of pointwise products does not hold"),
+            Self::FftTransform { wave } => write!(f, "wave {wave}: sum of a transform does not hold"),
+            Self::FftMatrix { log_len } => {
+                write!(f, "the claimed entry is not that of the matrix of a transform of 2^{log_len} places")
+            }
             Self::PublicWire { wire } => {
                 write!(f, "public wire {wire}: the claim is not the evaluation of its integers")
             }

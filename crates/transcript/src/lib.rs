@@ -56,4 +56,10 @@ pub enum ChannelError {
     /// A challenge is zero where the protocol divides by it; an honest proof meets this with probability 2^-128.
     #[error("a challenge of zero")]
     ZeroChallenge,
+    /// The circuit asks for Fourier transforms that the field does not have.
+    #[error("the field has no transform of 2^{log_len} places")]
+    NoTransform {
+        /// log2 of the number of places.
+        log_len: usize,
+    },
 }

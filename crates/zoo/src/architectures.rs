@@ -47,7 +47,7 @@ fn join(net: Net, shortcut: crate::Value, channels: usize, stride: usize) -> Net
         true => net,
         false => net.convolve(Conv::new(channels, 1).stride(stride)),
     };
-    projected.add(branch).relu()
+    projected.plus(branch).relu()
 }
 
 /// ResNet-18 (He et al., 2015) as it is used for CIFAR-10: a 3x3 stem in stride 1, four stages of two basic blocks.

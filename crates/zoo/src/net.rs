@@ -5,7 +5,7 @@ type Shape = [usize; 4];
 
 /// A network's layers and their shapes. Weights come later, from a seed ([`crate::seeded`]).
 ///
-/// Every call appends a layer to the last one; [`Self::here`] and [`Self::at`] make branches, [`Self::add`] and
+/// Every call appends a layer to the last one; [`Self::here`] and [`Self::at`] make branches, [`Self::plus`] and
 /// [`Self::concat`] join them. Convolutions and fully connected layers have biases, as they do once batch norms are
 /// folded into them.
 ///
@@ -187,7 +187,7 @@ impl Net {
 
     /// The sum with another value of the same shape.
     #[must_use]
-    pub fn add(self, other: Value) -> Self {
+    pub fn plus(self, other: Value) -> Self {
         let shape = self.shape();
         assert_eq!(self.shape_of(other), shape, "summands of unequal shapes");
         let inputs = vec![self.head.0, other.0];

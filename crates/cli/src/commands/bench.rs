@@ -36,13 +36,13 @@ struct Row {
 pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Result<Exit, Error> {
     let sources = args.networks.iter().map(|argument| Source::of(argument)).collect::<Result<Vec<_>, _>>()?;
     let process = Process::new(threads);
-    let rows = sources.iter().map(|source| measure(source, args.runs, process));
+    let rows = sources.iter().map(|source| measure(source, args, process));
     let report = Report { rows: rows.collect::<Result<_, _>>()? };
     output.result(&report, || text(&report.rows))?;
     Ok(Exit::Valid)
 }
 
-fn measure(source: &Source, runs: usize, process: Process) -> Result<Row, Error> {
+fn measure(source: &Source, args: &Bench, process: Process) -> Result<Row, Error> {
     let name = source.name();
     let folder = tempfile::Builder::new().prefix("convince-bench-").tempdir().at("making a temporary folder")?;
     let place = |file: &str| folder.path().join(file);
@@ -56,17 +56,17 @@ fn measure(source: &Source, runs: usize, process: Process) -> Result<Row, Error>
             path
         }
     };
-    let model = input::model(&path)?;
+    let model = args.circuit.batched(input::model(&path)?);
     let image = place("image.json");
     let pixels = json!({ "pixels": pixels(&model) });
     std::fs::write(&image, pixels.to_string()).at(image.display())?;
     progress.step("running the network");
-    let inference_ms = inference(&model, &image, runs)?;
+    let inference_ms = inference(&model, &image, args.runs)?;
     let parameters = model.graph.parameters();
     // What comes next may need the memory.
     drop(model);
     let files = Files { model: path, image, proof: place("proof.cnvp"), keys: folder.path().to_owned() };
-    let steps = files.steps(runs, process, &progress);
+    let steps = files.steps(args, process, &progress);
     let Steps { setup, proofs, verifications } = steps.map_err(|error| error.within(&name))?;
     Ok(Row {
         name,
@@ -97,13 +97,16 @@ struct Steps {
 }
 
 impl Files {
-    fn steps(&self, runs: usize, process: Process, progress: &Progress) -> Result<Steps, Error> {
+    fn steps(&self, args: &Bench, process: Process, progress: &Progress) -> Result<Steps, Error> {
         let (prover_key, verifier_key) = (self.keys.join(PROVER_KEY), self.keys.join(VERIFIER_KEY));
         let key: &Path = "--key".as_ref();
         progress.step("committing to its weights");
-        let setup = process.run(&["setup".as_ref(), &self.model, "-o".as_ref(), &self.keys])?;
+        let options = args.circuit.arguments();
+        let mut setup: Vec<&Path> = vec!["setup".as_ref(), &self.model, "-o".as_ref(), &self.keys];
+        setup.extend(options.iter().map(Path::new));
+        let setup = process.run(&setup)?;
         let (mut proofs, mut verifications) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
+        for _ in 0..args.runs {
             progress.step("proving");
             let (input, output): (&Path, &Path) = ("--input".as_ref(), "-o".as_ref());
             proofs.push(process.run(&["prove".as_ref(), key, &prover_key, input, &self.image, output, &self.proof])?);
@@ -114,17 +117,19 @@ impl Files {
     }
 }
 
-/// An image of pixels without a pattern, the same for every run.
-fn pixels(model: &Model) -> Vec<u8> {
-    let len = model.preprocessing.shape.iter().product();
+/// Images of pixels without a pattern, the same for every run.
+fn pixels(model: &Model) -> Vec<Vec<u8>> {
+    let len: usize = model.preprocessing.shape.iter().product();
+    let batch = model.graph.input_shape[0];
     // Knuth's multiplier; the top bits of its sequence pass for noise.
     let step = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-    std::iter::successors(Some(1), step).skip(1).map(|state| (state >> 56) as u8).take(len).collect()
+    let mut noise = std::iter::successors(Some(1), step).skip(1).map(|state| (state >> 56) as u8);
+    (0..batch).map(|_| noise.by_ref().take(len).collect()).collect()
 }
 
 /// Milliseconds of the integer network on the image.
 fn inference(model: &Model, image: &Path, runs: usize) -> Result<f64, Error> {
-    let integers = input::one(image, &model.preprocessing)?;
+    let integers = input::batch(&[image.to_owned()], &model.preprocessing, model.graph.input_shape[0])?;
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
         let start = Instant::now();

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use convince::lower::lower;
+use convince::lower::lower_with;
 use convince::{Cost, Estimate as Prediction, LayerCost, estimate};
 use serde::Serialize;
 
@@ -33,8 +33,8 @@ pub(super) fn run(args: &Estimate, output: Output) -> Result<Exit, Error> {
     let source = Source::of(&args.network)?;
     let target = args.csv.as_deref().map(Target::new).transpose()?;
     let progress = Progress::start("making the circuit");
-    let model = source.model()?;
-    let lowered = lower(&model.graph).at(&args.network)?;
+    let model = args.circuit.batched(source.model()?);
+    let lowered = lower_with(&model.graph, args.circuit.strategies()).at(&args.network)?;
     let Prediction { width, layers, shared, total } = estimate(&lowered.circuit);
     drop(progress);
     let layer = |(name, layer): (&String, LayerCost)| {

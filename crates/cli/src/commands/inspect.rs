@@ -149,23 +149,33 @@ fn bare_proof(proof: &Proof) -> View {
 fn proof_under(key: &VerifyingKey, proof: &Proof, path: &Path) -> Result<View, Error> {
     let unfit = |e| Error::rejected(format!("the proof does not fit the key in {}: {e}", path.display()));
     let Unverified { output, input_bytes, message_bytes } = proof.unverified(key.circuit()).map_err(unfit)?;
-    let claimed_logits: Vec<f64> = output.iter().map(|&v| f64::from(v) * key.output_scale()).collect();
     let (has_input, output_bytes) = (input_bytes > 0, 4 * output.len());
+    let (what, said) = match key.reveals_labels_only() {
+        true => ("claimed labels", output.iter().map(i32::to_string).collect::<Vec<_>>().join("  ")),
+        false => ("claimed logits", logits(&scaled(key, &output))),
+    };
+    // What the file does not say is null.
+    let (claimed_labels, logits) = if key.reveals_labels_only() { (Some(output), None) } else { (None, Some(output)) };
     let text = fields(&[
         ("input", if has_input { size(input_bytes as u64) } else { "left out".into() }),
         ("output", size(output_bytes as u64)),
         ("messages", size(message_bytes as u64)),
-        ("claimed logits", format!("{} (nothing is verified here)", logits(&claimed_logits))),
+        (what, format!("{said} (nothing is verified here)")),
     ]);
     let json = json!({
         "has_input": has_input,
         "input_bytes": input_bytes,
         "output_bytes": output_bytes,
         "message_bytes": message_bytes,
-        "claimed_logits": claimed_logits,
-        "claimed_logits_int": output,
+        "claimed_logits": logits.as_deref().map(|integers| scaled(key, integers)),
+        "claimed_logits_int": logits,
+        "claimed_labels": claimed_labels,
     });
     Ok(View { json, text })
+}
+
+fn scaled(key: &VerifyingKey, output: &[i32]) -> Vec<f64> {
+    output.iter().map(|&v| f64::from(v) * key.output_scale()).collect()
 }
 
 impl View {
@@ -195,6 +205,8 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::Linear(l) => defined(l.output),
             Layer::Product(l) => defined(l.output),
             Layer::Gates(l) => defined(l.output),
+            Layer::Spectrum(l) => defined(l.output),
+            Layer::ArgMax(l) => defined(l.labels),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());

@@ -2,26 +2,26 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use convince::model::argmax;
-use convince::{Phase, ProveOptions, ProvingKey};
+use convince::{Phase, ProveOptions, ProvingKey, answers};
 use serde::Serialize;
 
 use crate::args::Prove;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, Target, fields, label, logits, milliseconds, size};
+use crate::output::{Image, Output, Target, answer, fields, images, labels, milliseconds, size};
 use crate::progress::Progress;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     prove_ms: f64,
     phases_ms: Phases,
     key_ms: f64,
     proof_bytes: usize,
     peak_rss_bytes: Option<u64>,
-    label: usize,
-    label_name: Option<&'a str>,
-    logits: Vec<f64>,
+    #[serde(flatten)]
+    image: Image,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Image>>,
 }
 
 #[derive(Serialize)]
@@ -40,8 +40,10 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let key = proving_key(&args.key)?;
     key.prepare();
     let key_ms = milliseconds(start.elapsed());
-    let model = key.model();
-    let integers = input::one(&args.input, &model.preprocessing)?;
+    let by_hand = || Error::new(format!("{}: the key is of a circuit by hand, not of a model", args.key.display()));
+    let model = key.model().ok_or_else(by_hand)?;
+    let batch = model.graph.input_shape[0];
+    let integers = input::batch(&args.input, &model.preprocessing, batch)?;
     let nonce = args.nonce.clone().unwrap_or_default();
 
     let clock = Clock::default();
@@ -52,23 +54,23 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let options =
         ProveOptions { nonce: &nonce.0, detach_input: args.detach_input, progress: Some(&hear), ..Default::default() };
     let start = Instant::now();
-    let proof = convince::prove(&key, &integers, &options).at(args.input.display())?;
+    let proof = convince::prove(&key, &integers, &options).at(args.input[0].display())?;
     let end = Instant::now();
     drop(progress);
     let peak_rss_bytes = peak_memory();
 
     target.write(proof.as_bytes())?;
     let claimed = proof.unverified(&key.lowered().circuit).at(args.output.display())?;
-    let index = argmax(&claimed.output);
+    let mut images = images(&answers(&key.lowered().circuit, &claimed.output, model.output_scale, &model.labels));
+    let image = images[0].clone();
     let report = Report {
         prove_ms: milliseconds(end - start),
         phases_ms: clock.phases(end),
         key_ms,
         proof_bytes: proof.as_bytes().len(),
         peak_rss_bytes,
-        label: index,
-        label_name: model.label(index),
-        logits: model.logits(&claimed.output),
+        image,
+        images: (batch > 1).then(|| std::mem::take(&mut images)),
     };
     output.result(&report, || text(&report, &target))?;
     Ok(Exit::Valid)
@@ -79,15 +81,17 @@ pub(super) fn proving_key(path: &Path) -> Result<ProvingKey, Error> {
     ProvingKey::from_bytes(&input::read(path)?).at(path.display())
 }
 
-fn text(report: &Report<'_>, target: &Target) -> String {
+fn text(report: &Report, target: &Target) -> String {
     let Phases { witness, commit, reduce, open } = report.phases_ms;
     let phases = format!("witness {witness:.1}, commit {commit:.1}, reduce {reduce:.1}, open {open:.1}");
-    let mut lines = vec![
-        ("label", label(report.label, report.label_name)),
-        ("logits", logits(&report.logits)),
+    let mut lines = match &report.images {
+        Some(images) => vec![("labels", labels(images))],
+        None => answer(&report.image),
+    };
+    lines.extend([
         ("proof", format!("{}, {}", target.path().display(), size(report.proof_bytes as u64))),
         ("time", format!("{:.1} ms ({phases}); key {:.1} ms", report.prove_ms, report.key_ms)),
-    ];
+    ]);
     if let Some(bytes) = report.peak_rss_bytes {
         lines.push(("peak memory", size(bytes)));
     }

@@ -2,13 +2,13 @@ use std::path::Path;
 
 use convince::container::kind_of;
 use convince::model;
-use convince_onnx::{Calibration, FloatGraph, QuantizeOptions, import, quantize_graph};
+use convince_onnx::{Calibration, FloatGraph, LayerAccuracy, QuantizeOptions, import, quantize_with_accuracy};
 use serde::Serialize;
 
 use crate::args::{Layout, Quantize};
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, Target, fields, printable, size};
+use crate::output::{Output, Target, fields, printable, size, table};
 use crate::progress::Progress;
 
 #[derive(Serialize)]
@@ -17,6 +17,31 @@ struct Report {
     max_logit_error: f64,
     mean_logit_error: f64,
     parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<Layer>>,
+}
+
+/// What quantisation costs at one layer.
+#[derive(Serialize)]
+struct Layer {
+    name: String,
+    operator: &'static str,
+    sqnr_db: Option<f64>,
+    scale: f64,
+    low: i64,
+    high: i64,
+    shift: Option<u32>,
+    multiplier: i32,
+    table_len: usize,
+}
+
+impl From<LayerAccuracy> for Layer {
+    fn from(layer: LayerAccuracy) -> Self {
+        let LayerAccuracy { name, operator, sqnr_db, scale, bound: (low, high), shift, multiplier, table_len } = layer;
+        // JSON has no infinity.
+        let sqnr_db = Some(sqnr_db).filter(|db| db.is_finite());
+        Self { name, operator, sqnr_db, scale, low, high, shift, multiplier, table_len }
+    }
 }
 
 /// `convince quantize`.
@@ -27,7 +52,8 @@ pub(super) fn run(args: &Quantize, output: Output) -> Result<Exit, Error> {
     let inputs = calibration(args, &options, &graph)?;
     let count = inputs.len();
     let progress = Progress::start("choosing scales");
-    let model = quantize_graph(&graph, &Calibration { inputs }, &options).at(args.model.display())?;
+    let quantized = quantize_with_accuracy(&graph, &Calibration { inputs }, &options);
+    let (model, layers) = quantized.at(args.model.display())?;
     drop(progress);
     let bytes = model.to_bytes();
     target.write(&bytes)?;
@@ -36,16 +62,36 @@ pub(super) fn run(args: &Quantize, output: Output) -> Result<Exit, Error> {
         max_logit_error: model.report.max_logit_error,
         mean_logit_error: model.report.mean_logit_error,
         parameters: model.graph.parameters(),
+        layers: args.report.then(|| layers.into_iter().map(Layer::from).collect()),
     };
     output.result(&report, || {
-        fields(&[
+        let summary = fields(&[
             ("model", format!("{}, {}", target.path().display(), size(bytes.len() as u64))),
             ("parameters", report.parameters.to_string()),
             ("top-1 agreement", format!("{:.2} % of {count} calibration inputs", 100.0 * report.top1_agreement)),
             ("logit error", format!("{:.4} mean, {:.4} largest", report.mean_logit_error, report.max_logit_error)),
-        ])
+        ]);
+        summary + &report.layers.as_deref().map_or_else(String::new, accuracy)
     })?;
     Ok(Exit::Valid)
+}
+
+/// The table of layers.
+fn accuracy(layers: &[Layer]) -> String {
+    let row = |layer: &Layer| {
+        vec![
+            printable(&layer.name),
+            layer.operator.to_owned(),
+            layer.sqnr_db.map_or_else(|| "exact".into(), |db| format!("{db:.1} dB")),
+            format!("{:.3e}", layer.scale),
+            format!("{}..={}", layer.low, layer.high),
+            layer.shift.map_or_else(String::new, |shift| shift.to_string()),
+            layer.multiplier.to_string(),
+            layer.table_len.to_string(),
+        ]
+    };
+    let header = ["layer", "operator", "signal to noise", "scale", "values", "shift", "multiplier", "table"];
+    format!("\n{}", table(&header, 2, layers.iter().map(row)))
 }
 
 /// Reads an ONNX file.

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use convince::SetupOptions;
 use serde::Serialize;
 
 use crate::args::Setup;
@@ -25,10 +26,11 @@ struct Report {
 /// `convince setup`.
 pub(super) fn run(args: &Setup, output: Output) -> Result<Exit, Error> {
     refuse_non_folder(&args.output)?;
-    let model = input::model(&args.model)?;
+    let model = args.circuit.batched(input::model(&args.model)?);
+    let options = SetupOptions { strategies: args.circuit.strategies(), ..SetupOptions::default() };
     let progress = Progress::start("committing to the weights");
     let start = Instant::now();
-    let (proving, verifying) = convince::setup(&model).at(args.model.display())?;
+    let (proving, verifying) = convince::setup_with(&model, &options).at(args.model.display())?;
     let (prover_key, verifier_key) = (proving.to_bytes(), verifying.to_bytes());
     let setup_ms = milliseconds(start.elapsed());
     drop(progress);

@@ -1,10 +1,15 @@
-//! Networks as arguments: files, or names of built-in networks.
+//! Networks as arguments: files, or names of built-in networks, and what their circuits are for.
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
+use convince::circuit::{Range, Strategy};
+use convince::lower::{Reveal, Strategies};
 use convince::model::Model;
 use convince_zoo::{ARCHITECTURES, Architecture};
 
+use crate::args::{CircuitOptions, Convolutions, Ranges, Reveals};
 use crate::error::{Context, Error};
 use crate::input;
 use crate::output::printable;
@@ -53,4 +58,46 @@ pub(super) fn architecture(name: &str) -> Result<&'static Architecture, Error> {
 fn known() -> String {
     let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.name).collect();
     format!("those are {}", names.join(", "))
+}
+
+impl CircuitOptions {
+    /// How layers are proven, and what is revealed.
+    pub(super) fn strategies(self) -> Strategies {
+        let convolution = match self.strategy {
+            Convolutions::Direct => Strategy::Direct,
+            Convolutions::Fft => Strategy::Fft,
+            Convolutions::Auto => Strategy::Auto,
+        };
+        let range = match self.range {
+            Ranges::Logup => Range::LogUp,
+            Ranges::Bits => Range::Bits,
+            Ranges::Auto => Range::Auto,
+        };
+        let reveal = match self.reveal {
+            Reveals::Logits => Reveal::Logits,
+            Reveals::Label => Reveal::Label,
+        };
+        Strategies { range, convolution, reveal }
+    }
+
+    /// The model for so many images at once.
+    pub(super) fn batched(self, model: Model) -> Model {
+        Model { graph: model.graph.with_batch(self.batch), ..model }
+    }
+
+    /// The options that say the same to another process.
+    pub(super) fn arguments(self) -> Vec<String> {
+        let name =
+            |value: &dyn Fn() -> Option<PossibleValue>| value().map_or_else(String::new, |v| v.get_name().to_owned());
+        vec![
+            "--batch".into(),
+            self.batch.to_string(),
+            "--strategy".into(),
+            name(&|| self.strategy.to_possible_value()),
+            "--range".into(),
+            name(&|| self.range.to_possible_value()),
+            "--reveal".into(),
+            name(&|| self.reveal.to_possible_value()),
+        ]
+    }
 }

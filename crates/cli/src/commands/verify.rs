@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use convince::circuit::Bits;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::Verify;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, complain, fields, hex, label, logits, milliseconds};
+use crate::output::{Image, Output, answer, complain, fields, hex, images, labels, milliseconds};
 use crate::progress::Progress;
 
 #[derive(Serialize)]
@@ -25,6 +25,8 @@ struct Report {
     input_digest: Option<String>,
     status: Option<String>,
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Image>>,
 }
 
 /// The answer on one proof, and how long it took if it was reached.
@@ -40,7 +42,7 @@ pub(super) fn run(args: &Verify, output: Output) -> Result<Exit, Error> {
     let key = verifying_key(&args.key);
     let key_time = key.is_ok().then(|| start.elapsed());
     let prepared = key.and_then(|key| {
-        let input = args.input.as_deref().map(|path| given_input(path, &key)).transpose()?;
+        let input = (!args.input.is_empty()).then(|| given_input(&args.input, &key)).transpose()?;
         Ok((key, input))
     });
     progress.step("verifying");
@@ -85,8 +87,8 @@ pub(super) fn preprocessing(key: &VerifyingKey) -> Result<Preprocessing, Error> 
     }
 }
 
-fn given_input(path: &Path, key: &VerifyingKey) -> Result<Vec<i32>, Error> {
-    input::one(path, &preprocessing(key)?)
+fn given_input(paths: &[PathBuf], key: &VerifyingKey) -> Result<Vec<i32>, Error> {
+    input::batch(paths, &preprocessing(key)?, key.batch())
 }
 
 fn verify(key: &VerifyingKey, path: &Path, input: Option<&[i32]>, nonce: &[u8]) -> Outcome {
@@ -132,26 +134,30 @@ fn report(outcome: &Outcome, key_time: Option<Duration>) -> Report {
         key_ms: key_time.map(milliseconds),
         label: verified.map(|v| v.label),
         label_name: verified.and_then(|v| v.label_name.clone()),
-        logits: verified.map(|v| v.logits.clone()),
+        logits: verified.and_then(|v| v.logits.clone()),
         model_commitment: verified.map(|v| hex(&v.model_commitment)),
         network_digest: verified.map(|v| hex(&v.network_digest)),
         input_digest: verified.map(|v| hex(&v.input_digest)),
         status: verified.map(|v| v.status.to_string()),
         error: outcome.result.as_ref().err().map(Error::to_string),
+        images: verified.filter(|v| v.answers.len() > 1).map(|v| images(&v.answers)),
     }
 }
 
 fn text(path: &Path, verified: &Verified, time: Option<Duration>, key_time: Option<Duration>) -> String {
     let shown =
         |time: Option<Duration>| time.map_or_else(|| "unknown".into(), |t| format!("{:.1} ms", milliseconds(t)));
-    fields(&[
-        ("valid", path.display().to_string()),
-        ("label", label(verified.label, verified.label_name.as_deref())),
-        ("logits", logits(&verified.logits)),
+    let answer = match &images(&verified.answers)[..] {
+        [image] => answer(image),
+        images => vec![("labels", labels(images))],
+    };
+    let rest = [
         ("model commitment", hex(&verified.model_commitment)),
         ("network digest", hex(&verified.network_digest)),
         ("model status", verified.status.to_string()),
         ("input digest", hex(&verified.input_digest)),
         ("time", format!("{}; key {}", shown(time), shown(key_time))),
-    ])
+    ];
+    let head = ("valid", path.display().to_string());
+    fields(&[vec![head], answer, rest.to_vec()].concat())
 }

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod bad_input;
+mod batch;
 mod common;
 mod interface;
 mod path;

@@ -22,6 +22,24 @@ fn quantize_reports_accuracy() {
 }
 
 #[test]
+fn quantize_reports_every_layer_where_asked_for() {
+    assert!(fixture().quantize["layers"].is_null());
+    let folder = folder();
+    let (model, lenet, calibration) =
+        (folder.path().join("m.cnvm"), vector("mnist/lenet5.onnx"), vector("mnist/calibration"));
+    let args = ["quantize", &lenet, "--calibrate", &calibration, "--report", "-o", text(&model)];
+    let printed = convince_json(&args).succeeds().json();
+    let layers = printed["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 5);
+    for layer in layers {
+        has_keys(layer, &["name", "operator", "sqnr_db", "scale", "low", "high", "shift", "multiplier", "table_len"]);
+        assert!(layer["sqnr_db"].as_f64().is_some_and(|db| db > 20.0), "{layer}");
+    }
+    let table = convince(&args).succeeds().stdout;
+    assert!(layers.iter().all(|layer| table.contains(layer["name"].as_str().expect("a name"))), "{table}");
+}
+
+#[test]
 fn setup_writes_two_keys_of_the_sizes_it_says() {
     let f = fixture();
     has_keys(&f.setup, &["setup_ms", "prover_key_bytes", "verifier_key_bytes", "model_commitment"]);

@@ -1,4 +1,6 @@
-use convince_circuit::{Circuit, Conv2dLayer, Layer, RequantLayer, WireId, WireKind};
+use convince_circuit::{
+    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, Strategy, WireId, WireKind,
+};
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
@@ -25,22 +27,37 @@ impl Sizes<'_> {
                 (whole(l.output), Cost { proof_bytes: messages * Field::BYTES, ..Cost::default() })
             }
             Layer::Product(l) => {
-                let cost = Cost {
-                    activations: 3 * self.size(l.output),
-                    rounds: variables(&l.shape),
-                    proof_bytes: 2 * Field::BYTES,
-                    ..Cost::default()
-                };
+                let rounds = 2 * variables(&l.shape);
+                let (activations, proof_bytes) = (3 * self.size(l.output), (2 * rounds + 3) * Field::BYTES);
+                (whole(l.output), Cost { activations, rounds, proof_bytes, ..Cost::default() })
+            }
+            Layer::Spectrum(l) => {
+                let (factors, all) = (l.factors.len(), variables(&l.shape));
+                let rounds = 2 * (all + l.log_len);
+                let scalars = (2 + factors) * all + 4 * l.log_len + 2 * factors + 2;
+                let activations = (1 + factors) * self.size(l.output);
+                let cost = Cost { activations, rounds, proof_bytes: scalars * Field::BYTES, ..Cost::default() };
                 (whole(l.output), cost)
             }
-            Layer::Gates(l) => {
-                let inputs: usize = l.inputs.iter().map(|t| self.circuit.shape(*t).iter().product::<usize>()).sum();
-                let activations = inputs + self.size(l.output);
-                (whole(l.output), Cost { activations, ..Cost::default() })
-            }
+            Layer::Gates(l) => (whole(l.output), self.gates(l)),
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
+            Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
+    }
+
+    fn gates(&self, layer: &GatesLayer) -> Cost {
+        let shape = |&input: &u32| self.circuit.shape(layer.inputs[input as usize]);
+        let phase = |inputs: &[u32]| inputs.iter().map(|i| variables(shape(i))).max().unwrap_or(0);
+        let rounds = phase(&layer.first) + phase(&layer.second);
+        let read = |inputs: &[u32]| inputs.iter().map(|i| shape(i).iter().product::<usize>()).sum::<usize>();
+        Cost {
+            macs: layer.gates.len(),
+            activations: read(&layer.first) + read(&layer.second) + self.size(layer.output),
+            rounds,
+            proof_bytes: (2 * rounds + layer.claimed().count()) * Field::BYTES,
+            ..Cost::default()
+        }
     }
 
     fn conv2d(&self, layer: &Conv2dLayer) -> Cost {
@@ -50,14 +67,22 @@ impl Sizes<'_> {
         let [_, _, kernel @ ..] = layer.weight_shape;
         // A kernel that is the whole plane leaves no sum over the plane.
         let places = if kernel == plane { 0 } else { variables(&plane) };
+        let (rounds, scalars) = match layer.fft_layout().filter(|_| layer.params.strategy == Strategy::Fft) {
+            // The claims on weights, bias, X' and input.
+            None => (variables(&[channels]) + variables(&kernel) + places, 4),
+            // The claims on bias, coefficients, their transform, both factors, weights and input.
+            Some(layout) => {
+                let planes = variables(&plane).max(variables(&kernel));
+                (3 * layout.log_len + variables(&[channels]) + planes, 7)
+            }
+        };
         Cost {
             parameters: weights.clone().map(|wire| self.size(wire)).sum(),
             macs: self.size(layer.weight) * batch * rows * columns,
             activations: layer.input_shape.iter().product::<usize>() + self.size(layer.output),
             key_rows: weights.map(|wire| self.rows(wire)).sum(),
-            rounds: variables(&[channels]) + variables(&kernel) + places,
-            // The claims on weights, bias, X' and input.
-            proof_bytes: 4 * Field::BYTES,
+            rounds,
+            proof_bytes: scalars * Field::BYTES,
             ..Cost::default()
         }
     }
@@ -73,6 +98,21 @@ impl Sizes<'_> {
             rounds: variables,
             // A column is claimed at the lookups' point, and about once more by the zero-checks.
             proof_bytes: rows * Scheme::ROW_BYTES + 2 * layer.num_columns * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    fn arg_max(&self, layer: &ArgMaxLayer) -> Cost {
+        let (rows, variables) = (self.rows(layer.advice), variables(&layer.shape));
+        let lookups = if layer.has_bits() { 0 } else { layer.margin.len() };
+        Cost {
+            activations: layer.column_len(),
+            committed: self.size(layer.advice),
+            proof_rows: rows,
+            leaves: lookups << variables,
+            rounds: variables,
+            // A claim a column, two scalars a round, and the value at its end.
+            proof_bytes: rows * Scheme::ROW_BYTES + (layer.margin.len() + 2 * variables + 1) * Field::BYTES,
             ..Cost::default()
         }
     }

@@ -9,7 +9,8 @@ mod layers;
 mod rates;
 
 use convince_circuit::{Circuit, WireKind};
-use convince_pcs::{WireShape, choose_width, hyrax::MAX_WIDTH};
+use convince_pcs::hyrax::{MAX_WIDTH, TABLE_COLUMNS, argument_rounds, padded_width};
+use convince_pcs::{WireShape, choose_width};
 use serde::Serialize;
 
 use self::layers::Sizes;
@@ -66,6 +67,26 @@ pub struct Estimate {
     pub shared: Cost,
     /// All of it.
     pub total: Cost,
+}
+
+impl Estimate {
+    /// Columns that committing makes tables of multiples for: none if there are so many that it does without.
+    pub fn table_columns(&self) -> usize {
+        table_columns(self.width)
+    }
+
+    /// Terms of the multi-scalar multiplications of the opening's inner-product argument.
+    pub fn argument_terms(&self) -> usize {
+        argument_terms(self.width)
+    }
+}
+
+fn table_columns(width: usize) -> usize {
+    if width <= TABLE_COLUMNS { width } else { 0 }
+}
+
+fn argument_terms(width: usize) -> usize {
+    argument_rounds(width) * padded_width(width)
 }
 
 /// The width of the commitment's matrices that [`crate::setup`] chooses for a circuit.

@@ -12,7 +12,9 @@
 //! | [`requant`] | one relation for rounding, saturation, activation and pooling, and why it has one solution |
 //! | [`zero_check`] | products of columns that vanish |
 //! | [`waves`] | convolutions and fully connected layers, by kernel positions and input positions |
-//! | [`ends`] | the public output and the public input |
+//! | [`fft`] | convolutions by Fourier transforms, and delegated entries of their matrices |
+//! | [`gates`] | general layered arithmetic circuits, layers of one's own |
+//! | [`ends`] | the public output, whole or its label alone, and the public input |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
 //! | [`errors`] | how the soundness error is counted |
 //! | [`trust`] | what is assumed and what is defended, in plain words |
@@ -44,6 +46,12 @@ pub mod zero_check {}
 
 #[doc = include_str!("waves.md")]
 pub mod waves {}
+
+#[doc = include_str!("fft.md")]
+pub mod fft {}
+
+#[doc = include_str!("gates.md")]
+pub mod gates {}
 
 #[doc = include_str!("ends.md")]
 pub mod ends {}

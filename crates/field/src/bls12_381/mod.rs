@@ -1,7 +1,8 @@
 //! BLS12-381's scalar field.
 
 use ark_bls12_381::Fr;
-use ark_ff::{BigInt, PrimeField};
+use ark_ff::{BigInt, FftField, PrimeField};
+use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 
 use crate::{ProofField, SmallInt};
 
@@ -59,6 +60,24 @@ impl ProofField for Fr {
     fn bind(low: &mut [Self], high: &[Self], r: Self) {
         bind::bind(low, high, r);
     }
+
+    fn root_of_unity(log_len: usize) -> Option<Self> {
+        Fr::get_root_of_unity(1u64.checked_shl(u32::try_from(log_len).ok()?)?)
+    }
+
+    fn dft(values: &mut Vec<Self>) {
+        domain(values).fft_in_place(values);
+    }
+
+    fn inverse_dft(values: &mut Vec<Self>) {
+        domain(values).ifft_in_place(values);
+    }
+}
+
+/// The roots of unity of a vector's length. Panics where there are none.
+fn domain(values: &[Fr]) -> Radix2EvaluationDomain<Fr> {
+    assert!(values.len().is_power_of_two(), "no transform of {} places", values.len());
+    Radix2EvaluationDomain::new(values.len()).expect("2^32 places at most")
 }
 
 /// Little-endian limbs of little-endian bytes.
@@ -167,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn a_transform_is_its_definition_and_roots_end_at_the_two_adicity() {
+        let root = Fr::root_of_unity(3).unwrap();
+        let values: Vec<Fr> = (0..8).map(|i| Fr::from_i64(i * i - 5)).collect();
+        let place = |f: u64| values.iter().enumerate().map(|(x, v)| *v * root.pow([f * x as u64])).sum();
+        assert_eq!(reference::dft(&values, root), (0..8).map(place).collect::<Vec<Fr>>());
+        assert!(Fr::root_of_unity(32).is_some());
+        assert!([33, 63, 64, usize::MAX].iter().all(|&log| Fr::root_of_unity(log).is_none()));
+    }
+
+    #[test]
     #[should_panic]
     fn dot_refuses_lengths_that_differ() {
         Fr::dot(&[1u8], &[]);
@@ -203,6 +232,21 @@ mod tests {
                 reference::bind(&mut slow, &b, r);
                 prop_assert_eq!(fast, slow);
             }
+        }
+
+        #[test]
+        fn transforms_agree(log_len in 0usize..9, seed: u64) {
+            let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+            let values: Vec<Fr> = (0..1 << log_len).map(|_| element(rng)).collect();
+            let root = Fr::root_of_unity(log_len).unwrap();
+            prop_assert_eq!(root.pow([1 << log_len]), Fr::ONE);
+            prop_assert!(log_len == 0 || root.pow([1 << (log_len - 1)]) == -Fr::ONE);
+            let mut transform = values.clone();
+            Fr::dft(&mut transform);
+            prop_assert_eq!(&transform, &reference::dft(&values, root));
+            prop_assert_eq!(&reference::inverse_dft(&transform, root), &values);
+            Fr::inverse_dft(&mut transform);
+            prop_assert_eq!(transform, values);
         }
 
         #[test]

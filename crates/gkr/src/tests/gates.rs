@@ -277,16 +277,16 @@ impl VerifierChannel<Fr> for Watcher<'_> {
     }
 }
 
-fn forged(circuit: &Circuit, witness: &Witness, overrides: &BTreeMap<usize, Fr>) -> Vec<u8> {
+pub(super) fn forged(circuit: &Circuit, witness: &Witness, overrides: &BTreeMap<usize, Fr>) -> Vec<u8> {
     let inner = PlainProver::new(Transcript::new("test"));
     let mut channel = Forger { inner, sent: 0, overrides: overrides.clone() };
     let _ = prove(circuit, witness, &mut channel);
     channel.inner.finish()
 }
 
-type Watched = (Result<Vec<Claim<Fr, Fr>>, ChannelError>, Vec<(Check, Fr, usize)>);
+pub(super) type Watched = (Result<Vec<Claim<Fr, Fr>>, ChannelError>, Vec<(Check, Fr, usize)>);
 
-fn watch(circuit: &Circuit, output: &Ints, proof: &[u8], ignored: Option<usize>) -> Watched {
+pub(super) fn watch(circuit: &Circuit, output: &Ints, proof: &[u8], ignored: Option<usize>) -> Watched {
     let inner = PlainVerifier::new(Transcript::new("test"), proof);
     let mut channel = Watcher { inner, received: 0, ignored, met: vec![] };
     let result = verify(circuit, output, &mut channel);
@@ -299,7 +299,13 @@ fn inverse<F: ProofField>(value: F) -> Option<F> {
 
 /// A proof of a false output that leaves true claims when check `ignored` alone is left out: where another check fails, the
 /// `back`-th scalar before it is solved for, and the prover goes on from there.
-fn forge(circuit: &Circuit, witness: &Witness, output: &Ints, ignored: usize, back: usize) -> Option<Vec<u8>> {
+pub(super) fn forge(
+    circuit: &Circuit,
+    witness: &Witness,
+    output: &Ints,
+    ignored: usize,
+    back: usize,
+) -> Option<Vec<u8>> {
     let mut overrides = BTreeMap::new();
     loop {
         let proof = forged(circuit, witness, &overrides);

@@ -7,7 +7,7 @@ use convince_sumcheck::parallel;
 use super::{Instance, kernel_shape};
 
 /// `W'[g,ci,i,j] = sum over co in g of E_co[co] w[co,ci,i,j]`: one pass over the weights.
-pub(super) fn folded_weights<F: ProofField, S: Sync>(instance: &Instance<'_, F, S>, weights: IntSlice<'_>) -> Vec<F> {
+pub(crate) fn folded_weights<F: ProofField, S: Sync>(instance: &Instance<'_, F, S>, weights: IntSlice<'_>) -> Vec<F> {
     let (outputs, groups) = (instance.axis(1).table(), instance.layer.params.groups);
     let width = instance.layer.weight_shape[1..].iter().product();
     let run = outputs.len() / groups;
@@ -80,7 +80,7 @@ fn shifted_dot<F: ProofField>(row: IntSlice<'_>, weights: &[F], j: usize, axis: 
 }
 
 /// `in` with its batch and its channels folded: the plane that stage B sums over. One pass over the input.
-pub(super) fn folded_channels<F: ProofField>(input: IntSlice<'_>, batch: &Axis<F>, channels: &Axis<F>) -> Vec<F> {
+pub(crate) fn folded_channels<F: ProofField>(input: IntSlice<'_>, batch: &Axis<F>, channels: &Axis<F>) -> Vec<F> {
     let weights = outer(&[batch.clone(), channels.clone()]);
     input.fold_rows(input.len() / weights.len(), &weights)
 }

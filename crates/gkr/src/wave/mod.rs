@@ -21,16 +21,17 @@
 //! others, so a single term costs no message, and no equation is left to check.
 
 mod combined;
-mod conv;
+pub(crate) mod conv;
 mod gates;
 mod linear;
 mod product;
 mod prove;
+mod spectrum;
 mod verify;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{Circuit, Conv2dLayer, Layer, Tensor, WireId, WireKind};
+use convince_circuit::{Circuit, Conv2dLayer, Layer, Strategy, Tensor, WireId, WireKind};
 use convince_field::{ProofField, WindowAxis};
 use convince_poly::{Axis, Functional, log2_ceil, outer, window_kernel};
 use convince_transcript::Label;
@@ -38,7 +39,11 @@ use convince_transcript::Label;
 use crate::Claim;
 
 pub use prove::prove;
+pub(crate) use prove::send_biases;
+pub(crate) use verify::receive_biases;
 pub use verify::verify;
+#[cfg(test)]
+pub(crate) use {prove::prove_with, verify::verify_with};
 
 const BIAS: Label = "gkr/wave/bias";
 const LAMBDA: Label = "gkr/wave/lambda";
@@ -67,8 +72,9 @@ fn output(layer: &Layer) -> Option<WireId> {
         Layer::Conv2d(l) => Some(l.output),
         Layer::Linear(l) => Some(l.output),
         Layer::Product(l) => Some(l.output),
+        Layer::Spectrum(l) => Some(l.output),
         Layer::Gates(l) => Some(l.output),
-        Layer::Requant(_) => None,
+        Layer::Requant(_) | Layer::ArgMax(_) => None,
     }
 }
 
@@ -78,14 +84,15 @@ fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
         Layer::Conv2d(l) => vec![l.input],
         Layer::Linear(l) => l.terms.iter().map(|t| t.tensor).collect(),
         Layer::Product(l) => l.factors.to_vec(),
+        Layer::Spectrum(l) => l.factors.clone(),
         Layer::Gates(l) => l.claimed().collect(),
-        Layer::Requant(_) => vec![],
+        Layer::Requant(_) | Layer::ArgMax(_) => vec![],
     };
     tensors.into_iter().map(|tensor| tensor.wire)
 }
 
 /// Claims that wait for their layer, and those that are on wires the caller can discharge.
-struct Pending<F, S> {
+pub(crate) struct Pending<F, S> {
     waiting: BTreeMap<WireId, Vec<Claim<F, S>>>,
     settled: Vec<Claim<F, S>>,
 }
@@ -97,7 +104,7 @@ impl<F: ProofField, S> Pending<F, S> {
         pending
     }
 
-    fn add(&mut self, circuit: &Circuit, claim: Claim<F, S>) {
+    pub(crate) fn add(&mut self, circuit: &Circuit, claim: Claim<F, S>) {
         let wire = circuit.wire(claim.wire);
         match wire.kind {
             WireKind::Virtual => self.waiting.entry(claim.wire).or_default().push(claim),
@@ -112,13 +119,13 @@ impl<F: ProofField, S> Pending<F, S> {
 }
 
 /// One claim on a convolution's output: an instance of stage A.
-struct Instance<'a, F, S> {
-    layer: &'a Conv2dLayer,
+pub(crate) struct Instance<'a, F, S> {
+    pub(crate) layer: &'a Conv2dLayer,
     claim: Claim<F, S>,
 }
 
 impl<F: ProofField, S> Instance<'_, F, S> {
-    fn axis(&self, k: usize) -> &Axis<F> {
+    pub(crate) fn axis(&self, k: usize) -> &Axis<F> {
         &self.claim.functional.0[k]
     }
 
@@ -139,13 +146,13 @@ fn is_whole(layer: &Conv2dLayer) -> bool {
 }
 
 /// `[groups, channels of a group, kh, kw]`.
-fn kernel_shape(layer: &Conv2dLayer) -> [usize; 4] {
+pub(crate) fn kernel_shape(layer: &Conv2dLayer) -> [usize; 4] {
     let [_, channels, kh, kw] = layer.weight_shape;
     [layer.params.groups, channels, kh, kw]
 }
 
 /// A kernel position's point, by axis: group, channel of the group, row, column.
-struct Rho<F> {
+pub(crate) struct Rho<F> {
     group: Axis<F>,
     channel: Axis<F>,
     plane: [Axis<F>; 2],
@@ -153,7 +160,7 @@ struct Rho<F> {
 
 impl<F: ProofField> Rho<F> {
     /// The suffix of stage A's challenges that belongs to a layer.
-    fn new(challenges: &[F], layer: &Conv2dLayer) -> Self {
+    pub(crate) fn new(challenges: &[F], layer: &Conv2dLayer) -> Self {
         let shape = kernel_shape(layer);
         let axes = Functional::at_flat(convince_sumcheck::suffix(challenges, variables(&shape)), &shape).0;
         let [group, channel, row, column]: [Axis<F>; 4] = axes.try_into().expect("one axis a length");
@@ -162,11 +169,16 @@ impl<F: ProofField> Rho<F> {
 
     /// The functional on the input's channels.
     fn channels(&self) -> Axis<F> {
-        match (self.group.len(), self.channel.len()) {
-            (1, _) => self.channel.clone(),
-            (_, 1) => self.group.clone(),
-            _ => Axis::Dense(outer(&[self.group.clone(), self.channel.clone()])),
-        }
+        channels_axis(&self.group, &self.channel)
+    }
+}
+
+/// The functional on an input's channels, from those on groups and on the channels of a group.
+pub(crate) fn channels_axis<F: ProofField>(group: &Axis<F>, channel: &Axis<F>) -> Axis<F> {
+    match (group.len(), channel.len()) {
+        (1, _) => channel.clone(),
+        (_, 1) => group.clone(),
+        _ => Axis::Dense(outer(&[group.clone(), channel.clone()])),
     }
 }
 
@@ -176,21 +188,21 @@ fn plane_shape(layer: &Conv2dLayer) -> &[usize] {
 }
 
 /// The point of an input position, by axis.
-fn plane_point<F: ProofField>(point: &[F], shape: &[usize]) -> [Axis<F>; 2] {
+pub(crate) fn plane_point<F: ProofField>(point: &[F], shape: &[usize]) -> [Axis<F>; 2] {
     Functional::at_flat(point, shape).0.try_into().expect("two axes")
 }
 
-fn variables(shape: &[usize]) -> usize {
+pub(crate) fn variables(shape: &[usize]) -> usize {
     shape.iter().map(|&n| log2_ceil(n)).sum()
 }
 
 /// 1, x, x^2, ...
-fn powers<F: ProofField>(x: F, count: usize) -> Vec<F> {
+pub(crate) fn powers<F: ProofField>(x: F, count: usize) -> Vec<F> {
     std::iter::successors(Some(F::one()), |power| Some(*power * x)).take(count).collect()
 }
 
 /// The claim on the weights: E_co, with the group's weight inside, and rho.
-fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Rho<F>, value: S) -> Claim<F, S> {
+pub(crate) fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Rho<F>, value: S) -> Claim<F, S> {
     let outputs = match instance.layer.params.groups {
         1 => instance.axis(1).clone(),
         groups => {
@@ -206,7 +218,7 @@ fn weight_claim<F: ProofField, S>(instance: &Instance<'_, F, S>, rho: &Rho<F>, v
 }
 
 /// The claim on a layer's input: E_b, rho_ci, q_y, q_x.
-fn input_claim<F: ProofField, S>(
+pub(crate) fn input_claim<F: ProofField, S>(
     circuit: &Circuit,
     instance: &Instance<'_, F, S>,
     rho: &Rho<F>,
@@ -219,7 +231,7 @@ fn input_claim<F: ProofField, S>(
 
 /// Runs of instances that belong to one layer and agree in their batch functional, as ranges: each shares one instance of
 /// stage B, which sums over the input with that functional applied.
-fn by_layer<F: ProofField, S>(instances: &[Instance<'_, F, S>]) -> Vec<std::ops::Range<usize>> {
+pub(crate) fn by_layer<F: ProofField, S>(instances: &[Instance<'_, F, S>]) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     for (k, instance) in instances.iter().enumerate() {
         match runs.last_mut() {
@@ -243,19 +255,35 @@ pub(crate) struct Rounds {
     pub(crate) input: usize,
     /// Claims on convolutions that are batched, at most.
     pub(crate) instances: usize,
+    /// Those on FFT convolutions.
+    pub(crate) fft: crate::fft::Rounds,
     /// Claims that linear layers leave on their terms.
     pub(crate) terms: usize,
     /// For every product: its variables and the claims on it.
     pub(crate) products: Vec<(usize, usize)>,
     /// For every layer of gates: the variables of both phases, the claims on it and those that it leaves.
     pub(crate) gates: Vec<(usize, usize, usize)>,
+    /// For every product of spectra.
+    pub(crate) spectra: Vec<SpectrumRounds>,
+}
+
+/// Sizes of the sumchecks of a product of spectra.
+pub(crate) struct SpectrumRounds {
+    /// Variables of rows.
+    pub(crate) rows: usize,
+    /// Variables of places.
+    pub(crate) log_len: usize,
+    /// Claims on it.
+    pub(crate) claims: usize,
+    /// Transforms that are multiplied.
+    pub(crate) factors: usize,
 }
 
 /// Sizes of every wave, from the circuit alone.
 pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
     let mut claims: BTreeMap<WireId, usize> = BTreeMap::new();
     let mut add = |wire: WireId, count: usize| *claims.entry(wire).or_default() += count;
-    add(circuit.output().wire, 1);
+    add(circuit.claimed_output().wire, 1);
     for layer in circuit.layers() {
         if let Layer::Requant(l) = layer {
             add(l.input.wire, 1);
@@ -269,6 +297,7 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
             let mut count = output(layer).and_then(|wire| claims.get(&wire).copied()).unwrap_or(0);
             match layer {
                 Layer::Linear(linear) => rounds.terms += count * linear.terms.len(),
+                Layer::Conv2d(conv) if conv.params.strategy == Strategy::Fft => rounds.fft.add(conv, count),
                 Layer::Conv2d(conv) => {
                     rounds.instances += count;
                     rounds.kernel = rounds.kernel.max(variables(&kernel_shape(conv)));
@@ -278,11 +307,21 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
                     rounds.products.push((variables(&product.shape), count));
                     count = count.min(1);
                 }
+                Layer::Spectrum(l) => {
+                    let rows = variables(&l.shape[..3]);
+                    rounds.spectra.push(SpectrumRounds {
+                        rows,
+                        log_len: l.log_len,
+                        claims: count,
+                        factors: l.factors.len(),
+                    });
+                    count = count.min(1);
+                }
                 Layer::Gates(l) => {
                     rounds.gates.push((gates::layer_variables(circuit, l).iter().sum(), count, l.claimed().count()));
                     count = count.min(1);
                 }
-                Layer::Requant(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) => {}
             }
             for wire in reads(layer) {
                 *claims.entry(wire).or_default() += count;

@@ -31,6 +31,9 @@ pub(super) fn prove<F: ProofField, C: ProverChannel<F>>(
     layer: &ProductLayer,
 ) {
     let claims = pending.take(layer.output);
+    if claims.is_empty() {
+        return;
+    }
     let vars = variables(&layer.shape);
     let combined = Combined::new(claims, channel.challenge(LAMBDA));
     let tables = [combined.table(&layer.shape), witness.wire(layer.output).to_field()];
@@ -58,6 +61,9 @@ pub(super) fn verify<F: ProofField, C: VerifierChannel<F>>(
     layer: &ProductLayer,
 ) -> Result<(), ChannelError> {
     let claims = pending.take(layer.output);
+    if claims.is_empty() {
+        return Ok(());
+    }
     let vars = variables(&layer.shape);
     let combined = Combined::new(claims, channel.challenge(LAMBDA));
     let SumcheckClaim { value, point } = product::verify(channel, &[(vars, combined.total())])?;

@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, Layer, Witness};
+use convince_circuit::{Circuit, Layer, Strategy, Witness};
 use convince_field::ProofField;
 use convince_poly::{Functional, pad};
 use convince_sumcheck::{parallel, product as sumcheck, suffix};
@@ -6,9 +6,11 @@ use convince_transcript::ProverChannel;
 
 use super::{
     BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, gates, input_claim,
-    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
+    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, spectrum, variables,
+    weight_claim,
 };
 use crate::Claim;
+use crate::fft::{self, Step};
 
 /// Reduces claims on virtual wires, wave by wave. Returns the claims on input, weight and advice wires.
 pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C, claims: Vec<Claim<F, F>>) -> Vec<Claim<F, F>>
@@ -16,35 +18,57 @@ where
     F: ProofField,
     C: ProverChannel<F>,
 {
+    prove_with(circuit, witness, channel, claims, Step::of_wave)
+}
+
+/// [`prove`], with the steps of FFT convolutions set by the caller.
+pub(crate) fn prove_with<F, C>(
+    circuit: &Circuit,
+    witness: &Witness,
+    channel: &mut C,
+    claims: Vec<Claim<F, F>>,
+    step: impl Fn(usize) -> Step,
+) -> Vec<Claim<F, F>>
+where
+    F: ProofField,
+    C: ProverChannel<F>,
+{
     let mut pending = Pending::new(circuit, claims);
-    for wave in schedule(circuit) {
-        let mut instances = Vec::new();
-        for layer in wave {
+    for (wave, layers) in schedule(circuit).into_iter().enumerate() {
+        let (mut instances, mut by_fft) = (Vec::new(), Vec::new());
+        for layer in layers {
             match &circuit.layers()[layer] {
                 Layer::Conv2d(conv) => {
-                    instances
-                        .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                    let list = if conv.params.strategy == Strategy::Fft { &mut by_fft } else { &mut instances };
+                    list.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Linear(layer) => linear::prove(circuit, witness, channel, &mut pending, layer),
+                Layer::Spectrum(layer) => {
+                    spectrum::prove(circuit, witness, channel, &mut pending, step(wave), layer);
+                }
                 Layer::Product(layer) => product::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Gates(layer) => gates::prove(circuit, witness, channel, &mut pending, layer),
-                Layer::Requant(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) => {}
             }
         }
         if !instances.is_empty() {
             prove_convolutions(circuit, witness, channel, &mut pending, &instances);
         }
+        if !by_fft.is_empty() {
+            fft::prove(circuit, witness, channel, &mut pending, step(wave), &by_fft);
+        }
     }
     pending.settled
 }
 
-fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
+/// Sends the biases' claims. Returns the claims on the outputs without their biases.
+pub(crate) fn send_biases<F: ProofField, C: ProverChannel<F>>(
     circuit: &Circuit,
     witness: &Witness,
     channel: &mut C,
     pending: &mut Pending<F, F>,
     instances: &[Instance<'_, F, F>],
-) {
+) -> Vec<F> {
     let mut starts: Vec<F> = instances.iter().map(|i| i.claim.value).collect();
     for (instance, start) in instances.iter().zip(&mut starts) {
         let Some(wire) = instance.layer.bias else { continue };
@@ -54,6 +78,17 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
         *start -= value * instance.ones();
         pending.add(circuit, Claim { wire, functional, value });
     }
+    starts
+}
+
+fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
+    circuit: &Circuit,
+    witness: &Witness,
+    channel: &mut C,
+    pending: &mut Pending<F, F>,
+    instances: &[Instance<'_, F, F>],
+) {
+    let starts = send_biases(circuit, witness, channel, pending, instances);
     let lambdas = powers(channel.challenge(LAMBDA), instances.len());
     let tables = parallel::map(instances.len(), |k| {
         let layer = instances[k].layer;

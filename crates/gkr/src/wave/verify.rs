@@ -1,4 +1,4 @@
-use convince_circuit::{Circuit, Layer};
+use convince_circuit::{Circuit, Layer, Strategy};
 use convince_field::ProofField;
 use convince_poly::{Axis, Functional};
 use convince_sumcheck::{SumcheckClaim, product as sumcheck, suffix};
@@ -6,15 +6,16 @@ use convince_transcript::{ChannelError, ChannelScalar, Check, VerifierChannel};
 
 use super::{
     BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, gates, input_claim, is_whole,
-    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, variables, weight_claim,
+    kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, spectrum, variables, weight_claim,
 };
 use crate::Claim;
+use crate::fft::{self, Step};
 
 /// Verifies the waves. Returns the claims on input, weight and advice wires.
 ///
 /// # Errors
 /// The channel's; the checks are [`Check::Product`], [`Check::Gates`], [`Check::ProductPoint`], [`Check::KernelPositions`] and
-/// [`Check::InputPositions`].
+/// [`Check::InputPositions`], and those of [`crate::fft`].
 pub fn verify<F, C>(
     circuit: &Circuit,
     channel: &mut C,
@@ -24,26 +25,63 @@ where
     F: ProofField,
     C: VerifierChannel<F>,
 {
+    verify_with(circuit, channel, claims, Step::of_wave)
+}
+
+/// [`verify`], with the steps of FFT convolutions set by the caller.
+pub(crate) fn verify_with<F, C>(
+    circuit: &Circuit,
+    channel: &mut C,
+    claims: Vec<Claim<F, C::Scalar>>,
+    step: impl Fn(usize) -> Step,
+) -> Result<Vec<Claim<F, C::Scalar>>, ChannelError>
+where
+    F: ProofField,
+    C: VerifierChannel<F>,
+{
     let mut pending = Pending::new(circuit, claims);
     for (wave, layers) in schedule(circuit).into_iter().enumerate() {
-        let mut instances = Vec::new();
+        let (mut instances, mut by_fft) = (Vec::new(), Vec::new());
         for index in layers {
             match &circuit.layers()[index] {
                 Layer::Conv2d(conv) => {
-                    instances
-                        .extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
+                    let list = if conv.params.strategy == Strategy::Fft { &mut by_fft } else { &mut instances };
+                    list.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
                 }
                 Layer::Linear(layer) => linear::verify(circuit, channel, &mut pending, layer)?,
+                Layer::Spectrum(layer) => {
+                    spectrum::verify(circuit, channel, &mut pending, (step(wave), index), layer)?;
+                }
                 Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Gates(layer) => gates::verify(circuit, channel, &mut pending, index, layer)?,
-                Layer::Requant(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) => {}
             }
         }
         if !instances.is_empty() {
             verify_convolutions(circuit, channel, &mut pending, wave, &instances)?;
         }
+        if !by_fft.is_empty() {
+            fft::verify(circuit, channel, &mut pending, step(wave), &by_fft)?;
+        }
     }
     Ok(pending.settled)
+}
+
+/// Receives the biases' claims. Returns the claims on the outputs without their biases.
+pub(crate) fn receive_biases<F: ProofField, C: VerifierChannel<F>>(
+    circuit: &Circuit,
+    channel: &mut C,
+    pending: &mut Pending<F, C::Scalar>,
+    instances: &[Instance<'_, F, C::Scalar>],
+) -> Result<Vec<C::Scalar>, ChannelError> {
+    let mut starts: Vec<C::Scalar> = instances.iter().map(|i| i.claim.value.clone()).collect();
+    for (instance, start) in instances.iter().zip(&mut starts) {
+        let Some(wire) = instance.layer.bias else { continue };
+        let value = channel.receive_one(BIAS)?;
+        *start = start.clone() - value.clone() * instance.ones();
+        pending.add(circuit, Claim { wire, functional: Functional(vec![instance.axis(1).clone()]), value });
+    }
+    Ok(starts)
 }
 
 fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
@@ -54,13 +92,7 @@ fn verify_convolutions<F: ProofField, C: VerifierChannel<F>>(
     instances: &[Instance<'_, F, C::Scalar>],
 ) -> Result<(), ChannelError> {
     let zero = C::Scalar::constant(F::zero());
-    let mut starts: Vec<C::Scalar> = instances.iter().map(|i| i.claim.value.clone()).collect();
-    for (instance, start) in instances.iter().zip(&mut starts) {
-        let Some(wire) = instance.layer.bias else { continue };
-        let value = channel.receive_one(BIAS)?;
-        *start = start.clone() - value.clone() * instance.ones();
-        pending.add(circuit, Claim { wire, functional: Functional(vec![instance.axis(1).clone()]), value });
-    }
+    let starts = receive_biases(circuit, channel, pending, instances)?;
     let lambdas = powers(channel.challenge(LAMBDA), instances.len());
     let weighted = instances.iter().zip(starts).zip(&lambdas);
     let stage_a: Vec<_> = weighted.map(|((i, start), l)| (variables(&kernel_shape(i.layer)), start * *l)).collect();

@@ -63,17 +63,19 @@ fn products(layer: &RequantLayer) -> Vec<Vec<Factor>> {
 /// What makes limbs of one bit ranges: every bit is 0 or 1, and `c` is what its bits say.
 fn bit_products(layer: &RequantLayer, clamped: &[Limb]) -> Vec<Vec<Factor>> {
     let (low, high) = (i64::from(layer.params.low), i64::from(layer.params.high));
-    let bit = |limb: &Limb| {
-        let bit = [Limb { shift: 0, ..*limb }];
-        vec![Factor::new(0, &[(1, &bit)]), Factor::new(1, &[(-1, &bit)])]
-    };
-    let mut products: Vec<_> = layer.limbs().map(bit).collect();
+    let mut products: Vec<_> = layer.limbs().map(is_bit).collect();
     // A clamp of one value has no bits, and is the constant.
     products.push(vec![Factor::new(-low, &[(1, clamped), (-1, &layer.above_low)])]);
     if !layer.below_high.is_empty() {
         products.push(vec![Factor::new(high, &[(-1, clamped), (-1, &layer.below_high)])]);
     }
     products
+}
+
+/// `b (1 - b)`.
+fn is_bit(limb: &Limb) -> Vec<Factor> {
+    let bit = [Limb { shift: 0, ..*limb }];
+    vec![Factor::new(0, &[(1, &bit)]), Factor::new(1, &[(-1, &bit)])]
 }
 
 /// The columns that occur in a layer's products, ascending.
@@ -84,25 +86,39 @@ fn columns_of(products: &[Vec<Factor>]) -> Vec<usize> {
     columns
 }
 
-/// The layers that take part, with their products.
-fn parts(circuit: &Circuit) -> Vec<(&RequantLayer, Vec<Vec<Factor>>)> {
-    let layers = circuit.layers().iter().filter_map(|layer| match layer {
-        Layer::Requant(layer) => Some((layer, products(layer))),
-        _ => None,
-    });
-    layers.filter(|(_, products)| !products.is_empty()).collect()
+/// A layer that takes part: its advice and the products of its columns.
+struct Part<'a> {
+    advice: WireId,
+    /// Shape of a column.
+    shape: &'a [usize; 4],
+    num_columns: usize,
+    products: Vec<Vec<Factor>>,
 }
 
-fn num_vars(layer: &RequantLayer) -> usize {
-    layer.output_shape.iter().map(|&n| log2_ceil(n)).sum()
+fn parts(circuit: &Circuit) -> Vec<Part<'_>> {
+    let layers = circuit.layers().iter().filter_map(|layer| match layer {
+        Layer::Requant(l) => {
+            Some(Part { advice: l.advice, shape: &l.output_shape, num_columns: l.num_columns, products: products(l) })
+        }
+        Layer::ArgMax(l) if l.has_bits() => {
+            let products = l.margin.iter().map(is_bit).collect();
+            Some(Part { advice: l.advice, shape: &l.shape, num_columns: l.margin.len(), products })
+        }
+        _ => None,
+    });
+    layers.filter(|part| !part.products.is_empty()).collect()
+}
+
+fn num_vars(shape: &[usize; 4]) -> usize {
+    shape.iter().map(|&n| log2_ceil(n)).sum()
 }
 
 /// Largest number of variables and of factors: the sumcheck's size and degree.
 pub(crate) fn size(circuit: &Circuit) -> (usize, usize, usize) {
     let parts = parts(circuit);
-    let vars = parts.iter().map(|(layer, _)| num_vars(layer)).max().unwrap_or(0);
-    let degree = parts.iter().flat_map(|(_, products)| products.iter().map(Vec::len)).max().unwrap_or(0);
-    (vars, degree, parts.iter().map(|(_, products)| products.len()).sum())
+    let vars = parts.iter().map(|part| num_vars(part.shape)).max().unwrap_or(0);
+    let degree = parts.iter().flat_map(|part| part.products.iter().map(Vec::len)).max().unwrap_or(0);
+    (vars, degree, parts.iter().map(|part| part.products.len()).sum())
 }
 
 /// The claims on the columns that occur in products.
@@ -118,18 +134,18 @@ impl<F: ProofField, S: Clone> ProductClaims<F, S> {
         Self { point, by_wire: BTreeMap::new(), claims: Vec::new() }
     }
 
-    fn functional(&self, layer: &RequantLayer) -> Functional<F> {
-        Functional::at_flat(suffix(&self.point, num_vars(layer)), &layer.output_shape)
+    fn functional(&self, part: &Part<'_>) -> Functional<F> {
+        Functional::at_flat(self.point(part.shape), part.shape)
     }
 
-    fn add(&mut self, layer: &RequantLayer, columns: &[usize], values: Vec<S>) {
-        self.claims.extend(column_claims(layer, &self.functional(layer), columns, values.clone()));
-        self.by_wire.insert(layer.advice, columns.iter().copied().zip(values).collect());
+    fn add(&mut self, part: &Part<'_>, columns: &[usize], values: Vec<S>) {
+        self.claims.extend(column_claims(part, &self.functional(part), columns, values.clone()));
+        self.by_wire.insert(part.advice, columns.iter().copied().zip(values).collect());
     }
 
-    /// Where a layer's columns are claimed.
-    pub(crate) fn point(&self, layer: &RequantLayer) -> &[F] {
-        suffix(&self.point, num_vars(layer))
+    /// Where a layer's columns, of this shape, are claimed.
+    pub(crate) fn point(&self, shape: &[usize; 4]) -> &[F] {
+        suffix(&self.point, num_vars(shape))
     }
 
     /// The claims on the columns of an advice wire.
@@ -156,11 +172,11 @@ where
     }
     let z: Vec<F> = (0..vars).map(|_| channel.challenge(Z)).collect();
     let lambda = channel.challenge(LAMBDA);
-    let jobs: Vec<(&RequantLayer, &Vec<Factor>)> =
-        parts.iter().flat_map(|(layer, products)| products.iter().map(move |p| (*layer, p))).collect();
+    let jobs: Vec<(&Part<'_>, &Vec<Factor>)> =
+        parts.iter().flat_map(|part| part.products.iter().map(move |p| (part, p))).collect();
     let summands = parallel::map(jobs.len(), |k| {
-        let (layer, factors) = jobs[k];
-        Factors::new(num_vars(layer), factors.iter().map(|f| factor_table(circuit, witness, layer, f)).collect())
+        let (part, factors) = jobs[k];
+        Factors::new(num_vars(part.shape), factors.iter().map(|f| factor_table(witness, part, f)).collect())
     });
     let mut weight = F::one();
     let mut instances = Vec::with_capacity(jobs.len());
@@ -170,27 +186,27 @@ where
     }
     let point = eq_product::prove(channel, &z, degree, &mut instances);
     let mut claims = ProductClaims::new(point);
-    for (layer, products) in &parts {
-        let weights = outer(&claims.functional(layer).0);
-        let (len, advice) = (layer.column_len(), witness.wire(layer.advice));
-        let columns = columns_of(products);
+    for part in &parts {
+        let weights = outer(&claims.functional(part).0);
+        let (len, advice) = (weights.len(), witness.wire(part.advice));
+        let columns = columns_of(&part.products);
         let values: Vec<F> = columns.iter().map(|c| advice.range(c * len, len).dot(&weights)).collect();
         channel.send(COLUMNS, &values);
-        claims.add(layer, &columns, values);
+        claims.add(part, &columns, values);
     }
     claims
 }
 
 /// A factor on the padded hypercube, as field elements; zero on padding.
-fn factor_table<F: ProofField>(circuit: &Circuit, witness: &Witness, layer: &RequantLayer, factor: &Factor) -> Vec<F> {
-    let (len, advice) = (layer.column_len(), witness.wire(layer.advice));
+fn factor_table<F: ProofField>(witness: &Witness, part: &Part<'_>, factor: &Factor) -> Vec<F> {
+    let (len, advice) = (part.shape.iter().product(), witness.wire(part.advice));
+    debug_assert_eq!(advice.len(), part.num_columns * len);
     let mut values = vec![factor.constant; len];
     for &(scale, column) in &factor.terms {
         values.iter_mut().zip(advice.range(column * len, len).iter()).for_each(|(v, x)| *v += scale * x);
     }
-    debug_assert_eq!(circuit.wire(layer.advice).shape, layer.advice_shape());
     let field: Vec<F> = values.into_iter().map(F::from_i64).collect();
-    convince_poly::pad(&field, &layer.output_shape)
+    convince_poly::pad(&field, part.shape)
 }
 
 /// Verifies that all products vanish.
@@ -212,19 +228,19 @@ where
     let zero = C::Scalar::constant(F::zero());
     let SumcheckClaim { value, point } = eq_product::verify(channel, &z, degree, zero.clone())?;
     let (mut claims, mut total, mut weight) = (ProductClaims::new(point), zero.clone(), F::one());
-    for (layer, products) in &parts {
-        let ones = claims.functional(layer).sum();
-        let columns = columns_of(products);
+    for part in &parts {
+        let ones = claims.functional(part).sum();
+        let columns = columns_of(&part.products);
         let values = channel.receive(COLUMNS, columns.len())?;
-        let mut by_column = vec![zero.clone(); layer.num_columns];
+        let mut by_column = vec![zero.clone(); part.num_columns];
         columns.iter().zip(&values).for_each(|(&c, v)| by_column[c] = v.clone());
-        for product in products {
+        for product in &part.products {
             let factors = product.iter().map(|factor| factor_value(factor, &by_column, ones));
             let product = factors.reduce(|a, b| channel.mul(&a, &b)).unwrap_or(zero.clone());
             total = total + product * weight;
             weight *= lambda;
         }
-        claims.add(layer, &columns, values);
+        claims.add(part, &columns, values);
     }
     channel.assert_eq(total, value, Check::ZeroCheck)?;
     Ok(claims)
@@ -236,15 +252,15 @@ fn factor_value<F: ProofField, S: ChannelScalar<F>>(factor: &Factor, columns: &[
 }
 
 fn column_claims<F: ProofField, S>(
-    layer: &RequantLayer,
+    part: &Part<'_>,
     functional: &Functional<F>,
     columns: &[usize],
     values: Vec<S>,
 ) -> Vec<Claim<F, S>> {
     let claim = |(&index, value): (&usize, S)| {
         let mut axes = functional.0.clone();
-        axes.insert(0, Axis::Index { index, len: layer.num_columns });
-        Claim { wire: layer.advice, functional: Functional(axes), value }
+        axes.insert(0, Axis::Index { index, len: part.num_columns });
+        Claim { wire: part.advice, functional: Functional(axes), value }
     };
     columns.iter().zip(values).map(claim).collect()
 }

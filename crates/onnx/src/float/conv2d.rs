@@ -30,14 +30,6 @@ impl FloatConv2d {
         Self { weight, weight_shape, bias, stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups }
     }
 
-    /// Output rows (`axis` 0) or columns (`axis` 1) for `size` input ones; `None` if the kernel does not fit or a size
-    /// overflows.
-    pub(crate) fn output_size(&self, axis: usize, size: usize) -> Option<usize> {
-        let extent = (self.weight_shape[2 + axis].checked_sub(1)?).checked_mul(self.dilation[axis])?.checked_add(1)?;
-        let padded = size.checked_add(self.padding[axis])?.checked_add(self.padding[2 + axis])?;
-        Some(padded.checked_sub(extent)?.checked_div(self.stride[axis])? + 1)
-    }
-
     pub(super) fn run(&self, input: &[f32], shape: Shape, out_shape: Shape) -> Vec<f32> {
         // A dot product of few terms costs more to set up than it takes.
         match self.weight_shape[1..].iter().product::<usize>() < 16 && out_shape[3] >= 8 {
@@ -142,6 +134,13 @@ mod tests {
 
     use super::*;
 
+    /// Output rows (`axis` 0) or columns (`axis` 1) for `size` input ones; `None` if the kernel does not fit.
+    fn output_size(op: &FloatConv2d, axis: usize, size: usize) -> Option<usize> {
+        let extent = (op.weight_shape[2 + axis] - 1) * op.dilation[axis] + 1;
+        let padded = size + op.padding[axis] + op.padding[2 + axis];
+        Some(padded.checked_sub(extent)? / op.stride[axis] + 1)
+    }
+
     /// The formula, one term at a time.
     fn reference(op: &FloatConv2d, input: &[f32], shape: Shape, [_, co, out_rows, out_columns]: Shape) -> Vec<f32> {
         let [_, ci, kernel_rows, kernel_columns] = op.weight_shape;
@@ -184,7 +183,7 @@ mod tests {
             let input: Vec<f32> = (0..shape.iter().product()).map(|i| ((i * 11 + seed) % 64) as f32).collect();
             let bias = (seed % 2 == 0).then(|| Arc::new(vec![5.0; co * groups]));
             let op = FloatConv2d { weight, weight_shape, bias, stride, padding, dilation, groups };
-            let sizes = (op.output_size(0, rows), op.output_size(1, columns));
+            let sizes = (output_size(&op, 0, rows), output_size(&op, 1, columns));
             let (Some(out_rows), Some(out_columns)) = sizes else { return Ok(()) };
             let out_shape = [1, co * groups, out_rows, out_columns];
             let expected = reference(&op, &input, shape, out_shape);

@@ -9,7 +9,7 @@ use crate::float::{Activation, Binary, Expr, Unary};
 /// Functions without parameters, and those whose parameters are attributes.
 pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let attributes = &call.attributes;
-    let float = |name: &str, default: f32| Ok(attributes.float(name)?.unwrap_or(default));
+    let float = |name: &str, default: f32| Ok(attributes.finite(name)?.unwrap_or(default));
     let activation = Unary::Activation;
     let (function, names): (Unary, &[&str]) = match call.operator {
         "Relu" => (activation(Activation::Relu), &[]),

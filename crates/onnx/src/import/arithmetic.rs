@@ -56,6 +56,8 @@ fn combine(builder: &mut Builder, operation: Binary, a: &Value, b: &Value, index
         (Value::Constant(a), Value::Computed(b)) => {
             with_constant(builder, operation, b, (a, index - 1), true).map(Value::Computed)
         }
+        (Value::Quantised(..), _) => Err(NodeProblem::Quantised(index - 1)),
+        (_, Value::Quantised(..)) => Err(NodeProblem::Quantised(index)),
         (Value::Computed(a), Value::Computed(b)) => pair(builder, operation, (a, b), index).map(Value::Computed),
     }
 }

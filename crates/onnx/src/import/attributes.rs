@@ -55,8 +55,20 @@ impl<'a> Attributes<'a> {
         Ok(self.get(name, INTS)?.map(|attribute| attribute.ints.as_slice()))
     }
 
+    /// A number; it may be infinite.
     pub(super) fn float(&self, name: &str) -> Result<Option<f32>, NodeProblem> {
-        Ok(self.get(name, FLOAT)?.map(|attribute| attribute.f))
+        match self.get(name, FLOAT)?.map(|attribute| attribute.f) {
+            Some(value) if value.is_nan() => Err(self.unsupported(name)),
+            value => Ok(value),
+        }
+    }
+
+    /// A finite number.
+    pub(super) fn finite(&self, name: &str) -> Result<Option<f32>, NodeProblem> {
+        match self.float(name)? {
+            Some(value) if !value.is_finite() => Err(self.unsupported(name)),
+            value => Ok(value),
+        }
     }
 
     pub(super) fn floats(&self, name: &str) -> Result<Option<&'a [f32]>, NodeProblem> {

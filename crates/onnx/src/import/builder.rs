@@ -83,7 +83,8 @@ impl Builder {
     /// Counts a constant of one repeated element, which may be as large as a file's own.
     pub(super) fn fill(&mut self, dims: &[usize]) -> Result<(), NodeProblem> {
         let len = dims.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        self.filled = len.and_then(|len| self.filled.checked_sub(len)).ok_or(NodeProblem::TooLarge { limit: MAX_TOTAL_LEN })?;
+        self.filled =
+            len.and_then(|len| self.filled.checked_sub(len)).ok_or(NodeProblem::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.folding = self.folding.saturating_add(dims.iter().product::<usize>().saturating_mul(2));
         Ok(())
     }

@@ -11,6 +11,15 @@ use crate::tensor::{Data, Tensor};
 pub(super) enum Value {
     Constant(Tensor),
     Computed(Computed),
+    /// 8-bit integers, as the numbers that they stand for.
+    Quantised(Computed, Quantisation),
+}
+
+/// What the integers of a quantised tensor stand for: `scale * (q - zero)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Quantisation {
+    pub(super) scale: f32,
+    pub(super) zero: i64,
 }
 
 /// A tensor that depends on the network's input.
@@ -74,6 +83,7 @@ impl<'a> Call<'a> {
         match self.value(index)? {
             Value::Computed(computed) => Ok(computed),
             Value::Constant(_) => Err(NodeProblem::Constant(index)),
+            Value::Quantised(..) => Err(NodeProblem::Quantised(index)),
         }
     }
 
@@ -82,7 +92,7 @@ impl<'a> Call<'a> {
         match self.input(index) {
             None => Ok(None),
             Some(Value::Constant(tensor)) => Ok(Some(tensor)),
-            Some(Value::Computed(_)) => Err(NodeProblem::NotConstant(index)),
+            Some(Value::Computed(_) | Value::Quantised(..)) => Err(NodeProblem::NotConstant(index)),
         }
     }
 

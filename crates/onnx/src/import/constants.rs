@@ -12,7 +12,7 @@ use crate::tensor::{Data, MAX_RANK, Tensor};
 
 /// An operator on constants alone, `None` if there is none or an input is computed.
 pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Option<Outcome> {
-    let is_constant = |input: &Option<&Value>| !matches!(input, Some(Value::Computed(_)));
+    let is_constant = |input: &Option<&Value>| !matches!(input, Some(Value::Computed(_) | Value::Quantised(..)));
     if call.inputs.is_empty() || !call.inputs.iter().all(is_constant) {
         return None;
     }
@@ -20,6 +20,8 @@ pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Option<Outcome> 
         "Abs" | "Neg" | "Sqrt" | "Exp" | "Log" | "Erf" | "Floor" | "Ceil" | "Reciprocal" => unary,
         "Cast" => import_cast,
         "Concat" => concat,
+        "DequantizeLinear" => super::quantised::constant,
+        "QuantizeLinear" => super::quantised::quantise_constant,
         "ConstantOfShape" => of_shape,
         "Expand" => expand,
         "Flatten" => flatten,
@@ -107,6 +109,10 @@ fn select(tensor: &Tensor, shape: Vec<usize>, places: &[usize]) -> Tensor {
     let data = match &tensor.data {
         Data::Floats(values) => Data::Floats(Arc::new(places.iter().map(|&i| values[i]).collect())),
         Data::Ints(values) => Data::Ints(Arc::new(places.iter().map(|&i| values[i]).collect())),
+        Data::Bytes { values, is_signed } => {
+            let values = Arc::new(places.iter().map(|&i| values[i]).collect());
+            Data::Bytes { values, is_signed: *is_signed }
+        }
     };
     Tensor { shape, data }
 }
@@ -153,8 +159,11 @@ fn import_cast(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) -> Resul
 pub(super) fn cast(tensor: &Tensor, to_floats: bool) -> Result<Tensor, NodeProblem> {
     let shape = tensor.shape.clone();
     match &tensor.data {
-        Data::Ints(values) if to_floats => floats(shape, values.iter().map(|&v| v as f32).collect()),
+        Data::Ints(values) | Data::Bytes { values, .. } if to_floats => {
+            floats(shape, values.iter().map(|&v| v as f32).collect())
+        }
         Data::Floats(values) if !to_floats => Ok(Tensor::ints(shape, values.iter().map(|&v| v as i64).collect())),
+        Data::Bytes { values, .. } => Ok(Tensor { shape, data: Data::Ints(values.clone()) }),
         _ => Ok(tensor.clone()),
     }
 }
@@ -172,7 +181,8 @@ fn concat(call: &Call<'_>, builder: &mut Builder, first: &Tensor) -> Result<Tens
         if tensor.shape.len() != shape.len() || !(0..shape.len()).all(same) {
             return Err(unfit("constant", &tensor.shape));
         }
-        if std::mem::discriminant(&tensor.data) != std::mem::discriminant(&first.data) {
+        let is_mixed = std::mem::discriminant(&tensor.data) != std::mem::discriminant(&first.data);
+        if is_mixed || matches!(tensor.data, Data::Bytes { .. }) {
             return Err(NodeProblem::ElementType(index));
         }
         shape[axis] = shape[axis].saturating_add(tensor.shape[axis]);
@@ -186,13 +196,15 @@ fn concat(call: &Call<'_>, builder: &mut Builder, first: &Tensor) -> Result<Tens
             let len: usize = tensor.shape[axis..].iter().product();
             match &tensor.data {
                 Data::Floats(values) => float_data.extend_from_slice(&values[block * len..][..len]),
-                Data::Ints(values) => int_data.extend_from_slice(&values[block * len..][..len]),
+                Data::Ints(values) | Data::Bytes { values, .. } => {
+                    int_data.extend_from_slice(&values[block * len..][..len])
+                }
             }
         }
     }
     match first.data {
         Data::Floats(_) => floats(shape, float_data),
-        Data::Ints(_) => Ok(Tensor::ints(shape, int_data)),
+        _ => Ok(Tensor::ints(shape, int_data)),
     }
 }
 
@@ -211,7 +223,10 @@ fn of_shape(call: &Call<'_>, builder: &mut Builder, _: &Tensor) -> Result<Tensor
     let len: usize = shape.iter().product();
     match call.constant.as_ref().filter(|_| call.attributes.has_tensor("value").unwrap_or(false)) {
         None => floats(shape, vec![0.0; len]),
-        Some(value) if value.len() == 1 => Ok(select(value, shape, &vec![0; len])),
+        Some(Tensor { data: Data::Floats(value), .. }) if value.len() == 1 => floats(shape, vec![value[0]; len]),
+        Some(Tensor { data: Data::Ints(value), .. }) if value.len() == 1 => {
+            Ok(Tensor::ints(shape, vec![value[0]; len]))
+        }
         Some(_) => Err(call.attributes.unsupported("value")),
     }
 }

@@ -1,17 +1,31 @@
 use convince_field::{AxisMap, TensorMap};
 
 use super::builder::Builder;
-use super::call::{Call, Outcome, shape as unfit};
+use super::call::{Call, Computed, Outcome, shape as unfit};
 use super::window::{Window, list, pads};
 use crate::NodeProblem;
 use crate::float::{FloatConv2d, FloatOp, Floats};
 
+/// The attributes of a convolution.
+pub(super) const ATTRIBUTES: [&str; 6] = ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
+
 /// Convolution over one or two spatial axes.
 pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Outcome {
-    call.expect(3, &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"])?;
-    let (input, shape) = builder.image(call.computed(0)?)?;
-    let dims = call.computed(0)?.view.dims();
-    let (given, weight) = call.weights(1)?;
+    call.expect(3, &ATTRIBUTES)?;
+    let bias = call.floats(2)?;
+    Ok(convolve(call, builder, call.computed(0)?, call.weights(1)?, bias)?.into())
+}
+
+/// Convolution with parameters given as numbers.
+pub(super) fn convolve(
+    call: &Call<'_>,
+    builder: &mut Builder,
+    input: &Computed,
+    (given, weight): (&[usize], &Floats),
+    bias: Option<(&[usize], &Floats)>,
+) -> Result<Computed, NodeProblem> {
+    let dims = input.view.dims();
+    let (input, shape) = builder.image(input)?;
     let weight_shape = four_axes(given, dims.len())?;
     let [co, ci, rows, columns] = weight_shape;
     let groups = groups(call)?;
@@ -20,11 +34,14 @@ pub(super) fn import(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     }
     check_kernel(call, given)?;
     let window = Window::read(&call.attributes, [rows, columns], &dims)?;
-    let bias = call.per_channel(2, co)?.cloned();
+    if let Some((bias, _)) = bias.filter(|(dims, _)| *dims != [co]) {
+        return Err(unfit("bias", bias));
+    }
+    let bias = bias.map(|(_, values)| values.clone());
     let Window { stride, padding, dilation, out, .. } = window;
     let op = FloatConv2d { weight: weight.clone(), weight_shape, bias, stride, padding, dilation, groups };
     let out = [1, co, out[0], out[1]];
-    Ok(builder.push_row_major(FloatOp::Conv2d(op), vec![input], &out[..dims.len()])?.into())
+    builder.push_row_major(FloatOp::Conv2d(op), vec![input], &out[..dims.len()])
 }
 
 /// A weight's axes for an input of `rank` axes; over one spatial axis, a kernel of one column.

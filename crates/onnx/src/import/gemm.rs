@@ -52,12 +52,12 @@ pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
 /// A tensor times a constant matrix, or the other way round.
 pub(super) fn import_matmul(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(2, &[])?;
-    let (input, index) = match (call.value(0)?, call.value(1)?) {
-        (Value::Computed(_), Value::Computed(_)) => return Err(NodeProblem::NotConstant(1)),
+    let index = match (call.value(0)?, call.value(1)?) {
         (Value::Constant(_), Value::Constant(_)) => return Err(NodeProblem::Constant(1)),
-        (Value::Computed(input), Value::Constant(_)) => (input, 1),
-        (Value::Constant(_), Value::Computed(input)) => (input, 0),
+        (Value::Constant(_), _) => 0,
+        _ => 1,
     };
+    let input = call.computed(1 - index)?;
     let (dims, values) = call.weights(index)?;
     let rank = input.view.axes.len();
     if rank < 2 {
@@ -65,6 +65,18 @@ pub(super) fn import_matmul(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     }
     let weight = matrix(dims, values, index == 0, 1.0)?;
     Ok(product(builder, input, rank - 1 - usize::from(index == 0), weight, None)?.into())
+}
+
+/// A tensor times a constant matrix, given as numbers.
+pub(super) fn multiply(
+    builder: &mut Builder,
+    input: &Computed,
+    (dims, values): (&[usize], &Floats),
+) -> Result<Computed, NodeProblem> {
+    match input.view.axes.len() {
+        0 | 1 => Err(unfit("input", &input.view.dims())),
+        rank => product(builder, input, rank - 1, matrix(dims, values, false, 1.0)?, None),
+    }
 }
 
 /// A constant matrix, row-major `[rows, columns]`.

@@ -12,8 +12,10 @@ mod constants;
 mod conv2d;
 mod depth;
 mod gemm;
+mod lrn;
 mod operators;
 mod pool;
+mod quantised;
 mod reduce;
 mod resize;
 mod shape;
@@ -100,7 +102,7 @@ impl<'a> Importer<'a> {
         self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.builder.input_shape = shape_of(&dims);
         let mut input = Computed { id: 0, view: View::row_major(&dims) };
-        if let ([batch, rows, columns, channels], true) = (dims[..].try_into().unwrap_or([1; 4]), is_transposed(graph, &info.name)) {
+        if let ([batch, rows, columns, channels], true) = (shape_of(&dims), is_transposed(graph, &info.name)) {
             self.builder.input_shape = [batch, channels, rows, columns];
             input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
         }
@@ -120,13 +122,22 @@ impl<'a> Importer<'a> {
         name.clone_into(&mut self.builder.name);
         let problem = |problem| OnnxError::Node { operator: operator.clone(), node: name.to_owned(), problem };
         check_outputs(proto).map_err(problem)?;
-        let call = call(&self.values, self.opset, proto, constant).map_err(problem)?;
+        let inputs = inputs(&self.values, proto).map_err(problem)?;
+        let (inputs, quantisation) = quantised::seen(&operator, inputs).map_err(problem)?;
+        let attributes = Attributes::new(&proto.attribute).map_err(problem)?;
+        let (operator_name, opset, outputs) = (proto.op_type.as_str(), self.opset, proto.output.len());
+        let inputs = inputs.iter().map(Option::as_ref).collect();
+        let call = Call { operator: operator_name, opset, inputs, attributes, constant, outputs };
         let outputs = match constants::import(&call, &mut self.builder) {
             Some(outcome) => outcome,
             None => import(&call, &mut self.builder),
         };
         for (name, value) in proto.output.iter().zip(outputs.map_err(problem)?) {
             if !name.is_empty() {
+                let value = match (value, quantisation) {
+                    (Value::Computed(computed), Some(quantisation)) => Value::Quantised(computed, quantisation),
+                    (value, _) => value,
+                };
                 define(&mut self.values, name, value)?;
             }
         }
@@ -138,7 +149,7 @@ impl<'a> Importer<'a> {
         let [output] = &graph.output[..] else {
             return Err(OnnxError::OutputCount(graph.output.len()));
         };
-        let Some(Value::Computed(value)) = self.values.get(output.name.as_str()) else {
+        let Some(Value::Computed(value) | Value::Quantised(value, _)) = self.values.get(output.name.as_str()) else {
             return Err(OnnxError::Output(output.name.clone()));
         };
         let is_head = |op: &FloatOp| matches!(op, FloatOp::ArgMax | FloatOp::Softmax);
@@ -175,21 +186,14 @@ fn is_transposed(graph: &GraphProto, input: &str) -> bool {
     readers.peek().is_some() && readers.all(transposes) && graph.output.iter().all(|output| output.name != input)
 }
 
-/// The node's inputs and attributes, checked as far as they are the same for all operators.
-fn call<'s>(
-    values: &'s HashMap<&str, Value>,
-    opset: i64,
-    proto: &'s NodeProto,
-    constant: Option<Tensor>,
-) -> Result<Call<'s>, NodeProblem> {
+/// A node's inputs; left-out ones are `None`.
+fn inputs(values: &HashMap<&str, Value>, proto: &NodeProto) -> Result<Vec<Option<Value>>, NodeProblem> {
     let input = |name: &String| match (name.as_str(), values.get(name.as_str())) {
         ("", _) => Ok(None),
-        (_, Some(value)) => Ok(Some(value)),
+        (_, Some(value)) => Ok(Some(value.clone())),
         (name, None) => Err(NodeProblem::UndefinedInput(name.to_owned())),
     };
-    let inputs = proto.input.iter().map(input).collect::<Result<_, _>>()?;
-    let attributes = Attributes::new(&proto.attribute)?;
-    Ok(Call { operator: &proto.op_type, opset, inputs, attributes, constant, outputs: proto.output.len() })
+    proto.input.iter().map(input).collect()
 }
 
 /// One output with a name, or several of Split; Dropout's mask may be there too, but is not defined.

@@ -2,7 +2,9 @@
 
 use super::builder::Builder;
 use super::call::{Call, Outcome};
-use super::{activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, pool, reduce, resize, shape};
+use super::{
+    activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, lrn, pool, quantised, reduce, resize, shape,
+};
 use crate::NodeProblem;
 
 pub(super) type Import = fn(&Call<'_>, &mut Builder) -> Outcome;
@@ -24,6 +26,7 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Conv" => conv2d::import,
         "ConvTranspose" => conv2d::import_transposed,
         "DepthToSpace" | "SpaceToDepth" => depth::import,
+        "DequantizeLinear" => quantised::import_dequantize,
         "Dropout" => shape::import_dropout,
         "Expand" => shape::import_expand,
         "Flatten" => shape::import_flatten,
@@ -31,6 +34,7 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Gemm" => gemm::import_gemm,
         "GlobalAveragePool" | "GlobalMaxPool" => pool::import_global,
         "Identity" => shape::import_identity,
+        "LRN" => lrn::import,
         "MatMul" => gemm::import_matmul,
         "Max" | "Mean" | "Min" | "Sum" => arithmetic::import_variadic,
         "MaxPool" => pool::import_max,
@@ -38,6 +42,9 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Neg" => activation::import_neg,
         "PRelu" => activation::import_prelu,
         "Pad" => axes::import_pad,
+        "QLinearConv" => quantised::import_conv,
+        "QLinearMatMul" => quantised::import_matmul,
+        "QuantizeLinear" => quantised::import_quantize,
         "Reciprocal" => activation::import_reciprocal,
         "ReduceMean" | "ReduceSum" => reduce::import,
         "Reshape" => shape::import_reshape,

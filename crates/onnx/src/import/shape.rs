@@ -193,6 +193,7 @@ pub(super) fn import_cast_like(call: &Call<'_>, builder: &mut Builder) -> Outcom
         }
         (Value::Computed(input), true) => Ok(input.clone().into()),
         (Value::Computed(_), false) => Err(NodeProblem::ElementType(1)),
+        (Value::Quantised(..), _) => Err(NodeProblem::Quantised(0)),
     }
 }
 
@@ -219,9 +220,8 @@ pub(super) fn import_expand(call: &Call<'_>, builder: &mut Builder) -> Outcome {
 pub(super) fn is_empty(value: Option<&Value>) -> bool {
     match value {
         None => true,
-        Some(Value::Constant(Tensor { data: Data::Floats(values), .. })) => values.is_empty(),
-        Some(Value::Constant(Tensor { data: Data::Ints(values), .. })) => values.is_empty(),
-        Some(Value::Computed(_)) => false,
+        Some(Value::Constant(tensor)) => tensor.len() == 0,
+        Some(Value::Computed(_) | Value::Quantised(..)) => false,
     }
 }
 

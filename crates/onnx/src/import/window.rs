@@ -97,14 +97,14 @@ impl Window {
 
     /// With output sizes; `None` if the kernel does not fit. Rounded up, no window starts behind the input.
     fn sized(mut self, size: [usize; 2], rounds_up: bool) -> Option<Self> {
-        for axis in 0..2 {
+        for (axis, &size) in size.iter().enumerate() {
             let (before, after) = (self.padding[axis], self.padding[2 + axis]);
-            let padded = size[axis].checked_add(before)?.checked_add(after)?;
+            let padded = size.checked_add(before)?.checked_add(after)?;
             let free = padded.checked_sub(self.extent(axis)?)?;
             let mut steps = free / self.stride[axis];
             if rounds_up {
                 steps = free.div_ceil(self.stride[axis]);
-                if steps * self.stride[axis] >= size[axis] + before {
+                if steps * self.stride[axis] >= size + before {
                     steps -= 1;
                 }
             }
@@ -124,8 +124,7 @@ impl Window {
     pub(super) fn unfit(&self, dims: &[usize]) -> NodeProblem {
         NodeProblem::Window {
             kernel: self.kernel,
-            stride: self.stride,
-            padding: self.padding,
+            padding: Box::new(self.padding),
             shape: dims.iter().copied().take(8).collect(),
         }
     }

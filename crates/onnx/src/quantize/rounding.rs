@@ -12,6 +12,8 @@ const ELEMENTS: usize = 1 << 13;
 const TABLE_BITS: std::ops::RangeInclusive<u32> = 8..=12;
 /// Most entries of a table.
 const MAX_TABLE: f64 = 6000.0;
+/// Entries of a table where no scale is in reach.
+const LONGEST_TABLE: i32 = 1 << 16;
 /// A wider table, or a finer multiplier, is taken where it brings the mean square error below this share of the cheaper
 /// one's.
 pub(super) const WORTHWHILE: f64 = 0.9;
@@ -140,9 +142,11 @@ impl<'a> Rounding<'a> {
             (table, _) => {
                 let domain = table.as_ref().map_or((0.0, 0.0), |table| table.domain);
                 let (first, last) = ((domain.0 / scale).round() as i32, (domain.1 / scale).round() as i32);
+                // Where no scale is in reach, what lies beyond is clamped: a file must not ask for billions of entries.
+                let last = last.clamp(first, first.saturating_add(LONGEST_TABLE));
                 let entry = |v: i32| stored(self.tail.apply(f64::from(v) * scale), self.scale);
-                let table = (first..=last.max(first)).map(entry).collect();
-                Requant { multipliers, shift, low: first, high: last.max(first), table: Some(table) }
+                let table = (first..=last).map(entry).collect();
+                Requant { multipliers, shift, low: first, high: last, table: Some(table) }
             }
         }
     }

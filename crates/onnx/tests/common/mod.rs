@@ -75,6 +75,18 @@ pub(crate) fn int_tensor(name: &str, values: &[i64]) -> TensorProto {
     }
 }
 
+/// A tensor of unsigned bytes.
+pub(crate) fn unsigned(name: &str, dims: &[i64], values: &[i32]) -> TensorProto {
+    let int32_data = values.to_vec();
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: data_type::UINT8,
+        int32_data,
+        ..TensorProto::default()
+    }
+}
+
 /// A node with one output, which bears the node's name.
 pub(crate) fn node(operator: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
@@ -129,7 +141,7 @@ pub(crate) fn encode(model: &ModelProto) -> Vec<u8> {
     model.encode_to_vec()
 }
 
-/// Every supported operator, on a 1x6x6 image; 2 outputs.
+/// A chain of the oldest operators, on a 1x6x6 image; 2 outputs.
 pub(crate) fn small_model() -> ModelProto {
     let nodes = vec![
         node("Conv", "conv", &["input", "w1", "b1"], vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4])]),
@@ -153,4 +165,82 @@ pub(crate) fn small_model() -> ModelProto {
         noise("b3", &[2]),
     ];
     model(&[-1, 1, 6, 6], nodes, initializers)
+}
+
+/// Branches, activations, pooling, resizing and what exporters compute of shapes, on a 4x6x6 image; 3 outputs.
+pub(crate) fn branched_model() -> ModelProto {
+    let plain = |operator: &str, name: &str, inputs: &[&str]| node(operator, name, inputs, vec![]);
+    let split = NodeProto {
+        output: vec!["left".into(), "right".into()],
+        ..node("Split", "split", &["shuffled"], vec![int("axis", 1)])
+    };
+    let pool = || vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[1, 1, 0, 0])];
+    let slopes = tensor("slopes", &[4, 1, 1], vec![0.1, 0.2, 0.3, -0.4]);
+    let variances = tensor("variances", &[4], vec![0.5, 1.0, 1.5, 2.0]);
+    let nodes = vec![
+        node(
+            "Conv",
+            "conv",
+            &["input", "w1"],
+            vec![int("group", 2), ints("dilations", &[2, 2]), ints("pads", &[2; 4])],
+        ),
+        plain("BatchNormalization", "norm", &["conv", "scales", "offsets", "means", "variances"]),
+        plain("Sigmoid", "sigmoid", &["norm"]),
+        plain("Mul", "silu", &["norm", "sigmoid"]),
+        plain("Reshape", "apart", &["silu", "apart.to"]),
+        node("Transpose", "turned", &["apart"], vec![ints("perm", &[0, 2, 1, 3, 4])]),
+        plain("Reshape", "shuffled", &["turned", "together.to"]),
+        split,
+        node("ConvTranspose", "up", &["left", "w2"], vec![ints("strides", &[2, 2]), ints("pads", &[1, 0, 0, 1])]),
+        node("AveragePool", "down", &["up"], [pool(), vec![int("ceil_mode", 1)]].concat()),
+        node("MaxPool", "most", &["right"], vec![ints("kernel_shape", &[2, 2]), string("auto_pad", "SAME_UPPER")]),
+        node("Concat", "both", &["down", "most"], vec![int("axis", 1)]),
+        plain("PRelu", "slope", &["both", "slopes"]),
+        plain("Pad", "padded", &["slope", "pads"]),
+        plain("Slice", "cut", &["padded", "starts", "ends", "axes", "steps"]),
+        node("Resize", "resized", &["cut", "", "resize.by"], vec![string("nearest_mode", "floor")]),
+        plain("Clip", "clipped", &["resized", "low", "high"]),
+        plain("GlobalAveragePool", "pooled", &["clipped"]),
+        node("HardSigmoid", "gate", &["pooled"], vec![float("alpha", 0.3)]),
+        plain("Mul", "gated", &["gate", "clipped"]),
+        plain("Add", "residual", &["gated", "clipped"]),
+        node("LeakyRelu", "leaky", &["residual"], vec![float("alpha", 0.1)]),
+        plain("QuantizeLinear", "leaky.q", &["leaky", "step", "zero.q"]),
+        plain("DequantizeLinear", "leaky.f", &["leaky.q", "step", "zero.q"]),
+        node("DequantizeLinear", "w3", &["w3.q", "steps.q", "zeros.q"], vec![int("axis", 0)]),
+        node("ReduceMean", "means.out", &["leaky.f"], vec![ints("axes", &[2, 3]), int("keepdims", 0)]),
+        plain("Shape", "shape", &["means.out"]),
+        plain("Gather", "batch", &["shape", "zero"]),
+        node("Concat", "target", &["batch", "rest"], vec![int("axis", 0)]),
+        plain("Reshape", "flat", &["means.out", "target"]),
+        node("Gemm", "dense", &["flat", "w3"], vec![int("transB", 1)]),
+        node("Softmax", "shares", &["dense"], vec![int("axis", -1)]),
+    ];
+    let initializers = vec![
+        noise("w1", &[4, 2, 3, 3]),
+        noise("scales", &[4]),
+        noise("offsets", &[4]),
+        noise("means", &[4]),
+        variances,
+        int_tensor("apart.to", &[0, 2, 2, 6, 6]),
+        int_tensor("together.to", &[0, -1, 6, 6]),
+        noise("w2", &[2, 2, 3, 3]),
+        slopes,
+        int_tensor("pads", &[0, 0, 1, 0, 0, 0, 0, 2]),
+        int_tensor("starts", &[-1, 0]),
+        int_tensor("ends", &[-100, 7]),
+        int_tensor("axes", &[2, 3]),
+        int_tensor("steps", &[-2, 1]),
+        tensor("resize.by", &[4], vec![1.0, 1.0, 2.0, 1.0]),
+        tensor("low", &[], vec![-1.0]),
+        tensor("high", &[], vec![6.0]),
+        int_tensor("zero", &[0]),
+        int_tensor("rest", &[-1]),
+        tensor("step", &[], vec![0.125]),
+        unsigned("zero.q", &[], &[100]),
+        unsigned("w3.q", &[3, 4], &[0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110]),
+        tensor("steps.q", &[3], vec![0.01, 0.02, 0.03]),
+        unsigned("zeros.q", &[3], &[20, 60, 100]),
+    ];
+    model(&[-1, 4, 6, 6], nodes, initializers)
 }

@@ -34,8 +34,8 @@ use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
 
-pub use crate::group::MAX_WIDTH;
 use crate::group::{FixedBase, Generators, made};
+pub use crate::group::{MAX_WIDTH, TABLE_COLUMNS};
 use crate::{CommitmentScheme, CommittedWire, OpeningClaim, PcsError, WireCommitment};
 
 pub use argument::{argument_rounds, padded_width};
@@ -124,10 +124,12 @@ impl CommitmentScheme for Hyrax {
         points_from_bytes(count, bytes, false)
     }
 
-    /// Rounds of two scalars each, then F and its blind.
+    /// Rounds of the sumcheck of two scalars each, those of the argument of two points and a scalar, then what is left of F
+    /// and its blind.
     fn opening_size(width: usize) -> (usize, usize) {
-        let rounds = log2_ceil(width);
-        (Fr::BYTES * (2 * rounds + width + 1), rounds)
+        let (variables, rounds) = (log2_ceil(width), argument_rounds(width));
+        let scalars = 2 * variables + rounds + (padded_width(width) >> rounds) + 1;
+        (Fr::BYTES * scalars + 2 * rounds * Self::ROW_BYTES, variables + rounds)
     }
 
     fn open<C: ProverChannel<Fr>>(

@@ -9,7 +9,7 @@ use convince_transcript::{ChannelError, Check, Label, PlainProver, PlainVerifier
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-use super::tests::Fixture;
+use super::tests::{Fixture, extended};
 use super::*;
 use crate::{OpeningClaim, Split};
 
@@ -245,7 +245,7 @@ fn garbage_in_the_added_columns_has_no_weight() {
         Hyrax::verify(&params, &[WireCommitment { split: &true_split, rows: &rows }], &[claim], &mut verifier)
     };
     assert!(run(Functional::at_flat(&point, &[2, padded])).is_err());
-    assert_eq!(run(truncated.clone().extended_to(&[2, padded])), Ok(()));
+    assert_eq!(run(extended(&truncated, &[2, padded])), Ok(()));
 }
 
 /// Both sides end in the same statement, which is true of the vector that the prover ends with.
