@@ -5,6 +5,7 @@ mod bad_input;
 mod batch;
 mod common;
 mod interface;
+mod labels;
 mod path;
 mod tampered;
 mod zoo;
