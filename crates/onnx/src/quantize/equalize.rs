@@ -184,7 +184,11 @@ mod tests {
         let node = |op, input, shape| FloatNode { name: "n".into(), op, inputs: vec![input], shape };
         let first = FloatConv2d::plain(Arc::new(vec![4.0, 0.25]), [2, 1, 1, 1], Some(Arc::new(vec![0.5, -0.125])), 1);
         let depthwise = FloatConv2d::plain(Arc::new(vec![0.5, 3.0]), [2, 1, 1, 1], None, 2);
-        let last = FloatGemm { weight: Arc::new(vec![1.0, 2.0, 3.0, 4.0, -5.0, -6.0, -7.0, -8.0]), weight_shape: [1, 8], bias: None };
+        let last = FloatGemm {
+            weight: Arc::new(vec![1.0, 2.0, 3.0, 4.0, -5.0, -6.0, -7.0, -8.0]),
+            weight_shape: [1, 8],
+            bias: None,
+        };
         let nodes = vec![
             node(FloatOp::Conv2d(first), 0, [1, 2, 2, 2]),
             node(FloatOp::Activation(Activation::Relu), 1, [1, 2, 2, 2]),
