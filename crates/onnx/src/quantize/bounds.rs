@@ -52,8 +52,8 @@ fn activation_bound(activation: &Activation, input: f64) -> f64 {
     if bound < -1e30 { f64::NEG_INFINITY } else { bound }
 }
 
-/// The 8-bit interval of a value with lower bound `lower` at `scale`: 0 to 255 if it cannot be negative, 256 integers from
-/// the bound if that is closer than -128, the signed ones otherwise.
+/// The 8-bit interval of a value with lower bound `lower` at `scale`: 0 to 255 if it cannot be negative, 256 integers
+/// from the bound if that is closer than -128, the signed ones otherwise.
 pub(super) fn integers(lower: f64, scale: f64) -> (i32, i32) {
     let below = (-lower / scale).ceil();
     if below < 128.0 { (-(below as i32), 255 - below as i32) } else { SIGNED }

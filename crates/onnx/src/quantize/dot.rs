@@ -1,10 +1,10 @@
 //! Convolutions and matrix products: the scales of their weights.
 //!
-//! A layer's accumulators `a_c` have scale `input * weight_c`; rounding takes `m_c a_c / 2^shift` to the scale of its own.
-//! All weight scales of a layer are therefore multiples `m_c * unit` of one `unit = rounding / (input * 2^shift)`, exactly:
-//! what a small integer `m_c` misses of a wished scale is made up for by rounding the weights to the scale that it gives.
-//! With all `m_c = 1` the layer has one scale and its rounding is a plain shift; each bit of `m_c` costs a bit of shift,
-//! which a proof range-checks.
+//! A layer's accumulators `a_c` have scale `input * weight_c`; rounding takes `m_c a_c / 2^shift` to the scale of its
+//! own. All weight scales of a layer are therefore multiples `m_c * unit` of one `unit = rounding / (input *
+//! 2^shift)`, exactly: what a small integer `m_c` misses of a wished scale is made up for by rounding the weights to
+//! the scale that it gives. With all `m_c = 1` the layer has one scale and its rounding is a plain shift; each bit of
+//! `m_c` costs a bit of shift, which a proof range-checks.
 
 use std::sync::Arc;
 
@@ -98,8 +98,8 @@ impl<'a> Dot<'a> {
         outputs.saturating_mul(self.taps)
     }
 
-    /// Candidates for a layer whose accumulators are rounded, the one with the smallest multipliers first: the best of each
-    /// width of multipliers by an estimate of its mean square error, as far as wider ones lower it.
+    /// Candidates for a layer whose accumulators are rounded, the one with the smallest multipliers first: the best of
+    /// each width of multipliers by an estimate of its mean square error, as far as wider ones lower it.
     pub(super) fn candidates(&self, rounding: &Rounding<'_>) -> Vec<Scales> {
         let gain = rounding.gain();
         let plain = self
@@ -123,7 +123,8 @@ impl<'a> Dot<'a> {
         best.into_iter().map(|(_, scales)| scales).collect()
     }
 
-    /// The best scales of a layer whose accumulators are the network's output: one for all rows, so that outputs compare.
+    /// The best scales of a layer whose accumulators are the network's output: one for all rows, so that outputs
+    /// compare.
     pub(super) fn output(&self) -> Scales {
         let units = self.growths().filter(|&(step, _)| step <= 0);
         let costs = units.map(|(_, unit)| (self.noise(|_| unit), unit));
@@ -190,8 +191,8 @@ impl<'a> Dot<'a> {
         best.map_or(1, |(_, m)| m.min(f64::from(1 << (MAX_MULTIPLIER_BITS + 2))) as i32)
     }
 
-    /// Scales of a layer of one scale at which every bias fits its format, with their place in [`GROWTH_STEPS`]; step 0 is
-    /// always among them.
+    /// Scales of a layer of one scale at which every bias fits its format, with their place in [`GROWTH_STEPS`]; step
+    /// 0 is always among them.
     fn growths(&self) -> impl Iterator<Item = (i32, f64)> {
         let largest = |of: &dyn Fn(usize) -> f64| (0..self.rows).map(of).fold(0.0, f64::max);
         let for_bias = largest(&|row| self.least(row));
@@ -325,8 +326,9 @@ pub(super) struct Parameters {
     bias: Option<Vec<i64>>,
 }
 
-/// The widest signed format within a quarter of the bound of the layer's dot product: it depends on the architecture alone,
-/// holds any bias of a trained network, and widens the accumulators, whose range the proof's tables follow, by a quarter at most.
+/// The widest signed format within a quarter of the bound of the layer's dot product: it depends on the architecture
+/// alone, holds any bias of a trained network, and widens the accumulators, whose range the proof's tables follow, by
+/// a quarter at most.
 fn bias_bits(taps: usize, input: Bits) -> Bits {
     let (low, high) = dot_bound(taps, Bits::I8, input.low(), input.high());
     let within = |bits: &Bits| low / 4 <= bits.low().into() && i128::from(bits.high()) <= high / 4;

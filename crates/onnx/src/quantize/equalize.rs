@@ -1,12 +1,13 @@
 //! Cross-layer equalisation: channels of unequal ranges between two layers are scaled alike before they are rounded.
 //!
-//! A convolution's output channel may be divided by any `e_c > 0` if the next convolution's weights for it are multiplied by
-//! `e_c`: what stands between them, maxima, sums over places and clamps at zero, commutes with that. A channel that uses a
-//! tenth of its value's range would otherwise be rounded to a tenth of the integers. The idea is that of Nagel et al., "Data-Free
-//! Quantization Through Weight Equalization and Bias Correction" (2019); ranges here are those of the activations.
+//! A convolution's output channel may be divided by any `e_c > 0` if the next convolution's weights for it are
+//! multiplied by `e_c`: what stands between them, maxima, sums over places and clamps at zero, commutes with that. A
+//! channel that uses a tenth of its value's range would otherwise be rounded to a tenth of the integers. The idea is
+//! that of Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019); ranges here
+//! are those of the activations.
 //!
-//! An upper clamp (ReLU6) stays where it is, which moves it to `e_c` times its place for the channel: no lower than the largest
-//! value seen in calibration, where rounding to 8 bits saturates anyway.
+//! An upper clamp (ReLU6) stays where it is, which moves it to `e_c` times its place for the channel: no lower than
+//! the largest value seen in calibration, where rounding to 8 bits saturates anyway.
 
 use std::sync::Arc;
 
@@ -184,7 +185,11 @@ mod tests {
         let node = |op, input, shape| FloatNode { name: "n".into(), op, inputs: vec![input], shape };
         let first = FloatConv2d::plain(Arc::new(vec![4.0, 0.25]), [2, 1, 1, 1], Some(Arc::new(vec![0.5, -0.125])), 1);
         let depthwise = FloatConv2d::plain(Arc::new(vec![0.5, 3.0]), [2, 1, 1, 1], None, 2);
-        let last = FloatGemm { weight: Arc::new(vec![1.0, 2.0, 3.0, 4.0, -5.0, -6.0, -7.0, -8.0]), weight_shape: [1, 8], bias: None };
+        let last = FloatGemm {
+            weight: Arc::new(vec![1.0, 2.0, 3.0, 4.0, -5.0, -6.0, -7.0, -8.0]),
+            weight_shape: [1, 8],
+            bias: None,
+        };
         let nodes = vec![
             node(FloatOp::Conv2d(first), 0, [1, 2, 2, 2]),
             node(FloatOp::Activation(Activation::Relu), 1, [1, 2, 2, 2]),

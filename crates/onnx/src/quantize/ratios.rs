@@ -38,8 +38,8 @@ impl Gains<'_> {
     /// The smallest multipliers that cost little more than the best ones.
     ///
     /// With a free rounding the largest term's multiplier counts up from 1, so that a single term's ratio is exact; an
-    /// imposed scale needs a ratio as fine as its accuracy asks for. `fits` says which multipliers and constants keep sums
-    /// within their bounds.
+    /// imposed scale needs a ratio as fine as its accuracy asks for. `fits` says which multipliers and constants keep
+    /// sums within their bounds.
     pub(super) fn ratio(&self, rounding: &Rounding<'_>, fits: impl Fn(&[i64], i64) -> bool) -> Option<Ratio> {
         let units: Vec<f64> = match rounding.is_fixed() {
             true => (0..=MAX_SHIFT).map(|shift| rounding.nominal() * (-f64::from(shift)).exp2()).collect(),

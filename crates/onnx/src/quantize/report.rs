@@ -11,8 +11,8 @@ pub struct LayerAccuracy {
     pub name: String,
     /// The operator.
     pub operator: &'static str,
-    /// Signal to quantisation noise, in decibels: the float values' mean square over that of the difference, which holds what
-    /// the layers before have lost too. Infinite where nothing is lost.
+    /// Signal to quantisation noise, in decibels: the float values' mean square over that of the difference, which
+    /// holds what the layers before have lost too. Infinite where nothing is lost.
     pub sqnr_db: f64,
     /// Float value of the integer 1.
     pub scale: f64,
@@ -58,8 +58,8 @@ pub(super) fn logits_graph(graph: &FloatGraph) -> FloatGraph {
 
 /// Accuracy of `model` against the float network that it was made from, over inputs of the network's input space.
 ///
-/// Where the network ends in an arg-max or a softmax, what is compared are the logits before it. One run of each network
-/// per input, several at a time.
+/// Where the network ends in an arg-max or a softmax, what is compared are the logits before it. One run of each
+/// network per input, several at a time.
 ///
 /// # Errors
 /// [`OnnxError::NoInputs`] if there are none; those of [`FloatGraph::run`] and of [`run`].

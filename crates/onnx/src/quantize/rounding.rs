@@ -64,8 +64,8 @@ impl<'a> Rounding<'a> {
         rounding
     }
 
-    /// For a function of stored integers of a scale and an interval, which are not rounded: a clamp keeps their scale unless
-    /// another one is imposed; any other function gets a table with an entry for each integer.
+    /// For a function of stored integers of a scale and an interval, which are not rounded: a clamp keeps their scale
+    /// unless another one is imposed; any other function gets a table with an entry for each integer.
     pub(super) fn of_integers(
         tail: &'a Tail<'a>,
         lower: f64,

@@ -52,7 +52,8 @@ impl<'a> Tail<'a> {
         self.activations.iter().fold(x, |x, (_, function)| function.apply(x)).into()
     }
 
-    /// The ends of the clamp that the functions are together; infinite where there is none. `None` if they are no clamp.
+    /// The ends of the clamp that the functions are together; infinite where there is none. `None` if they are no
+    /// clamp.
     pub(super) fn clamp(&self) -> Option<(f64, f64)> {
         let clamps = |function: &Activation| matches!(function, Activation::Relu | Activation::Clip { .. });
         let end = |end: f64| if end.abs() >= f32::MAX.into() { end * f64::INFINITY } else { end };
@@ -111,7 +112,8 @@ pub(super) fn input_shapes(graph: &FloatGraph, node: &FloatNode) -> Vec<Shape> {
     node.inputs.iter().map(|&input| graph.shape(input)).collect()
 }
 
-/// Whether the integers of inputs of equal scales are those of the output: every element is one element of an input, or 0.
+/// Whether the integers of inputs of equal scales are those of the output: every element is one element of an input,
+/// or 0.
 pub(super) fn keeps_integers(linear: &FloatLinear, shapes: &[Shape]) -> bool {
     let terms = || linear.terms.iter().zip(shapes);
     linear.constant == 0.0

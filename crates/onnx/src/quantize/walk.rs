@@ -1,6 +1,7 @@
 //! Makes the integer network unit by unit, and runs it on the calibration inputs as it grows.
 //!
-//! Each unit is chosen on the integers that the units before it give, so that later units correct what earlier ones lose.
+//! Each unit is chosen on the integers that the units before it give, so that later units correct what earlier ones
+//! lose.
 
 use convince_model::{Graph, Linear, LinearTerm, MaxPool, ModelError, Node, NodeError, Op, Preprocessing, Requant};
 use convince_model::{ValueId, ValueInfo};
@@ -152,7 +153,8 @@ impl<'a> Walk<'a> {
         self.finish(unit, accumulators, requant, stored)
     }
 
-    /// Of candidates in the order of their multipliers' widths, the first that is good, or than which none is much better.
+    /// Of candidates in the order of their multipliers' widths, the first that is good, or than which none is much
+    /// better.
     fn best(
         &self,
         unit: &Unit<'a>,
