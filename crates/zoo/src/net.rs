@@ -3,7 +3,7 @@
 /// `[batch, channels, rows, columns]`.
 type Shape = [usize; 4];
 
-/// A network's layers and their shapes. Weights come later, from a seed ([`crate::seeded`]).
+/// A network's layers and their shapes. Weights come later, from a seed (`seeded`).
 ///
 /// Every call appends a layer to the last one; [`Self::here`] and [`Self::at`] make branches, [`Self::plus`] and
 /// [`Self::concat`] join them. Convolutions and fully connected layers have biases, as they do once batch norms are
