@@ -114,7 +114,7 @@ pub fn quantize_graph(
 ///
 /// Deterministic. Takes some three float runs and two integer runs per calibration input, and several times as many of
 /// the latter on so few inputs that they take some seconds: 14 s for VGG-16 on CIFAR-10's shape with 16 inputs and one
-/// choice. Scales are chosen on as many inputs as some [`CALIBRATION_BUDGET`] multiply-accumulates allow; all are
+/// choice. Scales are chosen on as many inputs as some `CALIBRATION_BUDGET` multiply-accumulates allow; all are
 /// counted in the report.
 ///
 /// # Errors
