@@ -44,6 +44,17 @@ pub enum PcsError {
     /// The opened vector is not what the commitments hold.
     #[error("check failed: the opened vector is not the committed rows' combination")]
     Commitment,
+    /// A matrix is too narrow for a hiding proof.
+    #[error("width {width} is less than {min}, which a hiding proof needs")]
+    TooNarrow {
+        /// Width, in columns.
+        width: usize,
+        /// Smallest width.
+        min: usize,
+    },
+    /// A verifier's algorithm has other numbers of messages or products than were announced.
+    #[error("the numbers of hidden scalars are not those of the verifier's algorithm")]
+    Counts,
     /// The scheme has no parameters for this width.
     #[error("width {width} is not between 1 and {max}")]
     Width {

@@ -5,7 +5,8 @@
 //! included. Only the entry points of the `convince` crate make a [`Transcript`].
 //!
 //! Key types: [`Transcript`] (merlin underneath), [`ProverChannel`], [`VerifierChannel`] whose scalars are opaque so
-//! that a hiding channel can carry padded values, [`PlainProver`] and [`PlainVerifier`] (field elements in the clear),
+//! that a hiding channel can carry padded values, [`PlainProver`] and [`PlainVerifier`] (field elements in the clear), [`hiding`]
+//! (padded scalars over any channel in the clear), [`Counter`] (how many messages a verifier takes),
 //! [`Check`] (every algebraic check there is), [`container`] (what stands around a payload in a file).
 
 #![forbid(unsafe_code)]
@@ -13,11 +14,14 @@
 mod channel;
 mod check;
 pub mod container;
+mod counter;
+pub mod hiding;
 mod plain;
 mod transcript;
 
 pub use channel::{ChannelScalar, ProverChannel, VerifierChannel};
 pub use check::Check;
+pub use counter::Counter;
 pub use plain::{PlainProver, PlainVerifier};
 pub use transcript::{Label, Transcript};
 

@@ -17,6 +17,7 @@
 
 mod argument;
 mod claims;
+pub mod hiding;
 mod prove;
 mod verify;
 

@@ -4,11 +4,47 @@ use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::{parallel, product};
 use convince_transcript::ProverChannel;
 
-use super::{Hyrax, HyraxParams, LAMBDA, VECTOR, argument, claims};
+use super::claims::{self, Group};
+use super::{Hyrax, HyraxParams, LAMBDA, VECTOR, argument};
 use crate::{CommittedWire, OpeningClaim, Split};
 
-/// Opens all claims. One pass of small multiply-accumulates over the rows that claims weigh; no group operation but those of
-/// the argument for a wide vector.
+/// Claims on wires, weighted by powers of a challenge: groups that share their column functional, and their row folds.
+pub(super) struct Folded {
+    groups: Vec<Group<Fr>>,
+    folds: Vec<Vec<Fr>>,
+}
+
+/// Folds the wires' rows. One pass of small multiply-accumulates over the rows that claims weigh.
+pub(super) fn fold<S>(wires: &[CommittedWire<'_, Hyrax>], claims: &[OpeningClaim<Fr, S>], lambda: Fr) -> Folded {
+    let splits: Vec<&Split> = wires.iter().map(|w| w.split).collect();
+    let groups = claims::group(&splits, claims, lambda);
+    let folds = parallel::map(groups.len(), |k| {
+        let wire = &wires[groups[k].wire];
+        wire.split.fold(wire.values, &groups[k].rows)
+    });
+    Folded { groups, folds }
+}
+
+impl Folded {
+    /// Pairs of tables over columns whose products add up to the weighted claims.
+    pub(super) fn pairs(&self) -> Vec<[Vec<Fr>; 2]> {
+        self.folds.iter().zip(&self.groups).map(|(f, group)| [f.clone(), group.columns.clone()]).collect()
+    }
+
+    /// F and its blind: the rows' combination that is left of the claims at the columns' point, `eq` its table.
+    pub(super) fn combine(&self, wires: &[CommittedWire<'_, Hyrax>], eq: &[Fr]) -> (Vec<Fr>, Fr) {
+        let columns = self.folds.iter().map(Vec::len).max().unwrap_or(0);
+        let (mut vector, mut blind) = (vec![Fr::from(0u64); columns], Fr::from(0u64));
+        for (group, fold) in self.groups.iter().zip(&self.folds) {
+            let weight = Fr::inner_product(&group.columns, &eq[..group.columns.len()]);
+            vector.iter_mut().zip(fold).for_each(|(out, f)| *out += weight * f);
+            blind += weight * Fr::inner_product(&group.rows, wires[group.wire].blinds);
+        }
+        (vector, blind)
+    }
+}
+
+/// Opens all claims in the clear. No group operation but those of the argument for a wide vector.
 pub(super) fn open<C: ProverChannel<Fr>>(
     params: &HyraxParams,
     wires: &[CommittedWire<'_, Hyrax>],
@@ -17,26 +53,16 @@ pub(super) fn open<C: ProverChannel<Fr>>(
 ) {
     let width = params.width;
     let lambda: Fr = channel.challenge(LAMBDA);
-    let splits: Vec<&Split> = wires.iter().map(|w| w.split).collect();
-    let groups = claims::group(&splits, claims, lambda);
-    let folds = parallel::map(groups.len(), |k| {
-        let wire = &wires[groups[k].wire];
-        wire.split.fold(wire.values, &groups[k].rows)
-    });
+    let folded = fold(wires, claims, lambda);
     let total = claims.iter().rev().fold(Fr::from(0u64), |sum, claim| sum * lambda + claim.value);
-    let pairs = folds.iter().zip(&groups).map(|(f, group)| [f.clone(), group.columns.clone()]).collect();
-    let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, pairs);
-    let (sigma, finals) = product::prove(channel, vec![instance]);
+    let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, folded.pairs());
+    let (sigma, _) = product::prove(channel, vec![instance]);
     debug_assert_eq!(sigma.len(), log2_ceil(width));
-    let mut vector = vec![Fr::from(0u64); params.generators.width()];
-    let mut blind = Fr::from(0u64);
-    for ((group, fold), [_, weight]) in groups.iter().zip(&folds).zip(&finals[0]) {
-        debug_assert_eq!(*weight, Fr::inner_product(&group.columns, &eq_truncated(&sigma, group.columns.len())));
-        vector.iter_mut().zip(fold).for_each(|(out, f)| *out += *weight * f);
-        blind += *weight * Fr::inner_product(&group.rows, wires[group.wire].blinds);
-    }
+    let (mut vector, blind) = folded.combine(wires, &eq_truncated(&sigma, width));
+    vector.resize(params.generators.width(), Fr::from(0u64));
+    let rounds = argument::argument_rounds(width);
     let (mut message, blind) =
-        argument::prove(params.generators.columns(), vector, blind, &sigma, argument::argument_rounds(width), channel);
+        argument::prove(params.generators.columns(), vector, blind, &sigma, rounds, channel);
     message.push(blind);
     channel.send(VECTOR, &message);
 }

@@ -9,12 +9,14 @@
 //! An instance of n_j < N variables starts late: until round N - n_j it contributes the constant (its current claim) / 2,
 //! so that it halves every round and enters with c_j. Soundness error: 2 N / 2^128.
 
+mod mask;
 mod prove;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use mask::Mask;
 pub use prove::{Instance, prove};
 pub use verify::verify;
 

@@ -3,7 +3,7 @@ use std::ops::Range;
 use convince_field::ProofField;
 use convince_transcript::ProverChannel;
 
-use super::{CHALLENGE, ROUND};
+use super::{CHALLENGE, Mask, ROUND};
 use crate::parallel;
 
 /// One sum over `{0,1}^num_vars` of products of pairs of tables.
@@ -12,6 +12,7 @@ pub struct Instance<F> {
     weight: F,
     claim: F,
     pairs: Vec<[Vec<F>; 2]>,
+    mask: Option<(F, Mask<F>)>,
 }
 
 impl<F: ProofField> Instance<F> {
@@ -21,7 +22,12 @@ impl<F: ProofField> Instance<F> {
     /// Panics if a table is too long.
     pub fn new(num_vars: usize, weight: F, claim: F, pairs: Vec<[Vec<F>; 2]>) -> Self {
         assert!(pairs.iter().flatten().all(|table| table.len() <= 1 << num_vars));
-        Self { num_vars, weight, claim, pairs }
+        Self { num_vars, weight, claim, pairs, mask: None }
+    }
+
+    /// The same sum plus `factor` times that of a mask of as many variables; `claim` is that of both.
+    pub fn masked(self, factor: F, mask: Mask<F>) -> Self {
+        Self { mask: Some((factor, mask)), ..self }
     }
 
     /// `h(0), h(2)` of the current round, `half` pairs of entries a table.
@@ -34,12 +40,16 @@ impl<F: ProofField> Instance<F> {
             let part = |pair| parallel::sum(half, |range| round_of_pair(pair, range, half).to_vec());
             self.pairs.iter().map(part).map(|sums| [sums[0], sums[1]]).collect()
         };
-        parts.into_iter().fold([F::zero(); 2], add)
+        let mask = self.mask.iter().map(|(factor, mask)| mask.round().map(|g| g * factor));
+        parts.into_iter().chain(mask).fold([F::zero(); 2], add)
     }
 
     fn bind(&mut self, half: usize, r: F) {
         for table in self.pairs.iter_mut().flatten() {
             parallel::bind(table, half, F::zero(), r);
+        }
+        if let Some((_, mask)) = &mut self.mask {
+            mask.bind(r);
         }
     }
 

@@ -66,6 +66,54 @@ fn the_claim_out_is_the_true_evaluation() {
     }
 }
 
+/// The claim out is that of the products plus the mask's value, and the mask's sum and rounds have full rank in its coefficients.
+#[test]
+fn a_mask_adds_its_value_and_hides_every_round() {
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    for n in [0, 1, 2, 5] {
+        let pairs = tables(&[n], &mut rng).remove(0);
+        let coefficients: Vec<Fr> = (0..Mask::<Fr>::len(n)).map(|_| Fr::from(rng.r#gen::<u128>())).collect();
+        let factor = Fr::from(rng.r#gen::<u128>());
+        let claim = total(&pairs) + factor * Mask::new(coefficients.clone()).sum();
+        let mut prover = PlainProver::new(Transcript::new("test"));
+        let one = Fr::from(1u64);
+        let instance = Instance::new(n, one, claim, pairs.clone()).masked(factor, Mask::new(coefficients.clone()));
+        prove(&mut prover, vec![instance]);
+        let proof = prover.finish();
+        let mut verifier = PlainVerifier::new(Transcript::new("test"), &proof);
+        let out = verify(&mut verifier, &[(n, claim)]).unwrap();
+        let mask = Fr::inner_product(&coefficients, &Mask::weights(&out.point));
+        let products = expected(&[n], std::slice::from_ref(&pairs), &out.point) / weight(n);
+        assert_eq!(out.value, products + factor * mask, "{n} variables");
+        let revealed = |coefficients: Vec<Fr>| {
+            let mut mask = Mask::new(coefficients);
+            let mut seen = vec![mask.sum()];
+            for r in &out.point {
+                seen.extend(mask.round());
+                mask.bind(*r);
+            }
+            seen
+        };
+        let unit = |i: usize| (0..2 * n + 1).map(|j| Fr::from(u64::from(i == j))).collect();
+        assert_eq!(rank((0..2 * n + 1).map(|i| revealed(unit(i))).collect()), 2 * n + 1);
+    }
+}
+
+fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
+    let mut rank = 0;
+    for column in 0..rows.first().map_or(0, Vec::len) {
+        let Some(pivot) = (rank..rows.len()).find(|&r| rows[r][column] != Fr::from(0u64)) else { continue };
+        rows.swap(rank, pivot);
+        let pivot = rows[rank].clone();
+        for row in &mut rows[rank + 1..] {
+            let scale = row[column] / pivot[column];
+            row.iter_mut().zip(&pivot).for_each(|(a, b)| *a -= scale * b);
+        }
+        rank += 1;
+    }
+    rank
+}
+
 #[test]
 fn a_false_claim_ends_in_a_false_evaluation() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);

@@ -1,0 +1,212 @@
+use ark_bls12_381::{Fr, G1Affine};
+use ark_ec::CurveGroup;
+use ark_ff::AdditiveGroup;
+use convince_field::ProofField;
+use convince_poly::{eq_truncated, log2_ceil};
+use convince_sumcheck::product::{self, Mask};
+use convince_sumcheck::parallel;
+use convince_transcript::ProverChannel;
+use convince_transcript::hiding::{Hidden, HidingProver, Recorder, Tape};
+use rand::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
+
+use super::layout::Layout;
+use super::statement::{Products, Statement, combine, powers, row_weights, weighted_products};
+use super::{
+    BLINDERS, C, CROSS, Counts, DELTA, E, ETA, FACTORS, KAPPA, MASK, MASK_SUM, PADS, PRODUCTS, RHO, TAU, Z_1, Z_2, random,
+};
+use crate::group::msm;
+use crate::hyrax::{HyraxParams, argument, prove};
+use crate::{CommitmentScheme, CommittedWire, Hyrax, OpeningClaim};
+
+/// The prover's end: a channel that pads what is sent, and the argument that closes it.
+pub struct HidingOpening<'a, Clear> {
+    params: &'a HyraxParams,
+    layout: Layout,
+    /// Blinds of all rows of hidden scalars so far.
+    blinds: Zeroizing<Vec<Fr>>,
+    channel: HidingProver<Fr, Clear>,
+}
+
+impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
+    /// Commits to fresh pads on a channel in the clear. One full-size term of a multi-scalar multiplication a message.
+    ///
+    /// Panics if the parameters have fewer than [`super::MIN_WIDTH`] columns.
+    pub fn new(
+        params: &'a HyraxParams,
+        counts: Counts,
+        mut clear: Clear,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
+        assert!(params.width >= super::MIN_WIDTH, "rows too short for a mask");
+        let layout = Layout::new(params.width, counts);
+        let pads = random(counts.messages, rng);
+        let blinds = commit(params, PADS, &pads, &mut clear, rng);
+        Self { params, layout, blinds, channel: HidingProver::new(clear, pads) }
+    }
+
+    /// What the protocol's messages go through.
+    pub fn channel(&mut self) -> &mut HidingProver<Fr, Clear> {
+        &mut self.channel
+    }
+
+    /// A channel on which to run the verifier on what has been sent, which gives [`Self::close`] its claims.
+    pub fn recorder(&self) -> Recorder<Fr> {
+        self.channel.recorder()
+    }
+
+    /// Closes the proof: shows all that the recorded verifier left, and the claims on wires. Returns the channel beneath.
+    pub fn close(
+        self,
+        wires: &[CommittedWire<'_, Hyrax>],
+        claims: &[OpeningClaim<Fr, Hidden<Fr>>],
+        recorder: Recorder<Fr>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Clear {
+        let Self { params, layout, mut blinds, channel } = self;
+        let tape = recorder.into_tape();
+        let (mut clear, pads) = channel.into_parts();
+        let mut hidden = pads;
+        let statement = prove_products(params, &tape, claims, &mut hidden, &mut blinds, &mut clear, rng);
+        let rows = layout.rows();
+        debug_assert_eq!((hidden.len(), blinds.len()), (statement.coefficients.len(), rows.len()));
+        let rows = HiddenRows { rows: &rows, scalars: &hidden, coefficients: &statement.coefficients, blinds: &blinds };
+        open(params, wires, claims, &statement, &rows, &mut clear, rng);
+        clear
+    }
+}
+
+/// Commits to scalars in rows, each with a fresh blind, and sends the commitments; nothing is sent for no scalars.
+fn commit<Clear: ProverChannel<Fr>>(
+    params: &HyraxParams,
+    label: convince_transcript::Label,
+    scalars: &[Fr],
+    clear: &mut Clear,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Zeroizing<Vec<Fr>> {
+    let rows: Vec<&[Fr]> = scalars.chunks(params.width).collect();
+    let blinds = random(rows.len(), rng);
+    let points = parallel::map(rows.len(), |k| commitment(params, rows[k], blinds[k]));
+    if !points.is_empty() {
+        clear.send_bytes(label, &Hyrax::rows_to_bytes(&points));
+    }
+    blinds
+}
+
+/// `<scalars, G> + blind H`.
+fn commitment(params: &HyraxParams, scalars: &[Fr], blind: Fr) -> G1Affine {
+    let mut points = params.generators.columns()[..scalars.len()].to_vec();
+    points.push(params.generators.blind());
+    let mut all = Zeroizing::new(scalars.to_vec());
+    all.push(blind);
+    msm(&points, &all).into_affine()
+}
+
+/// Steps 1 and 2: Z, d_x, d_y, then t_0 and t_1 at tau, appended to the hidden scalars; then everything at kappa.
+fn prove_products<Clear: ProverChannel<Fr>>(
+    params: &HyraxParams,
+    tape: &Tape<Fr>,
+    claims: &[OpeningClaim<Fr, Hidden<Fr>>],
+    hidden: &mut Zeroizing<Vec<Fr>>,
+    blinds: &mut Zeroizing<Vec<Fr>>,
+    clear: &mut Clear,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Statement {
+    let factors = tape.factors(hidden);
+    let count = factors.len();
+    let side = |k: usize| Zeroizing::new(factors.iter().map(|pair| pair[k]).collect::<Vec<Fr>>());
+    let [x, y] = [side(0), side(1)];
+    let [d_x, d_y] = [(); 2].map(|()| random(count, rng));
+    let z: Vec<Fr> = x.iter().zip(&*y).map(|(x, y)| *x * y).collect();
+    let committed = Zeroizing::new([&z[..], &d_x, &d_y].concat());
+    blinds.extend_from_slice(&commit(params, PRODUCTS, &committed, clear, rng));
+    hidden.extend_from_slice(&committed);
+    let tau = powers(clear.challenge(TAU), count);
+    if count > 0 {
+        let t_1 = weighted_products(&tau, &d_x, &y) + weighted_products(&tau, &d_y, &x);
+        let cross = Zeroizing::new([weighted_products(&tau, &d_x, &d_y), t_1]);
+        blinds.extend_from_slice(&commit(params, CROSS, &cross[..], clear, rng));
+        hidden.extend_from_slice(&cross[..]);
+    }
+    let e: Fr = clear.challenge(E);
+    let [z_x, z_y] = [combine(&d_x, e, &x), combine(&d_y, e, &y)];
+    clear.send(FACTORS, &[&z_x[..], &z_y].concat());
+    let kappa = clear.challenge(KAPPA);
+    Statement::new(tape, claims, &Products { tau: &tau, e, factors: [&z_x, &z_y] }, kappa)
+}
+
+/// The rows of hidden scalars, with what they weigh in the statement.
+struct HiddenRows<'a> {
+    rows: &'a [std::ops::Range<usize>],
+    scalars: &'a [Fr],
+    coefficients: &'a [Fr],
+    blinds: &'a [Fr],
+}
+
+/// Steps 3 and 4: the masked sum over columns, and the opening of F and G.
+fn open<Clear: ProverChannel<Fr>>(
+    params: &HyraxParams,
+    wires: &[CommittedWire<'_, Hyrax>],
+    claims: &[OpeningClaim<Fr, Hidden<Fr>>],
+    statement: &Statement,
+    hidden: &HiddenRows<'_>,
+    clear: &mut Clear,
+    rng: &mut (impl RngCore + CryptoRng),
+) {
+    let variables = log2_ceil(params.width);
+    let mask = random(Mask::<Fr>::len(variables), rng);
+    let mask_blind = random(1, rng);
+    clear.send_bytes(MASK, &Hyrax::rows_to_bytes(&[commitment(params, &mask, mask_blind[0])]));
+    let g = Mask::new(mask.to_vec());
+    let mask_sum = g.sum();
+    clear.send(MASK_SUM, &[mask_sum]);
+    let eta: Fr = clear.challenge(ETA);
+
+    let folded = prove::fold(wires, claims, statement.kappa);
+    let row = |values: &[Fr], row: &std::ops::Range<usize>| values[row.clone()].to_vec();
+    let mut pairs = folded.pairs();
+    pairs.extend(hidden.rows.iter().map(|r| [row(hidden.scalars, r), row(hidden.coefficients, r)]));
+    let total = statement.total + eta * mask_sum;
+    let instance = product::Instance::new(variables, Fr::from(1u64), total, pairs).masked(eta, g);
+    let (sigma, _) = product::prove(clear, vec![instance]);
+
+    let eq = eq_truncated(&sigma, params.generators.width());
+    let (mut vector, mut blind) = folded.combine(wires, &eq);
+    vector.resize(eq.len(), Fr::ZERO);
+    let weights = row_weights(hidden.coefficients, hidden.rows, &eq);
+    for (row, weight) in hidden.rows.iter().zip(&weights) {
+        vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
+    }
+    blind += Fr::inner_product(&weights, hidden.blinds);
+    let secrets = [(Zeroizing::new(vector), blind), (mask, mask_blind[0])];
+    finish(params, &sigma, &eq, eta, secrets, clear, rng);
+}
+
+/// The opening of F and G by blinders D_1 and D_2.
+fn finish<Clear: ProverChannel<Fr>>(
+    params: &HyraxParams,
+    sigma: &[Fr],
+    eq: &[Fr],
+    eta: Fr,
+    [(vector, blind), (mask, mask_blind)]: [(Zeroizing<Vec<Fr>>, Fr); 2],
+    clear: &mut Clear,
+    rng: &mut (impl RngCore + CryptoRng),
+) {
+    let [d_1, d_2, blinds] = [vector.len(), mask.len(), 2].map(|count| random(count, rng));
+    let rows = [(&d_1, blinds[0]), (&d_2, blinds[1])];
+    let points = parallel::map(2, |k| commitment(params, rows[k].0, rows[k].1));
+    clear.send_bytes(BLINDERS, &Hyrax::rows_to_bytes(&points));
+    let delta = Fr::inner_product(&d_1, eq) + eta * Fr::inner_product(&d_2, &Mask::weights(sigma));
+    clear.send(DELTA, &[delta]);
+    let c: Fr = clear.challenge(C);
+    let mut z_2 = combine(&d_2, c, &mask);
+    z_2.push(blinds[1] + c * mask_blind);
+    clear.send(Z_2, &z_2);
+    let z_1 = combine(&d_1, c, &vector);
+    let rounds = argument::argument_rounds(params.width);
+    let columns = params.generators.columns();
+    let (mut last, blind) = argument::prove(columns, z_1, blinds[0] + c * blind, sigma, rounds, clear);
+    last.push(blind);
+    clear.send(Z_1, &last);
+    let _: Fr = clear.challenge(RHO);
+}
