@@ -7,118 +7,28 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
-use ark_ff::{AdditiveGroup as _, Field as _};
+use ark_ff::AdditiveGroup as _;
 use common::{SEED, TINY};
 use convince::circuit::{Layer, Witness};
 use convince::protocol::{Field, Statement, run_prover, run_verifier, transcript};
 use convince_field::Ints;
 use convince_pcs::PcsError;
-use convince_transcript::{
-    ChannelError, Check, Label, PlainProver, PlainVerifier, ProverChannel, Transcript, VerifierChannel,
-};
+use convince_testing::{Forger, Known, Lie, Met, Refusal, Replaced, Verdict, Watcher, forge};
+use convince_transcript::{PlainProver, PlainVerifier, Transcript};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-/// The lookups' alpha and beta known in advance, for the one attack that needs them.
-type Fixed = Option<[Field; 2]>;
-
-fn fixed_challenge(fixed: Fixed, label: Label) -> Option<Field> {
-    fixed.map(|[alpha, beta]| if label.ends_with("alpha") { alpha } else { beta })
-}
-
-/// A prover's channel that replaces scalars by their index.
-struct Forger {
-    inner: PlainProver<Field>,
-    sent: usize,
-    overrides: BTreeMap<usize, Field>,
-    fixed: Fixed,
-}
-
-impl ProverChannel<Field> for Forger {
-    fn send(&mut self, label: Label, scalars: &[Field]) {
-        let replaced = |(i, s): (usize, &Field)| self.overrides.get(&(self.sent + i)).copied().unwrap_or(*s);
-        let scalars: Vec<Field> = scalars.iter().enumerate().map(replaced).collect();
-        self.sent += scalars.len();
-        self.inner.send(label, &scalars);
-    }
-
-    fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
-        self.inner.send_bytes(label, bytes);
-    }
-
-    fn challenge(&mut self, label: Label) -> Field {
-        self.inner.challenge(label)
-    }
-
-    fn full_challenge(&mut self, label: Label) -> Field {
-        let drawn = self.inner.full_challenge(label);
-        fixed_challenge(self.fixed, label).unwrap_or(drawn)
-    }
-}
-
-/// A check as the verifier met it.
-#[derive(Clone, Copy, Debug)]
-struct Met {
-    index: usize,
-    check: Check,
-    difference: Field,
-    /// Scalars received so far.
-    received: usize,
-}
-
-/// A verifier's channel that ignores one check and keeps a record of all.
-struct Watcher<'a> {
-    inner: PlainVerifier<'a, Field>,
-    received: usize,
-    ignored: Option<usize>,
-    met: Vec<Met>,
-    fixed: Fixed,
-}
-
-impl VerifierChannel<Field> for Watcher<'_> {
-    type Scalar = Field;
-
-    fn receive(&mut self, label: Label, len: usize) -> Result<Vec<Field>, ChannelError> {
-        self.received += len;
-        self.inner.receive(label, len)
-    }
-
-    fn receive_bytes(&mut self, label: Label, len: usize) -> Result<Vec<u8>, ChannelError> {
-        self.inner.receive_bytes(label, len)
-    }
-
-    fn challenge(&mut self, label: Label) -> Field {
-        VerifierChannel::<Field>::challenge(&mut self.inner, label)
-    }
-
-    fn full_challenge(&mut self, label: Label) -> Field {
-        let drawn = VerifierChannel::<Field>::full_challenge(&mut self.inner, label);
-        fixed_challenge(self.fixed, label).unwrap_or(drawn)
-    }
-
-    fn mul(&mut self, a: &Field, b: &Field) -> Field {
-        *a * b
-    }
-
-    fn assert_eq(&mut self, a: Field, b: Field, check: Check) -> Result<(), ChannelError> {
-        let index = self.met.len();
-        self.met.push(Met { index, check, difference: a - b, received: self.received });
-        if a == b || self.ignored == Some(index) { Ok(()) } else { Err(ChannelError::CheckFailed(check)) }
-    }
-}
-
 /// A false statement or witness to start from.
-struct Lie {
+struct Forgery {
     name: &'static str,
     witness: Witness,
     input: Ints,
     output: Ints,
-    fixed: Fixed,
+    /// The lookups' alpha and beta known in advance, for the one attack that needs them.
+    known: Known<Field>,
 }
 
-impl Lie {
+impl Forgery {
     fn statement(&self) -> Statement<'_> {
         Statement { input: &self.input, output: &self.output, nonce: b"forged" }
     }
@@ -126,53 +36,27 @@ impl Lie {
     fn transcript(&self) -> Transcript {
         transcript(&TINY.verifying, &self.statement())
     }
+}
 
-    fn prove(&self, overrides: &BTreeMap<usize, Field>) -> Vec<u8> {
+impl Lie<Field> for Forgery {
+    fn prove(&self, replaced: &Replaced<Field>) -> Vec<u8> {
         let inner = PlainProver::new(self.transcript());
-        let mut channel = Forger { inner, sent: 0, overrides: overrides.clone(), fixed: self.fixed };
+        let mut channel = Forger::new(inner).replacing(replaced).knowing(&self.known);
         let mut rng = ChaCha20Rng::from_seed(SEED.0);
         run_prover(&TINY.proving, &self.witness, &mut rng, &mut channel, &|_| {});
-        channel.inner.finish()
+        channel.into_inner().finish()
     }
 
-    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> (Result<(), PcsError>, Vec<Met>) {
+    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Field> {
         let inner = PlainVerifier::new(self.transcript(), proof);
-        let mut channel = Watcher { inner, received: 0, ignored, met: vec![], fixed: self.fixed };
+        let mut channel = Watcher::new(inner, ignored).knowing(&self.known);
         let result = run_verifier(&TINY.verifying, &self.statement(), &mut channel);
-        let Watcher { inner, met, .. } = channel;
-        (result.and_then(|()| Ok(inner.finish()?)), met)
-    }
-
-    /// A proof that passes when check `ignored` alone is left out, always solving for the `back`-th scalar before a check.
-    fn forge(&self, ignored: usize, back: usize) -> Option<Vec<u8>> {
-        let rows_len = 48 * TINY.verifying.num_advice_rows();
-        let mut overrides = BTreeMap::new();
-        for _ in 0..40 {
-            let proof = self.prove(&overrides);
-            let (result, met) = self.verify(&proof, Some(ignored));
-            match result {
-                Ok(()) => return Some(proof),
-                Err(PcsError::Channel(ChannelError::CheckFailed(_))) => {}
-                Err(_) => return None,
-            }
-            let failed = *met.last()?;
-            let scalar = failed.received.checked_sub(back)?;
-            let at = rows_len + 32 * scalar;
-            let mut moved = proof.clone();
-            let value = <Field as convince_field::ProofField>::read_from(&proof[at..at + 32])?;
-            let mut bytes = Vec::new();
-            convince_field::ProofField::write_to(&(value + Field::ONE), &mut bytes);
-            moved[at..at + 32].copy_from_slice(&bytes);
-            let (_, met) = self.verify(&moved, Some(ignored));
-            let other = met.iter().find(|m| m.index == failed.index)?;
-            let slope = other.difference - failed.difference;
-            let target = value - failed.difference * slope.inverse()?;
-            // The same scalar twice means that the repair did not hold.
-            if overrides.insert(scalar, target).is_some() {
-                return None;
-            }
-        }
-        None
+        let (inner, met, offsets) = channel.finish();
+        let result = result.and_then(|()| Ok(inner.finish()?)).map_err(|error| match error {
+            PcsError::Channel(error) => Refusal::from(error),
+            error => Refusal::Other(error.to_string()),
+        });
+        Verdict { result, met, offsets }
     }
 }
 
@@ -180,15 +64,15 @@ fn ints(values: impl IntoIterator<Item = i64>) -> Ints {
     Ints::I32(values.into_iter().map(|v| v as i32).collect())
 }
 
-fn honest() -> Lie {
+fn honest() -> Forgery {
     let (circuit, witness) = (TINY.verifying.circuit(), TINY.witness());
     let input = ints(witness.wire(circuit.input()).iter());
     let output = ints(witness.tensor(circuit, circuit.output()).iter());
-    Lie { name: "none", witness, input, output, fixed: None }
+    Forgery { name: "none", witness, input, output, known: Known::new() }
 }
 
 /// The honest witness with one value of the `k`-th requantisation's advice changed, multiplicities counted again or not.
-fn changed_advice(name: &'static str, k: usize, at: usize, change: i64, count: bool) -> Lie {
+fn changed_advice(name: &'static str, k: usize, at: usize, change: i64, count: bool) -> Forgery {
     let circuit = TINY.verifying.circuit();
     let mut lie = honest();
     let requants: Vec<_> =
@@ -200,10 +84,10 @@ fn changed_advice(name: &'static str, k: usize, at: usize, change: i64, count: b
     if count {
         lie.witness.count_multiplicities(circuit);
     }
-    Lie { name, ..lie }
+    Forgery { name, ..lie }
 }
 
-fn lies() -> Vec<Lie> {
+fn lies() -> Vec<Forgery> {
     let circuit = TINY.verifying.circuit();
     let requant = |k: usize| {
         let mut all = circuit.layers().iter().filter_map(|l| if let Layer::Requant(l) = l { Some(l) } else { None });
@@ -221,7 +105,7 @@ fn lies() -> Vec<Lie> {
     input.input = ints(values);
     input.name = "another input";
     vec![
-        Lie { name: "remainders out of range by a multiple of 2^s", fixed: None, ..zero_denominator() },
+        Forgery { name: "remainders out of range by a multiple of 2^s", known: Known::new(), ..zero_denominator() },
         changed_advice("a wrong remainder of the pooled layer", 0, remainder(0), 1, true),
         changed_advice("a wrong remainder behind the affine layer", 1, remainder(1), 1, true),
         raised_maximum(),
@@ -233,10 +117,10 @@ fn lies() -> Vec<Lie> {
 
 /// Two equal remainders moved out of range by the same multiple of 2^s, their gaps along with them so that every other
 /// relation holds, under an alpha known in advance at which the two denominators vanish: both roots are then zero.
-fn zero_denominator() -> Lie {
+fn zero_denominator() -> Forgery {
     const QUOTIENTS: i64 = 4;
     let circuit = TINY.verifying.circuit();
-    let mut lie = Lie { name: "two zero denominators", ..honest() };
+    let mut lie = Forgery { name: "two zero denominators", ..honest() };
     let Some(Layer::Requant(layer)) = circuit.layers().iter().find(|l| matches!(l, Layer::Requant(_))) else {
         panic!("the tiny network has a pooled requantisation")
     };
@@ -267,14 +151,15 @@ fn zero_denominator() -> Lie {
     let column = remainder(first.0).column;
     let lookup = circuit.lookups().iter().find(|l| l.wire == layer.advice && l.columns == [column]).unwrap();
     let (beta, id) = (Field::from(123_456_789u64), Field::from(lookup.table as u64 + 1));
-    lie.fixed = Some([id + beta * Field::from(value as u64), beta]);
+    let alpha = id + beta * Field::from(value as u64);
+    lie.known = Known::from([("gkr/lookup/alpha", alpha), ("gkr/lookup/beta", beta)]);
     lie
 }
 
 /// A clamped value and its gap both one too large, where the activation does not notice: only their product tells.
-fn raised_maximum() -> Lie {
+fn raised_maximum() -> Forgery {
     let circuit = TINY.verifying.circuit();
-    let mut lie = Lie { name: "a maximum that no candidate reaches", ..honest() };
+    let mut lie = Forgery { name: "a maximum that no candidate reaches", ..honest() };
     let Some(Layer::Requant(layer)) = circuit.layers().iter().rfind(|l| matches!(l, Layer::Requant(_))) else {
         panic!("the tiny network has an activation table")
     };
@@ -294,30 +179,25 @@ fn raised_maximum() -> Lie {
 #[test]
 fn the_honest_proof_meets_every_check_and_no_lie_does() {
     let honest = honest();
-    let (result, met) = honest.verify(&honest.prove(&BTreeMap::new()), None);
-    result.unwrap();
+    let Verdict { result, met, .. } = honest.verify(&honest.prove(&Replaced::new()), None);
+    assert_eq!(result, Ok(()));
     assert!(met.iter().all(|m| m.difference == Field::ZERO));
     for lie in lies() {
-        let (result, _) = lie.verify(&lie.prove(&BTreeMap::new()), None);
-        assert!(result.is_err(), "{}", lie.name);
+        assert!(lie.verify(&lie.prove(&Replaced::new()), None).result.is_err(), "{}", lie.name);
     }
 }
 
 #[test]
 fn every_check_ignored_alone_lets_a_forgery_pass() {
     let honest = honest();
-    let (_, met) = honest.verify(&honest.prove(&BTreeMap::new()), None);
+    let met = honest.verify(&honest.prove(&Replaced::new()), None).met;
     let lies = lies();
-    for Met { index, check, .. } in met {
-        let forged = lies.iter().find_map(|lie| (1..=12).find_map(|back| Some((lie, back, lie.forge(index, back)?))));
-        let Some((lie, back, proof)) = forged else {
+    for (index, Met { check, .. }) in met.into_iter().enumerate() {
+        let attempt = |lie| (1..=12).find_map(|back| Some((lie, back, forge(lie, index, back..=back)?)));
+        let Some((lie, back, proof)) = lies.iter().find_map(attempt) else {
             panic!("check {index} ({check:?}) is idle: no forgery passes without it")
         };
-        let (result, _) = lie.verify(&proof, None);
-        assert!(
-            matches!(result, Err(PcsError::Channel(ChannelError::CheckFailed(failed))) if failed == check),
-            "{} through {check:?} (scalar {back} before each check): {result:?}",
-            lie.name
-        );
+        let refused = lie.verify(&proof, None).result;
+        assert_eq!(refused, Err(Refusal::Check(check)), "{} (scalar {back} before each check)", lie.name);
     }
 }

@@ -7,6 +7,7 @@ use convince_circuit::{
     WireId, WireKind, Witness, check, evaluate,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
+use convince_testing::{Forger, Lie, Refusal, Replaced, Verdict, Watcher};
 use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -97,6 +98,41 @@ pub(crate) fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
 
 fn accepted(circuit: &Circuit, witness: &Witness, output: &Ints, proof: &[u8]) -> bool {
     run_verifier(circuit, output, proof).is_ok_and(|claims| claims.iter().all(|claim| is_true(claim, witness)))
+}
+
+/// What a verifier that ended with `left` makes of a proof: it accepts if the claims that are left are true.
+pub(crate) fn verdict(
+    left: Result<Vec<Claim<Fr, Fr>>, ChannelError>,
+    witness: &Witness,
+    channel: Watcher<Fr, PlainVerifier<'_, Fr>>,
+) -> Verdict<Fr> {
+    let (_, met, offsets) = channel.finish();
+    let result = left.map_err(Refusal::from).and_then(|claims| {
+        let all_true = claims.iter().all(|claim| is_true(claim, witness));
+        if all_true { Ok(()) } else { Err(Refusal::Other("a false claim is left".into())) }
+    });
+    Verdict { result, met, offsets }
+}
+
+/// A statement about the output, proven from a witness; either may be false.
+struct FalseOutput<'a> {
+    circuit: &'a Circuit,
+    witness: &'a Witness,
+    output: Ints,
+}
+
+impl Lie<Fr> for FalseOutput<'_> {
+    fn prove(&self, replaced: &Replaced<Fr>) -> Vec<u8> {
+        let mut channel = Forger::new(PlainProver::new(Transcript::new("test"))).replacing(replaced);
+        let _ = prove(self.circuit, self.witness, &mut channel);
+        channel.into_inner().finish()
+    }
+
+    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Fr> {
+        let mut channel = Watcher::new(PlainVerifier::new(Transcript::new("test"), proof), ignored);
+        let left = verify(self.circuit, &self.output, &mut channel);
+        verdict(left, self.witness, channel)
+    }
 }
 
 fn random_axis_map(len: usize, rng: &mut ChaCha20Rng) -> AxisMap {

@@ -1,10 +1,8 @@
 //! Circuits that reveal labels alone: equal to their definition, true claims, one label, no idle check.
 
-use std::collections::BTreeMap;
-
+use convince_testing::{Lie, Met, Refusal, Replaced, Verdict, forge};
 use convince_transcript::Check;
 
-use super::gates::{forge, forged, watch};
 use super::*;
 
 const RANGES: [Range; 2] = [Range::LogUp, Range::Bits];
@@ -223,26 +221,25 @@ fn every_check_of_labels_ignored_alone_lets_a_forgery_pass() {
     for range in RANGES {
         let circuit = circuit_of(range);
         let honest = witness_of(&circuit, &LOGITS);
-        let (result, met) =
-            watch(&circuit, &output(&circuit, &honest), &forged(&circuit, &honest, &BTreeMap::new()), None);
-        result.unwrap();
-        assert_eq!(met.iter().filter(|(check, ..)| *check == Check::ArgMax).count(), 1);
+        let truth = FalseOutput { circuit: &circuit, witness: &honest, output: output(&circuit, &honest) };
+        let Verdict { result, met, .. } = truth.verify(&truth.prove(&Replaced::new()), None);
+        assert_eq!(result, Ok(()));
+        assert_eq!(met.iter().filter(|m| m.check == Check::ArgMax).count(), 1);
         // Another of the maxima.
         let other = [1, 3, 3, 0];
         let lies = [relabelled(&circuit, &honest, &other), unbounded(&circuit, &honest, &other)];
-        for (index, (check, ..)) in
-            met.iter().enumerate().filter(|(_, (check, ..))| *check != Check::LookupDenominatorRoot)
+        for (index, Met { check, .. }) in
+            met.iter().enumerate().filter(|(_, m)| m.check != Check::LookupDenominatorRoot)
         {
-            let attempt = |lie: &Witness| {
-                let claimed = output(&circuit, lie);
-                let proof = (1..=6).find_map(|back| forge(&circuit, lie, &claimed, index, back))?;
-                Some((claimed, proof))
+            let attempt = |witness| {
+                let lie = FalseOutput { circuit: &circuit, witness, output: output(&circuit, witness) };
+                let proof = (1..=6).find_map(|back| forge(&lie, index, back..=back))?;
+                Some((lie, proof))
             };
-            let Some((claimed, proof)) = lies.iter().find_map(attempt) else {
+            let Some((lie, proof)) = lies.iter().find_map(attempt) else {
                 panic!("{range:?}: check {index} ({check:?}) is idle: no forgery passes without it")
             };
-            let (result, _) = watch(&circuit, &claimed, &proof, None);
-            assert_eq!(result, Err(ChannelError::CheckFailed(*check)));
+            assert_eq!(lie.verify(&proof, None).result, Err(Refusal::Check(*check)));
         }
     }
 }

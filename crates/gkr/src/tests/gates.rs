@@ -1,10 +1,9 @@
 //! Circuits of gates: equal to their definition, true claims, no idle check, no other wiring.
 
-use std::collections::BTreeMap;
-
 use convince_circuit::{Gate, GatesLayer, Place};
 use convince_field::ProofField;
-use convince_transcript::{Check, Label, ProverChannel, VerifierChannel};
+use convince_testing::{Lie, Met, Refusal, Replaced, Verdict, forge};
+use convince_transcript::Check;
 
 use super::*;
 
@@ -210,142 +209,22 @@ fn a_layered_arithmetic_circuit_is_textbook_gkr() {
     assert_eq!(proof_len(4) - proof_len(3), 2 * (2 * 3) + 2);
 }
 
-/// A prover's channel that replaces scalars by their index.
-struct Forger {
-    inner: PlainProver<Fr>,
-    sent: usize,
-    overrides: BTreeMap<usize, Fr>,
-}
-
-impl ProverChannel<Fr> for Forger {
-    fn send(&mut self, label: Label, scalars: &[Fr]) {
-        let replaced = |(i, s): (usize, &Fr)| self.overrides.get(&(self.sent + i)).copied().unwrap_or(*s);
-        let scalars: Vec<Fr> = scalars.iter().enumerate().map(replaced).collect();
-        self.sent += scalars.len();
-        self.inner.send(label, &scalars);
-    }
-
-    fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
-        self.inner.send_bytes(label, bytes);
-    }
-
-    fn challenge(&mut self, label: Label) -> Fr {
-        self.inner.challenge(label)
-    }
-
-    fn full_challenge(&mut self, label: Label) -> Fr {
-        self.inner.full_challenge(label)
-    }
-}
-
-/// A verifier's channel that ignores one check and keeps a record of all: difference, and scalars received before.
-struct Watcher<'a> {
-    inner: PlainVerifier<'a, Fr>,
-    received: usize,
-    ignored: Option<usize>,
-    met: Vec<(Check, Fr, usize)>,
-}
-
-impl VerifierChannel<Fr> for Watcher<'_> {
-    type Scalar = Fr;
-
-    fn receive(&mut self, label: Label, len: usize) -> Result<Vec<Fr>, ChannelError> {
-        self.received += len;
-        self.inner.receive(label, len)
-    }
-
-    fn receive_bytes(&mut self, label: Label, len: usize) -> Result<Vec<u8>, ChannelError> {
-        self.inner.receive_bytes(label, len)
-    }
-
-    fn challenge(&mut self, label: Label) -> Fr {
-        VerifierChannel::<Fr>::challenge(&mut self.inner, label)
-    }
-
-    fn full_challenge(&mut self, label: Label) -> Fr {
-        VerifierChannel::<Fr>::full_challenge(&mut self.inner, label)
-    }
-
-    fn mul(&mut self, a: &Fr, b: &Fr) -> Fr {
-        *a * b
-    }
-
-    fn assert_eq(&mut self, a: Fr, b: Fr, check: Check) -> Result<(), ChannelError> {
-        let index = self.met.len();
-        self.met.push((check, a - b, self.received));
-        if a == b || self.ignored == Some(index) { Ok(()) } else { Err(ChannelError::CheckFailed(check)) }
-    }
-}
-
-pub(super) fn forged(circuit: &Circuit, witness: &Witness, overrides: &BTreeMap<usize, Fr>) -> Vec<u8> {
-    let inner = PlainProver::new(Transcript::new("test"));
-    let mut channel = Forger { inner, sent: 0, overrides: overrides.clone() };
-    let _ = prove(circuit, witness, &mut channel);
-    channel.inner.finish()
-}
-
-pub(super) type Watched = (Result<Vec<Claim<Fr, Fr>>, ChannelError>, Vec<(Check, Fr, usize)>);
-
-pub(super) fn watch(circuit: &Circuit, output: &Ints, proof: &[u8], ignored: Option<usize>) -> Watched {
-    let inner = PlainVerifier::new(Transcript::new("test"), proof);
-    let mut channel = Watcher { inner, received: 0, ignored, met: vec![] };
-    let result = verify(circuit, output, &mut channel);
-    (result, channel.met)
-}
-
-fn inverse<F: ProofField>(value: F) -> Option<F> {
-    value.inverse()
-}
-
-/// A proof of a false output that leaves true claims when check `ignored` alone is left out: where another check fails, the
-/// `back`-th scalar before it is solved for, and the prover goes on from there.
-pub(super) fn forge(
-    circuit: &Circuit,
-    witness: &Witness,
-    output: &Ints,
-    ignored: usize,
-    back: usize,
-) -> Option<Vec<u8>> {
-    let mut overrides = BTreeMap::new();
-    loop {
-        let proof = forged(circuit, witness, &overrides);
-        let (result, met) = watch(circuit, output, &proof, Some(ignored));
-        if let Ok(claims) = result {
-            return claims.iter().all(|claim| is_true(claim, witness)).then_some(proof);
-        }
-        let &(_, difference, received) = met.last()?;
-        let scalar = received.checked_sub(back)?;
-        let value = Fr::read_from(&proof[32 * scalar..][..32])?;
-        let mut moved = Vec::new();
-        proof[..32 * scalar].clone_into(&mut moved);
-        (value + Fr::from_i64(1)).write_to(&mut moved);
-        moved.extend_from_slice(&proof[32 * scalar + 32..]);
-        let (_, again) = watch(circuit, output, &moved, Some(ignored));
-        let slope = again.get(met.len() - 1)?.1 - difference;
-        if overrides.insert(scalar, value - difference * inverse(slope)?).is_some() {
-            return None;
-        }
-    }
-}
-
 #[test]
 fn every_check_of_gates_ignored_alone_lets_a_forgery_pass() {
     let circuit = small(&second_layer());
     let witness = random_witness(&circuit, 9);
-    let honest = output(&circuit, &witness);
-    let (result, met) = watch(&circuit, &honest, &forged(&circuit, &witness, &BTreeMap::new()), None);
-    result.unwrap();
-    assert!(met.iter().all(|(_, difference, _)| *difference == Fr::from_i64(0)));
-    let gates = met.iter().filter(|(check, ..)| matches!(check, Check::Gates { .. })).count();
+    let honest = FalseOutput { circuit: &circuit, witness: &witness, output: output(&circuit, &witness) };
+    let Verdict { result, met, .. } = honest.verify(&honest.prove(&Replaced::new()), None);
+    assert_eq!(result, Ok(()));
+    assert!(met.iter().all(|m| m.difference == Fr::from_i64(0)));
+    let gates = met.iter().filter(|m| matches!(m.check, Check::Gates { .. })).count();
     assert_eq!(gates, layers(&circuit).count());
-    let mut values = honest.to_i64();
+    let mut values = honest.output.to_i64();
     values[2] += 1;
-    let lie = Ints::pack(Bits::signed(31), &values).unwrap();
-    for (index, (check, ..)) in met.iter().enumerate().filter(|(_, (check, ..))| *check != Check::LookupDenominatorRoot)
-    {
-        let proof = (1..=4).find_map(|back| forge(&circuit, &witness, &lie, index, back));
+    let lie = FalseOutput { output: Ints::pack(Bits::signed(31), &values).unwrap(), ..honest };
+    for (index, Met { check, .. }) in met.iter().enumerate().filter(|(_, m)| m.check != Check::LookupDenominatorRoot) {
+        let proof = (1..=4).find_map(|back| forge(&lie, index, back..=back));
         let proof = proof.unwrap_or_else(|| panic!("check {index} ({check:?}) is idle: no forgery passes without it"));
-        let (result, _) = watch(&circuit, &lie, &proof, None);
-        assert_eq!(result, Err(ChannelError::CheckFailed(*check)));
+        assert_eq!(lie.verify(&proof, None).result, Err(Refusal::Check(*check)));
     }
 }

@@ -5,7 +5,8 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, UniformRand};
 use convince_field::{Ints, ProofField};
 use convince_poly::{Axis, Functional, eq_truncated, log2_ceil};
-use convince_transcript::{ChannelError, Check, Label, PlainProver, PlainVerifier, ProverChannel, Transcript};
+use convince_testing::Forger;
+use convince_transcript::{ChannelError, Check, Label, PlainProver, PlainVerifier, Transcript};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -70,34 +71,16 @@ fn a_false_claim_does_not_open() {
     }
 }
 
-/// A prover's channel that adds to the scalar of this index in every message of this label.
-struct Forger {
-    inner: PlainProver<Fr>,
-    label: Label,
-    index: usize,
-    added: Fr,
-}
-
-impl ProverChannel<Fr> for Forger {
-    fn send(&mut self, label: Label, scalars: &[Fr]) {
-        let mut scalars = scalars.to_vec();
-        if label == self.label {
-            scalars[self.index] += self.added;
+/// The opening of a prover that adds to the scalar of this index in every message of this label.
+fn added_to(fixture: &Fixture, label: Label, index: usize, added: Fr) -> Vec<u8> {
+    let change = move |sent: Label, scalars: &mut [Fr]| {
+        if sent == label {
+            scalars[index] += added;
         }
-        self.inner.send(label, &scalars);
-    }
-
-    fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
-        self.inner.send_bytes(label, bytes);
-    }
-
-    fn challenge(&mut self, label: Label) -> Fr {
-        self.inner.challenge(label)
-    }
-
-    fn full_challenge(&mut self, label: Label) -> Fr {
-        self.inner.full_challenge(label)
-    }
+    };
+    let mut forger = Forger::new(PlainProver::new(Transcript::new("test"))).with_scalars(change);
+    fixture.open(&mut forger);
+    forger.into_inner().finish()
 }
 
 #[test]
@@ -117,9 +100,7 @@ fn a_vector_that_fits_a_false_evaluation_is_not_the_committed_one() {
     let missing = folded.value - Fr::inner_product(&vector[..vector.len() - 1], &eq);
     assert_ne!(missing, Fr::from(0u64));
     let added = missing * eq[0].inverse().unwrap();
-    let mut forger = Forger { inner: PlainProver::new(Transcript::new("test")), label: VECTOR, index: 0, added };
-    fixture.open(&mut forger);
-    let forged = forger.inner.finish();
+    let forged = added_to(&fixture, VECTOR, 0, added);
     assert_eq!(forged[..last], proof[..last]);
     assert!(rounds < last);
     assert_eq!(fixture.verify(&forged), Err(PcsError::Commitment));
@@ -129,41 +110,21 @@ fn a_vector_that_fits_a_false_evaluation_is_not_the_committed_one() {
 fn false_slopes_and_blinds_are_rejected() {
     let fixture = fixture(3, WIDTH);
     let last = padded_width(WIDTH) >> argument_rounds(WIDTH);
-    let run = |label, index| {
-        let inner = PlainProver::new(Transcript::new("test"));
-        let mut forger = Forger { inner, label, index, added: Fr::ONE };
-        fixture.open(&mut forger);
-        fixture.verify(&forger.inner.finish())
-    };
+    let run = |label, index| fixture.verify(&added_to(&fixture, label, index, Fr::ONE));
     let failed = ChannelError::CheckFailed(Check::OpeningEvaluation);
     assert_eq!(run("pcs/hyrax/slope", 0), Err(PcsError::Channel(failed)));
     assert_eq!(run(VECTOR, last), Err(PcsError::Commitment));
     assert_eq!(run("no such message", 0), Ok(()));
 }
 
-/// Points under a channel of their own: the honest prover goes on with the challenges that the changed points give.
+/// The honest prover goes on with the challenges that the changed points give.
 #[test]
 fn swapped_and_foreign_cross_terms_are_rejected() {
-    struct Points<'a>(PlainProver<Fr>, &'a dyn Fn(&[u8]) -> Vec<u8>);
-    impl ProverChannel<Fr> for Points<'_> {
-        fn send(&mut self, label: Label, scalars: &[Fr]) {
-            self.0.send(label, scalars);
-        }
-        fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
-            self.0.send_bytes(label, &(self.1)(bytes));
-        }
-        fn challenge(&mut self, label: Label) -> Fr {
-            self.0.challenge(label)
-        }
-        fn full_challenge(&mut self, label: Label) -> Fr {
-            self.0.full_challenge(label)
-        }
-    }
     let fixture = fixture(4, WIDTH);
     let run = |change: &dyn Fn(&[u8]) -> Vec<u8>| {
-        let mut channel = Points(PlainProver::new(Transcript::new("test")), change);
+        let mut channel = Forger::new(PlainProver::new(Transcript::new("test"))).with_bytes(|_, bytes| change(bytes));
         fixture.open(&mut channel);
-        fixture.verify(&channel.0.finish())
+        fixture.verify(&channel.into_inner().finish())
     };
     let generator = Hyrax::rows_to_bytes(&[G1Affine::generator()]);
     let zero = Hyrax::rows_to_bytes(&[G1Affine::zero()]);

@@ -1,0 +1,94 @@
+//! Forgeries by repair: where a check fails, solve for a scalar that was sent just before it.
+//!
+//! Every check is affine in each of the scalars between it and the last challenge before it, so two evaluations give the
+//! value that meets it. The prover then goes on from there, its later messages being honest under the new challenges. A
+//! forger who may ignore one check needs no repair at that one.
+
+use std::ops::RangeInclusive;
+
+use convince_field::ProofField;
+use convince_transcript::{ChannelError, Check};
+
+use crate::{Met, Replaced};
+
+/// A false statement or witness to start from.
+pub trait Lie<F: ProofField> {
+    /// The honest prover's proof of it, some of its scalars replaced.
+    fn prove(&self, replaced: &Replaced<F>) -> Vec<u8>;
+
+    /// What a verifier makes of a proof if it ignores the check of index `ignored`.
+    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<F>;
+}
+
+/// Why a proof is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// By this check.
+    Check(Check),
+    /// By anything else, such as a claim that is false when the channel closes.
+    Other(String),
+}
+
+impl From<ChannelError> for Refusal {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::CheckFailed(check) => Self::Check(check),
+            error => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// What a verifier makes of a proof.
+#[derive(Debug)]
+pub struct Verdict<F> {
+    /// Whether it accepts.
+    pub result: Result<(), Refusal>,
+    /// The checks that it met, the one that failed being the last.
+    pub met: Vec<Met<F>>,
+    /// Where each scalar that it received starts in the proof.
+    pub offsets: Vec<usize>,
+}
+
+/// A proof of a lie that passes when check `ignored` is left out.
+///
+/// At each check that fails, the scalars that stand `backs` places before it are tried one after another, depth first.
+/// `None` if no such proof is found: the search is over few scalars, so this alone shows nothing.
+/// One proof and two verifications a repair.
+pub fn forge<F: ProofField>(lie: &impl Lie<F>, ignored: usize, backs: RangeInclusive<usize>) -> Option<Vec<u8>> {
+    go_on(lie, ignored, &backs, &Replaced::new(), 0)
+}
+
+/// The same with these scalars replaced; the checks before index `repaired` hold already.
+fn go_on<F: ProofField>(
+    lie: &impl Lie<F>,
+    ignored: usize,
+    backs: &RangeInclusive<usize>,
+    replaced: &Replaced<F>,
+    repaired: usize,
+) -> Option<Vec<u8>> {
+    let proof = lie.prove(replaced);
+    let Verdict { result, met, offsets } = lie.verify(&proof, Some(ignored));
+    match result {
+        Ok(()) => return Some(proof),
+        Err(Refusal::Check(_)) => {}
+        Err(Refusal::Other(_)) => return None,
+    }
+    let index = met.len().checked_sub(1)?;
+    // A repair that did not hold.
+    if index < repaired {
+        return None;
+    }
+    let Met { difference, received, .. } = met[index];
+    backs.clone().find_map(|back| {
+        let scalar = received.checked_sub(back)?;
+        let at = offsets[scalar]..offsets[scalar] + F::BYTES;
+        let value = F::read_from(&proof[at.clone()])?;
+        let (mut moved, mut bytes) = (proof.clone(), Vec::new());
+        (value + F::ONE).write_to(&mut bytes);
+        moved[at].copy_from_slice(&bytes);
+        let slope = lie.verify(&moved, Some(ignored)).met.get(index)?.difference - difference;
+        let mut replaced = replaced.clone();
+        replaced.insert(scalar, value - difference * slope.inverse()?);
+        go_on(lie, ignored, backs, &replaced, index + 1)
+    })
+}
