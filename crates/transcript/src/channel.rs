@@ -84,3 +84,49 @@ pub trait VerifierChannel<F: ProofField> {
         scalars.try_into().map_err(|_| ChannelError::Truncated { label, offset: 0, needed: N, left })
     }
 }
+
+impl<F: ProofField, C: ProverChannel<F>> ProverChannel<F> for &mut C {
+    fn send(&mut self, label: Label, scalars: &[F]) {
+        (**self).send(label, scalars);
+    }
+
+    fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
+        (**self).send_bytes(label, bytes);
+    }
+
+    fn challenge(&mut self, label: Label) -> F {
+        (**self).challenge(label)
+    }
+
+    fn full_challenge(&mut self, label: Label) -> F {
+        (**self).full_challenge(label)
+    }
+}
+
+impl<F: ProofField, C: VerifierChannel<F>> VerifierChannel<F> for &mut C {
+    type Scalar = C::Scalar;
+
+    fn receive(&mut self, label: Label, len: usize) -> Result<Vec<Self::Scalar>, ChannelError> {
+        (**self).receive(label, len)
+    }
+
+    fn receive_bytes(&mut self, label: Label, len: usize) -> Result<Vec<u8>, ChannelError> {
+        (**self).receive_bytes(label, len)
+    }
+
+    fn challenge(&mut self, label: Label) -> F {
+        (**self).challenge(label)
+    }
+
+    fn full_challenge(&mut self, label: Label) -> F {
+        (**self).full_challenge(label)
+    }
+
+    fn mul(&mut self, a: &Self::Scalar, b: &Self::Scalar) -> Self::Scalar {
+        (**self).mul(a, b)
+    }
+
+    fn assert_eq(&mut self, a: Self::Scalar, b: Self::Scalar, check: Check) -> Result<(), ChannelError> {
+        (**self).assert_eq(a, b, check)
+    }
+}

@@ -58,11 +58,10 @@ pub(super) fn open<C: ProverChannel<Fr>>(
     let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, folded.pairs());
     let (sigma, _) = product::prove(channel, vec![instance]);
     debug_assert_eq!(sigma.len(), log2_ceil(width));
-    let (mut vector, blind) = folded.combine(wires, &eq_truncated(&sigma, width));
+    let (mut vector, blind) = folded.combine(wires, &eq_truncated(&sigma, params.generators.width()));
     vector.resize(params.generators.width(), Fr::from(0u64));
     let rounds = argument::argument_rounds(width);
-    let (mut message, blind) =
-        argument::prove(params.generators.columns(), vector, blind, &sigma, rounds, channel);
+    let (mut message, blind) = argument::prove(params.generators.columns(), vector, blind, &sigma, rounds, channel);
     message.push(blind);
     channel.send(VECTOR, &message);
 }

@@ -43,12 +43,7 @@ pub(super) fn reduce<C: VerifierChannel<Fr>>(
 }
 
 /// What every row weighs in F, wire by wire, where claim t has the weight `lambda^t`; `eq` is the table of the columns' point.
-pub(super) fn row_weights<S>(
-    splits: &[&Split],
-    claims: &[OpeningClaim<Fr, S>],
-    lambda: Fr,
-    eq: &[Fr],
-) -> Vec<Vec<Fr>> {
+pub(super) fn row_weights<S>(splits: &[&Split], claims: &[OpeningClaim<Fr, S>], lambda: Fr, eq: &[Fr]) -> Vec<Vec<Fr>> {
     let mut weights: Vec<Vec<Fr>> = splits.iter().map(|split| vec![Fr::from(0u64); split.num_rows()]).collect();
     for Merged { wire, functional, scale } in claims::merge(splits.len(), claims, lambda) {
         let rows = splits[wire].row_weights(&functional, eq);

@@ -21,11 +21,7 @@ impl<F: ProofField, C: ProverChannel<F>> HidingProver<F, C> {
 
     /// A verifier's channel that hears what has been sent until now: running the verifier on it gives the tape.
     pub fn recorder(&self) -> Recorder<F> {
-        Recorder {
-            tape: Tape::default(),
-            masked: self.masked.clone(),
-            challenges: self.challenges.clone().into_iter(),
-        }
+        Recorder { tape: Tape::default(), masked: self.masked.clone(), challenges: self.challenges.clone().into_iter() }
     }
 
     /// The channel beneath, for the closing argument, and the pads.

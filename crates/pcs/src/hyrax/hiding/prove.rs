@@ -3,8 +3,8 @@ use ark_ec::CurveGroup;
 use ark_ff::AdditiveGroup;
 use convince_field::ProofField;
 use convince_poly::{eq_truncated, log2_ceil};
-use convince_sumcheck::product::{self, Mask};
 use convince_sumcheck::parallel;
+use convince_sumcheck::product::{self, Mask};
 use convince_transcript::ProverChannel;
 use convince_transcript::hiding::{Hidden, HidingProver, Recorder, Tape};
 use rand::{CryptoRng, RngCore};
@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::layout::Layout;
 use super::statement::{Products, Statement, combine, powers, row_weights, weighted_products};
 use super::{
-    BLINDERS, C, CROSS, Counts, DELTA, E, ETA, FACTORS, KAPPA, MASK, MASK_SUM, PADS, PRODUCTS, RHO, TAU, Z_1, Z_2, random,
+    BLINDERS, C, CROSS, Counts, DELTA, E, ETA, FACTORS, KAPPA, MASK, MASK_SUM, PADS, PRODUCTS, RHO, TAU, Z_1, Z_2,
+    random,
 };
 use crate::group::msm;
 use crate::hyrax::{HyraxParams, argument, prove};
@@ -21,11 +22,11 @@ use crate::{CommitmentScheme, CommittedWire, Hyrax, OpeningClaim};
 
 /// The prover's end: a channel that pads what is sent, and the argument that closes it.
 pub struct HidingOpening<'a, Clear> {
-    params: &'a HyraxParams,
-    layout: Layout,
+    pub(super) params: &'a HyraxParams,
+    pub(super) layout: Layout,
     /// Blinds of all rows of hidden scalars so far.
-    blinds: Zeroizing<Vec<Fr>>,
-    channel: HidingProver<Fr, Clear>,
+    pub(super) blinds: Zeroizing<Vec<Fr>>,
+    pub(super) channel: HidingProver<Fr, Clear>,
 }
 
 impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
@@ -66,12 +67,11 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         let Self { params, layout, mut blinds, channel } = self;
         let tape = recorder.into_tape();
         let (mut clear, pads) = channel.into_parts();
+        let products = Factors::new(&tape, &pads);
         let mut hidden = pads;
-        let statement = prove_products(params, &tape, claims, &mut hidden, &mut blinds, &mut clear, rng);
-        let rows = layout.rows();
-        debug_assert_eq!((hidden.len(), blinds.len()), (statement.coefficients.len(), rows.len()));
-        let rows = HiddenRows { rows: &rows, scalars: &hidden, coefficients: &statement.coefficients, blinds: &blinds };
-        open(params, wires, claims, &statement, &rows, &mut clear, rng);
+        let statement = prove_products(params, &tape, claims, &products, &mut hidden, &mut blinds, &mut clear, rng);
+        let hidden = HiddenRows { rows: &layout.rows(), scalars: &hidden, blinds: &blinds };
+        open(params, wires, claims, &statement, &hidden, &mut clear, rng);
         clear
     }
 }
@@ -102,49 +102,61 @@ fn commitment(params: &HyraxParams, scalars: &[Fr], blind: Fr) -> G1Affine {
     msm(&points, &all).into_affine()
 }
 
+/// The values of all products: x, y and z = x y.
+pub(super) struct Factors {
+    pub(super) x: Zeroizing<Vec<Fr>>,
+    pub(super) y: Zeroizing<Vec<Fr>>,
+    pub(super) z: Zeroizing<Vec<Fr>>,
+}
+
+impl Factors {
+    pub(super) fn new(tape: &Tape<Fr>, pads: &[Fr]) -> Self {
+        let factors = tape.factors(pads);
+        let of = |value: fn(&[Fr; 2]) -> Fr| Zeroizing::new(factors.iter().map(value).collect());
+        Self { x: of(|f| f[0]), y: of(|f| f[1]), z: of(|f| f[0] * f[1]) }
+    }
+}
+
 /// Steps 1 and 2: Z, d_x, d_y, then t_0 and t_1 at tau, appended to the hidden scalars; then everything at kappa.
-fn prove_products<Clear: ProverChannel<Fr>>(
+#[allow(clippy::too_many_arguments)]
+pub(super) fn prove_products<Clear: ProverChannel<Fr>>(
     params: &HyraxParams,
     tape: &Tape<Fr>,
     claims: &[OpeningClaim<Fr, Hidden<Fr>>],
+    Factors { x, y, z }: &Factors,
     hidden: &mut Zeroizing<Vec<Fr>>,
     blinds: &mut Zeroizing<Vec<Fr>>,
     clear: &mut Clear,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Statement {
-    let factors = tape.factors(hidden);
-    let count = factors.len();
-    let side = |k: usize| Zeroizing::new(factors.iter().map(|pair| pair[k]).collect::<Vec<Fr>>());
-    let [x, y] = [side(0), side(1)];
+    let count = z.len();
     let [d_x, d_y] = [(); 2].map(|()| random(count, rng));
-    let z: Vec<Fr> = x.iter().zip(&*y).map(|(x, y)| *x * y).collect();
     let committed = Zeroizing::new([&z[..], &d_x, &d_y].concat());
     blinds.extend_from_slice(&commit(params, PRODUCTS, &committed, clear, rng));
     hidden.extend_from_slice(&committed);
     let tau = powers(clear.challenge(TAU), count);
     if count > 0 {
-        let t_1 = weighted_products(&tau, &d_x, &y) + weighted_products(&tau, &d_y, &x);
+        let t_1 = weighted_products(&tau, &d_x, y) + weighted_products(&tau, &d_y, x);
         let cross = Zeroizing::new([weighted_products(&tau, &d_x, &d_y), t_1]);
         blinds.extend_from_slice(&commit(params, CROSS, &cross[..], clear, rng));
         hidden.extend_from_slice(&cross[..]);
     }
     let e: Fr = clear.challenge(E);
-    let [z_x, z_y] = [combine(&d_x, e, &x), combine(&d_y, e, &y)];
+    let [z_x, z_y] = [combine(&d_x, e, x), combine(&d_y, e, y)];
     clear.send(FACTORS, &[&z_x[..], &z_y].concat());
     let kappa = clear.challenge(KAPPA);
     Statement::new(tape, claims, &Products { tau: &tau, e, factors: [&z_x, &z_y] }, kappa)
 }
 
-/// The rows of hidden scalars, with what they weigh in the statement.
-struct HiddenRows<'a> {
-    rows: &'a [std::ops::Range<usize>],
-    scalars: &'a [Fr],
-    coefficients: &'a [Fr],
-    blinds: &'a [Fr],
+/// The rows of hidden scalars.
+pub(super) struct HiddenRows<'a> {
+    pub(super) rows: &'a [std::ops::Range<usize>],
+    pub(super) scalars: &'a [Fr],
+    pub(super) blinds: &'a [Fr],
 }
 
 /// Steps 3 and 4: the masked sum over columns, and the opening of F and G.
-fn open<Clear: ProverChannel<Fr>>(
+pub(super) fn open<Clear: ProverChannel<Fr>>(
     params: &HyraxParams,
     wires: &[CommittedWire<'_, Hyrax>],
     claims: &[OpeningClaim<Fr, Hidden<Fr>>],
@@ -165,7 +177,7 @@ fn open<Clear: ProverChannel<Fr>>(
     let folded = prove::fold(wires, claims, statement.kappa);
     let row = |values: &[Fr], row: &std::ops::Range<usize>| values[row.clone()].to_vec();
     let mut pairs = folded.pairs();
-    pairs.extend(hidden.rows.iter().map(|r| [row(hidden.scalars, r), row(hidden.coefficients, r)]));
+    pairs.extend(hidden.rows.iter().map(|r| [row(hidden.scalars, r), row(&statement.coefficients, r)]));
     let total = statement.total + eta * mask_sum;
     let instance = product::Instance::new(variables, Fr::from(1u64), total, pairs).masked(eta, g);
     let (sigma, _) = product::prove(clear, vec![instance]);
@@ -173,7 +185,7 @@ fn open<Clear: ProverChannel<Fr>>(
     let eq = eq_truncated(&sigma, params.generators.width());
     let (mut vector, mut blind) = folded.combine(wires, &eq);
     vector.resize(eq.len(), Fr::ZERO);
-    let weights = row_weights(hidden.coefficients, hidden.rows, &eq);
+    let weights = row_weights(&statement.coefficients, hidden.rows, &eq);
     for (row, weight) in hidden.rows.iter().zip(&weights) {
         vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
     }

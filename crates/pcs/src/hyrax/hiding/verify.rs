@@ -1,8 +1,8 @@
 use ark_bls12_381::{Fr, G1Affine};
 use convince_field::ProofField;
 use convince_poly::{eq_truncated, log2_ceil};
-use convince_sumcheck::product::{self, Mask};
 use convince_sumcheck::SumcheckClaim;
+use convince_sumcheck::product::{self, Mask};
 use convince_transcript::VerifierChannel;
 use convince_transcript::hiding::{Hidden, HidingVerifier, Tape};
 
@@ -42,6 +42,13 @@ impl<'a, Clear: VerifierChannel<Fr, Scalar = Fr>> HidingVerification<'a, Clear> 
         &mut self.channel
     }
 
+    /// The channel beneath, the tape and the pads' commitments, for simulators.
+    #[cfg(test)]
+    pub(super) fn into_parts(self) -> (Clear, Tape<Fr>, Vec<G1Affine>) {
+        let (clear, tape) = self.channel.into_parts();
+        (clear, tape, self.pads)
+    }
+
     /// Verifies the closing argument. Returns the channel beneath.
     ///
     /// # Errors
@@ -66,7 +73,7 @@ impl<'a, Clear: VerifierChannel<Fr, Scalar = Fr>> HidingVerification<'a, Clear> 
 }
 
 /// No row is expected where there is nothing to commit to, and no message then.
-fn receive_rows<Clear: VerifierChannel<Fr>>(
+pub(super) fn receive_rows<Clear: VerifierChannel<Fr>>(
     label: convince_transcript::Label,
     count: usize,
     clear: &mut Clear,
@@ -78,7 +85,7 @@ fn receive_rows<Clear: VerifierChannel<Fr>>(
     points_from_bytes(count, &bytes, false)
 }
 
-fn verify_products<Clear: VerifierChannel<Fr, Scalar = Fr>>(
+pub(super) fn verify_products<Clear: VerifierChannel<Fr, Scalar = Fr>>(
     layout: &Layout,
     tape: &Tape<Fr>,
     claims: &[OpeningClaim<Fr, Hidden<Fr>>],
@@ -134,7 +141,7 @@ fn verify_opening<Clear: VerifierChannel<Fr, Scalar = Fr>>(
     opened.check(params, terms, &side, (&generators, -rho * mask_blind[0]))
 }
 
-fn receive_array<const N: usize, Clear: VerifierChannel<Fr>>(
+pub(super) fn receive_array<const N: usize, Clear: VerifierChannel<Fr>>(
     label: convince_transcript::Label,
     clear: &mut Clear,
 ) -> Result<[G1Affine; N], PcsError> {
