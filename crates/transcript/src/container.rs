@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// First bytes of every file.
 pub const MAGIC: [u8; 4] = *b"CNVC";
 /// Version of all formats; it changes whenever a byte of any of them, or of the protocol, changes its meaning.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 const HEADER_LEN: usize = 7;
 const CHECKSUM_LEN: usize = 32;
@@ -28,10 +28,27 @@ pub enum Kind {
     VerifierKey,
     /// A proof.
     Proof,
+    /// A commitment to a model's weights, with the proof that they are in range.
+    ModelCommitment,
+    /// The secret of a commitment to a model's weights.
+    ModelSecret,
+    /// A commitment to an input or an output.
+    TensorCommitment,
+    /// What such a commitment is to, and its secret.
+    TensorOpening,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Model, Self::ProverKey, Self::VerifierKey, Self::Proof];
+    const ALL: [Self; 8] = [
+        Self::Model,
+        Self::ProverKey,
+        Self::VerifierKey,
+        Self::Proof,
+        Self::ModelCommitment,
+        Self::ModelSecret,
+        Self::TensorCommitment,
+        Self::TensorOpening,
+    ];
 
     const fn byte(self) -> u8 {
         match self {
@@ -39,6 +56,10 @@ impl Kind {
             Self::ProverKey => 2,
             Self::VerifierKey => 3,
             Self::Proof => 4,
+            Self::ModelCommitment => 5,
+            Self::ModelSecret => 6,
+            Self::TensorCommitment => 7,
+            Self::TensorOpening => 8,
         }
     }
 }
@@ -50,6 +71,10 @@ impl std::fmt::Display for Kind {
             Self::ProverKey => "prover key",
             Self::VerifierKey => "verifier key",
             Self::Proof => "proof",
+            Self::ModelCommitment => "model commitment",
+            Self::ModelSecret => "model secret",
+            Self::TensorCommitment => "commitment",
+            Self::TensorOpening => "commitment's opening",
         })
     }
 }

@@ -56,6 +56,11 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         self.channel.recorder()
     }
 
+    /// The channel beneath, without a closing argument: no verifier accepts what was sent.
+    pub fn abandon(self) -> Clear {
+        self.channel.into_parts().0
+    }
+
     /// Closes the proof: shows all that the recorded verifier left, and the claims on wires. Returns the channel beneath.
     pub fn close(
         self,
