@@ -6,7 +6,7 @@ use crate::{Lookup, Table, Wire};
 /// What a block of the lookup tree's leaves holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockSource {
-    /// The rows of lookup `k`, each axis padded to a power of two.
+    /// The entries of lookup `k`, each axis padded to a power of two.
     Lookup(usize),
     /// The rows of table `k`, padded to a power of two.
     Table(usize),
@@ -31,7 +31,7 @@ pub(crate) fn log_size(shape: &[usize]) -> usize {
 /// Places all blocks by descending size, ties by their place in the circuit, so that every offset is a multiple of its
 /// block's size. Returns them with log2 of the number of leaves.
 pub(crate) fn layout(lookups: &[Lookup], tables: &[Table], wires: &[Wire]) -> (Vec<Block>, usize) {
-    let of_lookup = |(k, l): (usize, &Lookup)| (BlockSource::Lookup(k), log_size(&wires[l.wire.index()].shape[1..]));
+    let of_lookup = |(k, l): (usize, &Lookup)| (BlockSource::Lookup(k), log_size(l.shape(wires)));
     let of_table = |(k, t): (usize, &Table)| (BlockSource::Table(k), log_size(&[t.content.len()]));
     let lookups = lookups.iter().enumerate().map(of_lookup);
     let mut sized: Vec<_> = lookups.chain(tables.iter().enumerate().map(of_table)).collect();

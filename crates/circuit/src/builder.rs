@@ -1,17 +1,16 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::layout::Layout;
 use convince_field::maps::{MapTerm, sum_bounds};
 use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArgMaxLayer, Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm,
-    Lookup, ProductLayer, Requant,
+    Circuit, CircuitError, Conv2d, Conv2dLayer, Gate, Layer, LayerRegistry, LinearLayer, LinearTerm, Lookup,
+    ProductLayer, Requant,
 };
-use crate::{
-    Range, RequantLayer, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims,
-};
+use crate::{Range, Strategy, Table, TableContent, Tensor, Window, Wire, WireId, WireKind, blocks, claims};
 
 /// One call of the builder: a circuit is stored as the calls that make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +26,7 @@ pub(crate) enum Op {
     Custom { inputs: Vec<Tensor>, id: String, params: Vec<u8> },
     Spectrum { factors: Vec<Tensor>, log_len: usize },
     OutputLabel { input: Tensor, range: Range },
+    Range(Tensor),
 }
 
 impl Op {
@@ -41,7 +41,7 @@ impl Op {
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
-const MAX_LIMB_BITS: u32 = 16;
+pub(crate) const MAX_LIMB_BITS: u32 = 16;
 const MAX_SIZE: usize = 1 << 31;
 const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
@@ -63,12 +63,12 @@ const MAX_SCALED: i64 = 1 << 61;
 #[derive(Default)]
 pub struct CircuitBuilder {
     pub(crate) ops: Vec<Op>,
-    wires: Vec<Wire>,
+    pub(crate) wires: Vec<Wire>,
     pub(crate) layers: Vec<Pending>,
     input: Option<WireId>,
     pub(crate) output: Option<Tensor>,
     /// What layers can read: inputs, virtual wires and the output columns of requantisations.
-    readable: BTreeMap<Tensor, Readable>,
+    pub(crate) readable: BTreeMap<Tensor, Readable>,
     kernel_work: usize,
     /// Gates and entries of their outputs.
     pub(crate) gate_work: usize,
@@ -82,10 +82,10 @@ pub struct CircuitBuilder {
 
 /// Shape and range of a tensor that layers can read.
 #[derive(Clone, Copy)]
-struct Readable {
-    shape: [usize; 4],
-    low: i64,
-    high: i64,
+pub(crate) struct Readable {
+    pub(crate) shape: [usize; 4],
+    pub(crate) low: i64,
+    pub(crate) high: i64,
 }
 
 /// A layer before the width of limbs is known.
@@ -93,13 +93,14 @@ pub(crate) enum Pending {
     Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
     ArgMax { input: Tensor, labels: Tensor, advice: WireId, range: Range },
+    Range(WireId),
 }
 
 impl Pending {
     /// The strategy of a layer that has one.
     fn range(&mut self) -> Option<&mut Range> {
         match self {
-            Self::Ready(_) => None,
+            Self::Ready(_) | Self::Range(_) => None,
             Self::Requant { params, .. } => Some(&mut params.range),
             Self::ArgMax { range, .. } => Some(range),
         }
@@ -150,6 +151,7 @@ impl CircuitBuilder {
                 Op::Spectrum { factors, log_len } => builder.spectrum(&factors, log_len).map(drop)?,
                 Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
                 Op::OutputLabel { input, range } => builder.output_label(input, range)?,
+                Op::Range(tensor) => builder.range(tensor)?,
             }
         }
         Ok(builder)
@@ -215,7 +217,7 @@ impl CircuitBuilder {
             None => (0, 0),
         };
         let kernel = self.weight_wire(weight)?;
-        let (low, high) = product_range(self.range(input)?, (kernel.low, kernel.high));
+        let (low, high) = product_range(self.bounds(input)?, (kernel.low, kernel.high));
         let taps = (group_channels * kh * kw) as i128;
         // Padding drops terms, so that partial sums count as well as whole ones.
         let range =
@@ -283,7 +285,7 @@ impl CircuitBuilder {
                 return Err(self.parameter("a linear layer's multipliers are not zero"));
             }
             self.work(work)?;
-            let range = self.range(term.tensor)?;
+            let range = self.bounds(term.tensor)?;
             inputs.push((to, MapTerm { multiplier: term.multiplier, map: &term.map, shape, range }));
         }
         let Some(&(shape, _)) = inputs.first() else {
@@ -311,7 +313,7 @@ impl CircuitBuilder {
         if shape != other {
             return Err(self.mismatch("factors of a product", &shape, &other));
         }
-        let range = product_range(self.range(a)?, self.range(b)?);
+        let range = product_range(self.bounds(a)?, self.bounds(b)?);
         let output = self.define(shape, range)?;
         self.layers.push(Pending::Ready(Box::new(Layer::Product(ProductLayer {
             factors: [a, b],
@@ -348,7 +350,7 @@ impl CircuitBuilder {
         if params.multipliers.as_ref().is_some_and(|m| m.len() != shape[1]) {
             return Err(self.parameter("a requantisation has one multiplier a channel"));
         }
-        let scaled = params.scaled_range(self.range(input)?);
+        let scaled = params.scaled_range(self.bounds(input)?);
         if scaled.0 < -MAX_SCALED || scaled.1 > MAX_SCALED || params.shift > MAX_SHIFT {
             return Err(self.parameter("a requantisation's shift is at most 40 and its scaled values below 2^61"));
         }
@@ -384,18 +386,16 @@ impl CircuitBuilder {
         Ok(output)
     }
 
-    /// Declares the public output: accumulators or a requantised tensor. A circuit has one.
+    /// Declares the public output: accumulators, a requantised tensor, or the input, of which a circuit of ranges alone has
+    /// nothing to say. A circuit has one.
     ///
     /// # Errors
-    /// A second output, or a tensor that no layer defines.
+    /// A second output, or a tensor that no layer can read.
     pub fn output(&mut self, tensor: Tensor) -> Result<(), CircuitError> {
         if self.output.is_some() {
             return Err(self.wire_error("a circuit has one output"));
         }
         self.shape(tensor)?;
-        if matches!(self.wires[tensor.wire.index()].kind, WireKind::Input | WireKind::Weight) {
-            return Err(self.wire_error("an output is defined by a layer"));
-        }
         self.output = Some(tensor);
         self.ops.push(Op::Output(tensor));
         Ok(())
@@ -406,41 +406,17 @@ impl CircuitBuilder {
     /// # Errors
     /// [`CircuitError::Incomplete`] without input or output.
     pub fn finish(mut self) -> Result<Circuit, CircuitError> {
-        let limb_bits = |builder: &Self| (4..=14).min_by_key(|&t| builder.cost(t)).unwrap_or(8);
+        let cost = |builder: &Self, limb_bits| Layout::new(builder, limb_bits).cost();
+        let limb_bits = |builder: &Self| (4..=14).min_by_key(|&t| cost(builder, t)).unwrap_or(8);
         self.resolve(Range::Bits);
-        let bits = self.cost(limb_bits(&self));
+        let bits = cost(&self, limb_bits(&self));
         self.resolve(Range::LogUp);
         let best = limb_bits(&self);
-        if bits < self.cost(best) {
+        if bits < cost(&self, best) {
             self.resolve(Range::Bits);
         }
         let best = limb_bits(&self);
         self.finish_with(best)
-    }
-
-    /// What ranges cost with limbs of `limb_bits` bits, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed
-    /// entry three with its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to
-    /// commit and two in the zero-checks.
-    fn cost(&self, limb_bits: u32) -> usize {
-        let (_, _, _, tables) = self.lay_out(limb_bits);
-        let rows: usize = tables.iter().map(TableContent::len).sum();
-        let price = |lookups: usize, columns: usize, shape: &[usize; 4]| {
-            2 * (lookups << blocks::log_size(shape)) + 3 * columns * shape.iter().product::<usize>()
-        };
-        let of_layer = |pending: &Pending| match pending {
-            Pending::Ready(_) => 0,
-            Pending::Requant { input, advice, params } => {
-                let l = self.requant_layer(*input, *advice, params, limb_bits);
-                let lookups = if l.has_bits() { 0 } else { 1 + l.limbs().count() };
-                price(lookups, l.num_columns, &l.output_shape)
-            }
-            Pending::ArgMax { input, labels, advice, range } => {
-                let l = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
-                let lookups = if l.has_bits() { 0 } else { l.margin.len() };
-                price(lookups, l.margin.len(), &l.shape)
-            }
-        };
-        self.layers.iter().map(of_layer).sum::<usize>() + 4 * rows
     }
 
     /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
@@ -467,7 +443,7 @@ impl CircuitBuilder {
         }
         let input = self.input.ok_or(CircuitError::Incomplete("the circuit has no input"))?;
         let output = self.output.ok_or(CircuitError::Incomplete("the circuit has no output"))?;
-        let (wires, layers, lookups, contents) = self.lay_out(limb_bits);
+        let Layout { wires, layers, lookups, tables: contents } = Layout::new(&self, limb_bits);
         self.wires = wires;
         for wire in &self.wires {
             if wire.size() > MAX_SIZE {
@@ -492,71 +468,6 @@ impl CircuitBuilder {
         let circuit = Circuit { ops, limb_bits, wires, layers, tables, lookups, blocks, log_leaves, input, output };
         claims::bound(&circuit)?;
         Ok(circuit)
-    }
-
-    fn requant_layer(&self, input: Tensor, advice: WireId, params: &Requant, limb_bits: u32) -> RequantLayer {
-        let Readable { shape, low, high } = self.readable[&input];
-        RequantLayer::new(input, advice, shape, (low, high), params.clone(), limb_bits)
-    }
-
-    fn arg_max_layer(&self, tensors: [Tensor; 2], advice: WireId, range: Range, limb_bits: u32) -> ArgMaxLayer {
-        let Readable { shape, low, high } = self.readable[&tensors[0]];
-        ArgMaxLayer::new(tensors, advice, shape, (low, high), range, limb_bits)
-    }
-
-    /// Wires with their advice shapes, layers, lookups and distinct tables for a width of limbs.
-    fn lay_out(&self, limb_bits: u32) -> (Vec<Wire>, Vec<Layer>, Vec<Lookup>, Vec<TableContent>) {
-        let (mut wires, mut lookups, mut tables) = (self.wires.clone(), Vec::new(), Vec::<TableContent>::new());
-        let mut known: HashMap<TableContent, usize> = HashMap::new();
-        let mut table = |content: TableContent| {
-            *known.entry(content).or_insert_with_key(|content| {
-                tables.push(content.clone());
-                tables.len() - 1
-            })
-        };
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for pending in &self.layers {
-            let layer = match pending {
-                Pending::Ready(layer) => Layer::clone(layer),
-                Pending::Requant { input, advice, params } => {
-                    let layer = self.requant_layer(*input, *advice, params, limb_bits);
-                    let low = i64::from(params.low);
-                    let len = (i64::from(params.high) - low + 1) as usize;
-                    let looked_up = match &params.table {
-                        Some(values) => Some((TableContent::Map { low, values: values.clone() }, vec![0, 1])),
-                        None if layer.has_bits() => None,
-                        None => Some((TableContent::Range { low, len }, vec![0])),
-                    };
-                    if let Some((content, columns)) = looked_up {
-                        lookups.push(Lookup { table: table(content), wire: *advice, columns });
-                    }
-                    for limb in layer.limbs().filter(|_| !layer.has_bits()) {
-                        let content = TableContent::Range { low: 0, len: 1 << limb.width };
-                        lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
-                    }
-                    let (y_low, y_high) = params.output_range();
-                    let widest = layer.limbs().map(|l| (1i64 << l.width) - 1).max().unwrap_or(0);
-                    let wire = &mut wires[advice.index()];
-                    wire.shape = layer.advice_shape();
-                    wire.low = y_low.min(low).min(0);
-                    wire.high = y_high.max(params.high.into()).max(widest);
-                    Layer::Requant(layer)
-                }
-                Pending::ArgMax { input, labels, advice, range } => {
-                    let layer = self.arg_max_layer([*input, *labels], *advice, *range, limb_bits);
-                    for limb in layer.margin.iter().filter(|_| !layer.has_bits()) {
-                        let content = TableContent::Range { low: 0, len: 1 << limb.width };
-                        lookups.push(Lookup { table: table(content), wire: *advice, columns: vec![limb.column] });
-                    }
-                    let wire = &mut wires[advice.index()];
-                    wire.shape = layer.advice_shape();
-                    wire.high = layer.margin.iter().map(|l| (1i64 << l.width) - 1).max().unwrap_or(0);
-                    Layer::ArgMax(layer)
-                }
-            };
-            layers.push(layer);
-        }
-        (wires, layers, lookups, tables)
     }
 
     /// Output lengths of both axes of a window; `None` where it does not fit.
@@ -629,14 +540,14 @@ impl CircuitBuilder {
 
     /// Its range.
     pub(crate) fn operand_range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
-        self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.range(tensor))
+        self.weight_wire(tensor).map(|wire| (wire.low, wire.high)).or_else(|_| self.bounds(tensor))
     }
 
-    pub(crate) fn range(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
+    pub(crate) fn bounds(&self, tensor: Tensor) -> Result<(i64, i64), CircuitError> {
         self.read(tensor).map(|r| (r.low, r.high))
     }
 
-    fn weight_wire(&self, tensor: Tensor) -> Result<&Wire, CircuitError> {
+    pub(crate) fn weight_wire(&self, tensor: Tensor) -> Result<&Wire, CircuitError> {
         let wire =
             self.wires.get(tensor.wire.index()).filter(|w| w.kind == WireKind::Weight && tensor.column.is_none());
         wire.ok_or_else(|| self.wire_error("a kernel or a bias is a weight wire"))

@@ -1,5 +1,5 @@
 use crate::witness::{check_wire, compute, multiplicities};
-use crate::{Circuit, Tensor, Witness, WitnessError};
+use crate::{Circuit, Witness, WitnessError};
 
 /// The first relation that a witness breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,8 +70,7 @@ pub fn check(circuit: &Circuit, witness: &Witness) -> Result<(), Violation> {
     }
     for (k, lookup) in circuit.lookups().iter().enumerate() {
         let content = &circuit.tables()[lookup.table].content;
-        let column = |&c: &usize| witness.tensor(circuit, Tensor { wire: lookup.wire, column: Some(c as u32) });
-        let columns: Vec<_> = lookup.columns.iter().map(column).collect();
+        let columns: Vec<_> = lookup.tensors().into_iter().map(|tensor| witness.tensor(circuit, tensor)).collect();
         for index in 0..columns[0].len() {
             let row = content.row_of(columns[0].get(index));
             let second = row.map(|row| content.values().map(|values| i64::from(values[row])));

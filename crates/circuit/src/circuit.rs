@@ -6,7 +6,7 @@ use crate::{
     ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
     ProductLayer,
 };
-use crate::{RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
+use crate::{RangeLayer, RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
 /// A layer: it defines a virtual wire, or states a relation on advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum Layer {
     Spectrum(SpectrumLayer),
     /// Labels; a relation between its input, the public labels and its advice.
     ArgMax(ArgMaxLayer),
+    /// A relation on an input or weight wire: every value is in the wire's range.
+    Range(RangeLayer),
 }
 
 impl Layer {
@@ -38,6 +40,7 @@ impl Layer {
             Self::Gates(_) => "gates",
             Self::Spectrum(_) => "spectrum",
             Self::ArgMax(_) => "arg-max",
+            Self::Range(_) => "range",
         }
     }
 }

@@ -22,8 +22,10 @@ pub(crate) fn bound(circuit: &Circuit) -> Result<(), CircuitError> {
     // Labels are read at every place.
     claims.spend(circuit.wire(circuit.output().wire).size(), 1);
     for layer in circuit.layers() {
-        if let Layer::Requant(l) = layer {
-            claims.add(l.input, 1);
+        match layer {
+            Layer::Requant(l) => claims.add(l.input, 1),
+            Layer::Range(l) => claims.add(Tensor::whole(l.wire), 1),
+            _ => {}
         }
     }
     // Layers read what stands before them, so that all readers of an output have had their turn.
@@ -94,7 +96,7 @@ impl Claims<'_> {
                 self.spend(SpectrumLayer::verifier_work(l.log_len), count.min(1));
                 l.factors.iter().for_each(|&factor| self.add(factor, count.min(1)));
             }
-            Layer::Requant(_) | Layer::ArgMax(_) => {}
+            Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) => {}
         }
     }
 }

@@ -128,7 +128,7 @@ impl CircuitBuilder {
         for &factor in factors {
             let [.., width] = self.shape(factor)?;
             // A coefficient is a sum over pairs, in which every entry of either side occurs at most once.
-            range = self.scaled_product(range, self.range(factor)?, width.min(terms))?;
+            range = self.scaled_product(range, self.bounds(factor)?, width.min(terms))?;
             terms = (terms + width - 1).min(len);
             row_lens.push(width);
         }

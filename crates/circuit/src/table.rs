@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::WireId;
+use crate::{Tensor, Wire, WireId};
 
 /// The rows of a lookup table, numbered from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,13 +62,30 @@ pub struct Table {
     pub multiplicities: WireId,
 }
 
-/// Columns of an advice wire whose every entry (tuple of entries) is a row of a table.
+/// Tensors whose every entry (tuple of entries) is a row of a table: columns of an advice wire, or one whole wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookup {
     /// Index of the table.
     pub table: usize,
-    /// The advice wire; its leading axis numbers columns.
+    /// The wire.
     pub wire: WireId,
-    /// Places on that axis, as many as the table has columns.
+    /// Places on the leading axis of an advice wire, as many as the table has columns. None of them: the wire itself, of any
+    /// kind and rank, is the table's one column.
     pub columns: Vec<usize>,
+}
+
+impl Lookup {
+    /// What is looked up, a tensor a column of the table.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let column = |&column: &usize| Tensor { wire: self.wire, column: Some(column as u32) };
+        match self.columns.is_empty() {
+            true => vec![Tensor::whole(self.wire)],
+            false => self.columns.iter().map(column).collect(),
+        }
+    }
+
+    /// True shape of each of them.
+    pub fn shape<'a>(&self, wires: &'a [Wire]) -> &'a [usize] {
+        &wires[self.wire.index()].shape[usize::from(!self.columns.is_empty())..]
+    }
 }

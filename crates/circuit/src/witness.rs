@@ -146,6 +146,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
             vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
+        Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
         Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
         Layer::ArgMax(l) => {
             let labels = packed(l.labels, &l.labels_of(tensor(l.input)));
@@ -159,8 +160,7 @@ pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_inde
     let table = &circuit.tables()[table_index];
     let mut counts = vec![0i64; table.content.len()];
     for lookup in circuit.lookups().iter().filter(|l| l.table == table_index) {
-        let column = |&c: &usize| tensor_of(values, circuit, Tensor { wire: lookup.wire, column: Some(c as u32) });
-        let columns: Vec<_> = lookup.columns.iter().map(column).collect();
+        let columns: Vec<_> = lookup.tensors().into_iter().map(|tensor| tensor_of(values, circuit, tensor)).collect();
         blocks::count(&mut counts, table, &columns);
     }
     let counts = counts.iter().map(|&c| c as i32).collect();

@@ -3,7 +3,7 @@ use convince_field::{Ints, ProofField};
 use convince_poly::{Functional, log2_ceil};
 use convince_transcript::{ChannelError, ChannelScalar, Label, ProverChannel, VerifierChannel};
 
-use crate::{Claim, arg_max, lookup, requant, wave, zero_check};
+use crate::{Claim, arg_max, lookup, range, requant, wave, zero_check};
 
 const OUTPUT_POINT: Label = "gkr/output/point";
 const TAU: Label = "gkr/requant/tau";
@@ -21,6 +21,7 @@ where
     let products = zero_check::prove(circuit, witness, channel);
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    claims.extend(range::claims(circuit, &columns));
     let margin = circuit.arg_max().map(|layer| (layer, arg_max::margin(circuit, layer, &columns, &products)));
     claims.extend(columns.into_claims(circuit));
     claims.extend(products.into_claims());
@@ -52,6 +53,7 @@ where
     let products = zero_check::verify(circuit, channel)?;
     let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    claims.extend(range::claims(circuit, &columns));
     let margin = circuit.arg_max().map(|layer| (layer, arg_max::margin(circuit, layer, &columns, &products)));
     claims.extend(columns.into_claims(circuit));
     claims.extend(products.into_claims());

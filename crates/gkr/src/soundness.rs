@@ -47,10 +47,11 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
     // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
     error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
-    // The requantisations' identity at the leaves' point, that of labels, and the corners of windows.
+    // The requantisations' identity at the leaves' point, that of labels and ranges, and the corners of windows.
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
         Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),
         Layer::ArgMax(l) => Some(crate::arg_max::variables(l)),
+        Layer::Range(l) => Some(crate::range::variables(circuit, l)),
         _ => None,
     });
     let tau: usize = crate::requant::tau_variables(circuit).iter().sum();
@@ -91,11 +92,13 @@ pub fn max_claims(circuit: &Circuit) -> usize {
     let columns_of = |layer: &Layer| match layer {
         Layer::Requant(l) => l.num_columns,
         Layer::ArgMax(l) => l.margin.len(),
+        Layer::Range(l) => l.limbs.len().max(1),
         _ => 0,
     };
     let columns: usize = circuit.layers().iter().map(columns_of).sum();
     // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
-    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input.
+    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input,
+    // as a range in limbs does on its wire.
     let of_wave = |wave: &crate::wave::Rounds| {
         let spectra: usize = wave.spectra.iter().map(|spectrum| spectrum.factors).sum();
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();

@@ -17,6 +17,7 @@ use crate::{Claim, prove, verify};
 
 mod arg_max;
 mod gates;
+mod range;
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
     Requant::plain(shift, low, high).pooled(Window::square(window))

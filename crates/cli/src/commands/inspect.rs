@@ -207,6 +207,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::Gates(l) => defined(l.output),
             Layer::Spectrum(l) => defined(l.output),
             Layer::ArgMax(l) => defined(l.labels),
+            Layer::Range(l) => defined(l.wire),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());

@@ -1,5 +1,5 @@
 use convince_circuit::{
-    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RequantLayer, Strategy, WireId, WireKind,
+    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RangeLayer, RequantLayer, Strategy, WireId, WireKind,
 };
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
@@ -42,6 +42,7 @@ impl Sizes<'_> {
             Layer::Gates(l) => (whole(l.output), self.gates(l)),
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
             Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
+            Layer::Range(l) => (whole(l.wire), self.range(l)),
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
     }
@@ -113,6 +114,19 @@ impl Sizes<'_> {
             rounds: variables,
             // A claim a column, two scalars a round, and the value at its end.
             proof_bytes: rows * Scheme::ROW_BYTES + (layer.margin.len() + 2 * variables + 1) * Field::BYTES,
+            ..Cost::default()
+        }
+    }
+
+    fn range(&self, layer: &RangeLayer) -> Cost {
+        let rows = layer.advice.map_or(0, |advice| self.rows(advice));
+        let (variables, lookups) = (variables(&self.circuit.wire(layer.wire).shape), layer.limbs.len().max(1));
+        Cost {
+            activations: self.size(layer.wire),
+            committed: layer.advice.map_or(0, |advice| self.size(advice)),
+            proof_rows: rows,
+            leaves: lookups << variables,
+            proof_bytes: rows * Scheme::ROW_BYTES + lookups * Field::BYTES,
             ..Cost::default()
         }
     }

@@ -1,6 +1,6 @@
 //! The leaves' fractions, and the formula by which a verifier evaluates them.
 
-use convince_circuit::{Block, BlockSource, Circuit, TableContent, Tensor, Witness};
+use convince_circuit::{Block, BlockSource, Circuit, TableContent, Witness};
 use convince_field::{IntSlice, ProofField};
 use convince_poly::{Functional, eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
 use convince_sumcheck::{parallel, suffix};
@@ -71,8 +71,8 @@ fn lookup_block<F: ProofField>(
 ) -> [Vec<F>; 2] {
     let lookup = &circuit.lookups()[lookup];
     let (content, rows) = (&circuit.tables()[lookup.table].content, &tables[lookup.table]);
-    let column = |&c: &usize| witness.tensor(circuit, Tensor { wire: lookup.wire, column: Some(c as u32) });
-    let columns: Vec<IntSlice<'_>> = lookup.columns.iter().map(column).collect();
+    let columns: Vec<IntSlice<'_>> =
+        lookup.tensors().into_iter().map(|tensor| witness.tensor(circuit, tensor)).collect();
     let first = alpha - table_id::<F>(lookup.table);
     let denominator = |i: usize| {
         let value = columns[0].get(i);
@@ -83,7 +83,7 @@ fn lookup_block<F: ProofField>(
             _ => first - beta * (F::from_i64(value) + beta * F::from_i64(second.unwrap_or(0))),
         }
     };
-    let shape = &circuit.wire(lookup.wire).shape[1..];
+    let shape = lookup.shape(circuit.wires());
     let (mut p, mut q) = (vec![F::zero(); 1 << block.log_size], vec![F::one(); 1 << block.log_size]);
     let row_len = *shape.last().unwrap_or(&1);
     for row in 0..columns[0].len() / row_len {
@@ -125,7 +125,7 @@ pub(super) fn formula<F: ProofField, S: ChannelScalar<F>>(
             BlockSource::Table(t) => (t, &circuit.wire(circuit.tables()[t].multiplicities).shape[..]),
             BlockSource::Lookup(l) => {
                 let lookup = &circuit.lookups()[l];
-                (lookup.table, &circuit.wire(lookup.wire).shape[1..])
+                (lookup.table, lookup.shape(circuit.wires()))
             }
         };
         let ones = weight * Functional::at_flat(point, shape).sum();

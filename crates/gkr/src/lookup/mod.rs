@@ -1,4 +1,4 @@
-//! LogUp-GKR: every row of every looked-up column is a row of its table (DESIGN section 7; Papini and Haböck, "Improving
+//! LogUp-GKR: every row of every looked-up column, a whole wire being one column, is a row of its table (DESIGN section 7; Papini and Haböck, "Improving
 //! logarithmic derivative lookups using GKR", 2023).
 //!
 //! ```text
@@ -23,9 +23,9 @@ mod verify;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{BlockSource, Circuit, Lookup, WireId};
+use convince_circuit::{BlockSource, Circuit, WireId};
 use convince_field::ProofField;
-use convince_poly::{Axis, Functional, log2_ceil};
+use convince_poly::{Functional, log2_ceil};
 use convince_sumcheck::suffix;
 use convince_transcript::Label;
 
@@ -62,7 +62,7 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
                 BlockSource::Table(_) => rest.by_ref().take(1).collect(),
                 BlockSource::Lookup(k) => {
                     let lookup = &circuit.lookups()[k];
-                    let own: Vec<S> = rest.by_ref().take(lookup.columns.len()).collect();
+                    let own: Vec<S> = rest.by_ref().take(lookup.tensors().len()).collect();
                     by_wire
                         .entry(lookup.wire)
                         .or_default()
@@ -77,10 +77,10 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
 
     /// Number of scalars at the leaves.
     fn count(circuit: &Circuit) -> usize {
-        circuit.lookups().iter().map(|l| l.columns.len()).sum::<usize>() + circuit.tables().len()
+        circuit.lookups().iter().map(|l| l.tensors().len()).sum::<usize>() + circuit.tables().len()
     }
 
-    /// Where the columns of an advice wire are claimed.
+    /// Where the columns of an advice wire are claimed, all of them at one point.
     pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> &[F] {
         let vars = circuit.wire(wire).shape[1..].iter().map(|&n| log2_ceil(n)).sum();
         suffix(&self.point, vars)
@@ -107,14 +107,10 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
                     }));
                 }
                 BlockSource::Lookup(k) => {
-                    let Lookup { wire, columns, .. } = &circuit.lookups()[k];
-                    let shape = &circuit.wire(*wire).shape;
-                    let Functional(axes) = Functional::at_flat(point, &shape[1..]);
-                    for (&index, value) in columns.iter().zip(values) {
-                        let mut axes = axes.clone();
-                        axes.insert(0, Axis::Index { index, len: shape[0] });
-                        claims.push(Claim { wire: *wire, functional: Functional(axes), value });
-                    }
+                    let lookup = &circuit.lookups()[k];
+                    let functional = Functional::at_flat(point, lookup.shape(circuit.wires()));
+                    let claim = |(tensor, value)| Claim::on(circuit, tensor, functional.clone(), value);
+                    claims.extend(lookup.tensors().into_iter().zip(values).map(claim));
                 }
             }
         }

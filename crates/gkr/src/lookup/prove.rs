@@ -1,4 +1,4 @@
-use convince_circuit::{BlockSource, Circuit, Tensor, Witness};
+use convince_circuit::{BlockSource, Circuit, Witness};
 use convince_field::ProofField;
 use convince_poly::{Functional, outer};
 use convince_sumcheck::{eq_product, suffix};
@@ -56,9 +56,8 @@ fn column_values<F: ProofField>(circuit: &Circuit, witness: &Witness, point: &[F
             }
             BlockSource::Lookup(l) => {
                 let lookup = &circuit.lookups()[l];
-                let weights = weights_of(&circuit.wire(lookup.wire).shape[1..]);
-                let column = |&c: &usize| Tensor { wire: lookup.wire, column: Some(c as u32) };
-                values.extend(lookup.columns.iter().map(|c| witness.tensor(circuit, column(c)).dot(&weights)));
+                let weights = weights_of(lookup.shape(circuit.wires()));
+                values.extend(lookup.tensors().into_iter().map(|t| witness.tensor(circuit, t).dot(&weights)));
             }
         }
     }
