@@ -9,6 +9,7 @@ mod builder;
 mod call;
 mod chain;
 mod constants;
+mod contrib;
 mod conv2d;
 mod depth;
 mod gemm;
@@ -32,7 +33,7 @@ use self::attributes::Attributes;
 use self::builder::{Builder, shape_of};
 use self::call::{Call, Computed, Value};
 use self::operators::operator_import;
-use self::simplify::simplify;
+use self::simplify::{needed, simplify};
 use self::view::View;
 use crate::float::{FloatGraph, FloatOp};
 use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, data_type};
@@ -51,6 +52,19 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 /// # Errors
 /// Any [`OnnxError`] but those of quantisation.
 pub fn import(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
+    read(bytes, false)
+}
+
+/// Reads a file whose quantisation is kept: what QuantizeLinear does are nodes, parameters know their integers, and
+/// nothing is merged.
+///
+/// # Errors
+/// Those of [`import`].
+pub(crate) fn import_quantised(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
+    read(bytes, true)
+}
+
+fn read(bytes: &[u8], keeps_quantisation: bool) -> Result<FloatGraph, OnnxError> {
     let model = ModelProto::decode(bytes)?;
     let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
     let opset = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
@@ -65,6 +79,7 @@ pub fn import(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
         define(&mut values, &proto.name, Value::Constant(tensor))?;
     }
     let mut importer = Importer { opset, values, builder: Builder::new(constants) };
+    importer.builder.origins = keeps_quantisation.then(quantised::Origins::default);
     importer.define_input(graph)?;
     for node in &graph.node {
         importer.add_node(node)?;
@@ -162,8 +177,12 @@ impl<'a> Importer<'a> {
                 self.builder.arrange(value.id, &value.view.four()).map_err(problem)?
             }
         };
-        let Builder { input_shape, nodes, .. } = self.builder;
-        let network = simplify(FloatGraph { input_shape, nodes }, id);
+        let Builder { input_shape, nodes, origins, .. } = self.builder;
+        let network = match origins {
+            None => simplify(FloatGraph { input_shape, nodes }, id),
+            Some(_) => needed(FloatGraph { input_shape, nodes }, id),
+        };
+        let network = without_last_rounding(network);
         let inner = network.nodes.split_last().map_or(&[][..], |(_, inner)| inner);
         match inner.iter().find(|node| is_head(&node.op)) {
             None => Ok(network),
@@ -174,6 +193,20 @@ impl<'a> Importer<'a> {
             }),
         }
     }
+}
+
+/// The network without the rounding of a softmax's or an arg-max's result, which follows it where quantisation is kept:
+/// what is proven are the logits.
+fn without_last_rounding(mut network: FloatGraph) -> FloatGraph {
+    let is_head = |op: &FloatOp| matches!(op, FloatOp::ArgMax | FloatOp::Softmax);
+    if let [.., head, last] = &network.nodes[..]
+        && matches!(last.op, FloatOp::Quantize(_))
+        && last.inputs == [network.nodes.len() - 1]
+        && is_head(&head.op)
+    {
+        network.nodes.pop();
+    }
+    network
 }
 
 /// Whether a network reads its input `[1, H, W, C]` as `[1, C, H, W]` alone, as exporters from TensorFlow write it.

@@ -1,0 +1,132 @@
+//! Networks whose file is quantised, taken as they are.
+//!
+//! A value is held as `q - zero`, so that 0 stands for 0 and zeros are padding; `q` itself is never there. Convolutions
+//! and matrix products take the file's integers, of weights and of biases; every QuantizeLinear, or operator on
+//! integers, ends in one requantisation. What ONNX Runtime computes there ([`kernel`]) is a step function of the
+//! accumulator, and [`rounding`] finds the multipliers with which ours is the same one. Functions of a quantised value
+//! are tables, made in single precision; sums of two are tried on every pair of integers ([`sums`]).
+//!
+//! # What differs
+//! [`TakenLayer::differing`] counts, out of all accumulators, values or pairs that the formats allow, those whose result
+//! is another than ONNX Runtime's: always by one. There are three reasons:
+//! - ties. ONNX Runtime rounds halves to even, a requantisation up. Scales whose ratio is a power of two have many;
+//! - sums of two values, whose multipliers have as many bits as 32-bit sums leave them;
+//! - sums of more values, and what ONNX Runtime has no integer kernel for and computes in floats (a convolution followed
+//!   by a Relu with a signed output, an average), may differ near ties without being counted: `differing` then is `None`, or
+//!   is counted against the exact result.
+//!
+//! Two more are outside the network. Floats become the network's input by a division in double precision whose halves
+//! go away from zero ([`convince_model::Preprocessing`]). And on x86 processors without VNNI ONNX Runtime itself saturates
+//! sums of two products of unsigned activations and signed 8-bit weights at 16 bits; here they are exact, as they are
+//! there with weights of 7 bits.
+
+mod dot;
+mod kernel;
+mod requant;
+mod rounding;
+mod sums;
+mod walk;
+
+use convince_model::{Graph, Model, QuantizationReport, Requant, ValueInfo};
+
+use self::walk::Walk;
+use crate::float::FloatOp;
+use crate::import::import_quantised;
+use crate::quantize::logits_graph;
+use crate::{FloatGraph, OnnxError, QuantizeOptions};
+
+/// A network that is taken as its file quantises it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// The integer network. Its report says that nothing was lost, since nothing was measured; see
+    /// [`evaluate`](crate::evaluate).
+    pub model: Model,
+    /// Every requantisation, in order.
+    pub layers: Vec<TakenLayer>,
+}
+
+/// A rounding of the integer network beside ONNX Runtime's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakenLayer {
+    /// Name of the node that quantises.
+    pub name: String,
+    /// The operator whose result is rounded.
+    pub operator: &'static str,
+    /// Float value of the integer 1.
+    pub scale: f64,
+    /// What the file's integers are above the network's.
+    pub zero: i32,
+    /// Least and largest integer that the value can be.
+    pub bound: (i64, i64),
+    /// Bits that rounding drops.
+    pub shift: u32,
+    /// Largest multiplier of a channel before that; 1 for a plain shift.
+    pub multiplier: i64,
+    /// Entries of the table; 0 if there is none.
+    pub table_len: usize,
+    /// Of [`Self::possible`], those whose result is another than ONNX Runtime's; `None` if they were not counted.
+    pub differing: Option<u64>,
+    /// Accumulators of all channels, values, or pairs of values, that the formats allow.
+    pub possible: u64,
+}
+
+impl TakenLayer {
+    fn new(
+        (name, operator): (&str, &'static str),
+        quantizer: crate::float::Quantizer,
+        info: &ValueInfo,
+        requant: &Requant,
+        (differing, possible): (Option<u64>, u64),
+    ) -> Self {
+        let multipliers = requant.multipliers.as_ref().and_then(|m| m.iter().copied().max());
+        Self {
+            name: name.to_owned(),
+            operator,
+            scale: quantizer.scale.into(),
+            zero: quantizer.zero,
+            bound: (info.low, info.high),
+            shift: requant.shift,
+            multiplier: multipliers.unwrap_or(1).into(),
+            table_len: requant.table.as_ref().map_or(0, Vec::len),
+            differing,
+            possible,
+        }
+    }
+}
+
+/// Takes a file as it is quantised, `None` if it is not.
+///
+/// Needs no calibration: scales and zero points are the file's. Of `options`, the preprocessing says how pixels become
+/// the floats that the file quantises. An arg-max or a softmax at the end is left out, as [`quantize`](crate::quantize)
+/// does.
+///
+/// Takes as long as reading the file, and for each channel some thousand steps more.
+///
+/// # Errors
+/// Those of [`import`](crate::import); [`NodeProblem::NotTaken`](crate::NodeProblem::NotTaken), naming the first node that is
+/// not quantised or has no exact counterpart: [`quantize`](crate::quantize) takes such a file as the float network that it
+/// stands for.
+pub fn take(onnx: &[u8], options: &QuantizeOptions) -> Result<Option<Taken>, OnnxError> {
+    let graph = logits_graph(&import_quantised(onnx)?);
+    if !is_quantised(&graph) {
+        return Ok(None);
+    }
+    let mut preprocessing = options.preprocessing(&graph);
+    let walked = Walk::new(&graph).run()?;
+    preprocessing.bits = walked.input_bits;
+    preprocessing.input_scale = walked.input.scale.into();
+    let (labels, report) = (options.labels.clone(), QuantizationReport { top1_agreement: 1.0, ..Default::default() });
+    let integers = Graph { input_shape: graph.input_shape, input_bits: walked.input_bits, nodes: walked.nodes };
+    let model = Model { graph: integers, preprocessing, output_scale: walked.output_scale, labels, report };
+    model.validate()?;
+    Ok(Some(Taken { model, layers: walked.layers }))
+}
+
+fn is_quantised(graph: &FloatGraph) -> bool {
+    graph.nodes.iter().any(|node| match &node.op {
+        FloatOp::Quantize(_) => true,
+        FloatOp::Conv2d(op) => op.steps.is_some(),
+        FloatOp::Gemm(op) => op.steps.is_some(),
+        _ => false,
+    })
+}
