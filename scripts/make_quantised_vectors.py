@@ -32,8 +32,6 @@ except ImportError as missing:
 
 ROOT = Path(__file__).resolve().parent.parent
 OPSET = 17
-# Operators that give integers of 8 bits.
-QUANTISED = {"QuantizeLinear", "MaxPool", "Concat"}
 
 
 class Reader(CalibrationDataReader):
@@ -125,6 +123,25 @@ def dense():
     return net.model(x, 6)
 
 
+def ties():
+    """A convolution from bytes to bytes whose scales' ratio is a quarter: every byte in, a tie at each fourth."""
+    tensors = {
+        "half": np.float32(0.5), "one": np.float32(1), "zero": np.uint8(0), "three": np.uint8(3),
+        "w": np.ones((1, 1, 1, 1), np.uint8),
+    }
+    node = helper.make_node(
+        "QLinearConv", ["input", "half", "three", "w", "half", "zero", "one", "zero"], ["output"], name="conv")
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [node], "net", [info("input", TensorProto.UINT8, [1, 1, 16, 16])],
+        [info("output", TensorProto.UINT8, [1, 1, 16, 16])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="convince")
+    model.ir_version = 8
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "vectors/onnx/quantised")
@@ -139,12 +156,13 @@ def main():
     lenet, net, mlp = onnx.load(ROOT / "vectors/mnist/lenet5.onnx"), residual(), dense()
     qdq, operators = QuantFormat.QDQ, QuantFormat.QOperator
     u8, s8 = QuantType.QUInt8, QuantType.QInt8
-    write(out, "lenet5-qdq", lenet, images, 4, qdq, (u8, s8), per_channel=True, reduce_range=True)
-    write(out, "residual-qdq", net, colours, 8, qdq, (u8, s8), per_channel=True, reduce_range=True)
-    write(out, "residual-qdq-signed", net, colours, 8, qdq, (s8, s8), reduce_range=True, symmetric=True)
-    write(out, "residual-qoperator", net, colours, 8, operators, (u8, u8))
+    write(out, "lenet5-qdq", lenet, images, 3, qdq, (u8, s8), per_channel=True, reduce_range=True)
+    write(out, "residual-qdq", net, colours, 6, qdq, (u8, s8), per_channel=True, reduce_range=True)
+    write(out, "residual-qdq-signed", net, colours, 6, qdq, (s8, s8), reduce_range=True, symmetric=True)
+    write(out, "residual-qoperator", net, colours, 6, operators, (u8, u8))
     write(out, "dense-qdq", mlp, lines, 32, qdq, (u8, s8), per_channel=True, reduce_range=True)
     write(out, "dense-qoperator", mlp, lines, 32, operators, (u8, u8))
+    write_as_it_is(out, "ties-bytes", ties(), np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16))
     files = sorted(file for file in out.iterdir())
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
     (out / "SHA256SUMS").write_text("".join(sums))
@@ -163,17 +181,26 @@ def write(folder, name, model, inputs, count, style, types, symmetric=False, **o
         made = onnx.load(target)
     for entry in made.graph.value_info[:]:
         made.graph.value_info.remove(entry)
+    write_as_it_is(folder, name, made, inputs[:count])
+
+
+def write_as_it_is(folder, name, made, inputs):
+    """Runs a quantised network, and writes it and its integers."""
     tensors = quantised_tensors(made)
     (folder / f"{name}.onnx").write_bytes(made.SerializeToString(deterministic=True))
+    value = made.graph.input[0].name
     shown = onnx.ModelProto()
     shown.CopyFrom(made)
     del shown.graph.output[:]
-    for tensor, kind, *_ in tensors:
+    computed = [tensor for tensor in tensors if tensor[0] != value]
+    for tensor, kind, *_ in computed:
         shown.graph.output.append(helper.make_tensor_value_info(tensor, kind, None))
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(shown.SerializeToString(), options)
-    results = [session.run(None, {value: image[None]}) for image in inputs[:count]]
+    results = [session.run(None, {value: image[None]}) for image in inputs]
+    if len(computed) < len(tensors):
+        results = [[image, *arrays] for image, arrays in zip(inputs, results)]
     rows = [np.concatenate([np.asarray(array).reshape(-1).view(np.uint8) for array in arrays]) for arrays in results]
     np.save(folder / f"{name}.npy", np.stack(rows))
     text = ""
@@ -186,11 +213,16 @@ def write(folder, name, model, inputs, count, style, types, symmetric=False, **o
 def quantised_tensors(model):
     """Name, type, node and zero point of every tensor of 8 bits that is computed."""
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    zeros, kinds, found = {}, {}, []
+    zeros, found = {}, []
+    first = model.graph.node[0]
+    if first.op_type == "QLinearConv":
+        # The network takes bytes.
+        zeros[first.input[0]] = first.input[2]
+        found.append((first.input[0], TensorProto.UINT8, first.input[0], int(constants[first.input[2]])))
     for node in model.graph.node:
-        if node.input[0] in constants:
-            continue
         operator = node.op_type
+        if node.input[0] in constants and operator != "QLinearConcat":
+            continue
         if operator == "QuantizeLinear":
             zero = node.input[2]
         elif operator in ("QLinearConv", "QLinearMatMul", "QLinearAdd"):

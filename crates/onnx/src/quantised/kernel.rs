@@ -49,6 +49,17 @@ impl Units {
         }
     }
 
+    /// How far ONNX Runtime's quotients may be from [`Self::quotient`]'s: its means over windows are sums of floats in an
+    /// order of their own, its sums with constants take scales apart otherwise.
+    pub(super) fn uncertainty(&self) -> f64 {
+        let ulp = f64::from(f32::EPSILON) / 2.0;
+        match self {
+            Self::Factors(_) | Self::Mean { is_global: true, .. } => 0.0,
+            Self::Mean { count, .. } => 255.0 * (f64::from(*count) + 3.0) * ulp,
+            Self::Affine { .. } => 1024.0 * ulp,
+        }
+    }
+
     /// The factor from accumulators to quotients.
     pub(super) fn ratio(&self, c: usize, out: Quantizer) -> f64 {
         let out = f64::from(out.scale);

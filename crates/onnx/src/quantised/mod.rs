@@ -8,14 +8,18 @@
 //!
 //! # What differs
 //! [`TakenLayer::differing`] counts, out of all accumulators, values or pairs that the formats allow, those whose result
-//! is another than ONNX Runtime's: always by one. There are three reasons:
-//! - ties. ONNX Runtime rounds halves to even, a requantisation up. Scales whose ratio is a power of two have many;
+//! is another than ONNX Runtime's, by one:
+//! - ties. ONNX Runtime rounds halves to even, a requantisation up. Scales whose ratio is a power of two have many, others
+//!   next to none. Few accumulators get a table instead, and no such ties;
 //! - sums of two values, whose multipliers have as many bits as 32-bit sums leave them;
-//! - sums of more values, and what ONNX Runtime has no integer kernel for and computes in floats (a convolution followed
-//!   by a Relu with a signed output, an average), may differ near ties without being counted: `differing` then is `None`, or
-//!   is counted against the exact result.
+//! - results so near to a half that ONNX Runtime's floats decide, where it computes in floats what is a sum of integers
+//!   here: means over windows, functions that it approximates, sums with constants. These may differ, or not.
 //!
-//! Two more are outside the network. Floats become the network's input by a division in double precision whose halves
+//! Sums of three and more values are not counted, `None`. Neither is what ONNX Runtime leaves in floats for want of an
+//! integer kernel, as a convolution with a Relu before a signed output is: it may differ at results within some millionths
+//! of a half.
+//!
+//! Two differences are outside the network. Floats become the network's input by a division in double precision whose halves
 //! go away from zero ([`convince_model::Preprocessing`]). And on x86 processors without VNNI ONNX Runtime itself saturates
 //! sums of two products of unsigned activations and signed 8-bit weights at 16 bits; here they are exact, as they are
 //! there with weights of 7 bits.
@@ -64,7 +68,8 @@ pub struct TakenLayer {
     pub multiplier: i64,
     /// Entries of the table; 0 if there is none.
     pub table_len: usize,
-    /// Of [`Self::possible`], those whose result is another than ONNX Runtime's; `None` if they were not counted.
+    /// Of [`Self::possible`], those whose result is another than ONNX Runtime's, or may be; `None` if they were not
+    /// counted.
     pub differing: Option<u64>,
     /// Accumulators of all channels, values, or pairs of values, that the formats allow.
     pub possible: u64,
@@ -97,7 +102,8 @@ impl TakenLayer {
 /// Takes a file as it is quantised, `None` if it is not.
 ///
 /// Needs no calibration: scales and zero points are the file's. Of `options`, the preprocessing says how pixels become
-/// the floats that the file quantises. An arg-max or a softmax at the end is left out, as [`quantize`](crate::quantize)
+/// the floats that the file quantises; where the network takes unsigned bytes, pixels are these bytes, and it says
+/// nothing. An arg-max or a softmax at the end is left out, as [`quantize`](crate::quantize)
 /// does.
 ///
 /// Takes as long as reading the file, and for each channel some thousand steps more.
@@ -107,7 +113,8 @@ impl TakenLayer {
 /// not quantised or has no exact counterpart: [`quantize`](crate::quantize) takes such a file as the float network that it
 /// stands for.
 pub fn take(onnx: &[u8], options: &QuantizeOptions) -> Result<Option<Taken>, OnnxError> {
-    let graph = logits_graph(&import_quantised(onnx)?);
+    let (graph, bytes) = import_quantised(onnx)?;
+    let graph = logits_graph(&graph);
     if !is_quantised(&graph) {
         return Ok(None);
     }
@@ -115,6 +122,11 @@ pub fn take(onnx: &[u8], options: &QuantizeOptions) -> Result<Option<Taken>, Onn
     let walked = Walk::new(&graph).run()?;
     preprocessing.bits = walked.input_bits;
     preprocessing.input_scale = walked.input.scale.into();
+    if let Some(quantizer) = bytes.filter(|quantizer| !quantizer.is_signed) {
+        // Pixels are the bytes that the network takes.
+        (preprocessing.scale, preprocessing.std) = (quantizer.scale, Vec::new());
+        preprocessing.mean = vec![quantizer.scale * quantizer.zero as f32; preprocessing.shape[0]];
+    }
     let (labels, report) = (options.labels.clone(), QuantizationReport { top1_agreement: 1.0, ..Default::default() });
     let integers = Graph { input_shape: graph.input_shape, input_bits: walked.input_bits, nodes: walked.nodes };
     let model = Model { graph: integers, preprocessing, output_scale: walked.output_scale, labels, report };
