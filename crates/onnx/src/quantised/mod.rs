@@ -42,8 +42,7 @@ use crate::{FloatGraph, OnnxError, QuantizeOptions};
 /// A network that is taken as its file quantises it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
-    /// The integer network. Its report says that nothing was lost, since nothing was measured; see
-    /// [`evaluate`](crate::evaluate).
+    /// The integer network. Nothing is measured; [`evaluate`](crate::evaluate) does.
     pub model: Model,
     /// Every requantisation, in order.
     pub layers: Vec<TakenLayer>,
@@ -127,7 +126,7 @@ pub fn take(onnx: &[u8], options: &QuantizeOptions) -> Result<Option<Taken>, Onn
         (preprocessing.scale, preprocessing.std) = (quantizer.scale, Vec::new());
         preprocessing.mean = vec![quantizer.scale * quantizer.zero as f32; preprocessing.shape[0]];
     }
-    let (labels, report) = (options.labels.clone(), QuantizationReport { top1_agreement: 1.0, ..Default::default() });
+    let (labels, report) = (options.labels.clone(), QuantizationReport::UNMEASURED);
     let integers = Graph { input_shape: graph.input_shape, input_bits: walked.input_bits, nodes: walked.nodes };
     let model = Model { graph: integers, preprocessing, output_scale: walked.output_scale, labels, report };
     model.validate()?;
