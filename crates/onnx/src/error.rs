@@ -1,4 +1,4 @@
-use convince_model::{ModelError, RunError};
+use convince_model::{ModelError, NodeError, RunError};
 
 /// Why an ONNX file is not imported, or a network not quantised.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -199,6 +199,12 @@ pub enum NodeProblem {
     /// A quantised tensor that is read with another scale or zero point than it was made with.
     #[error("input {0} has another scale or zero point than the tensor was quantised with")]
     Rescaled(usize),
+    /// An operator of a quantised network that is not taken with the file's integers; see [`take`](crate::take).
+    #[error("not taken with the file's integers: {0}")]
+    NotTaken(&'static str),
+    /// An integer operator that the file's integers come to, and that is not valid.
+    #[error("with the file's integers: {0}")]
+    Integers(NodeError),
     /// Something is computed from a value that only an output may be.
     #[error("supported only as the last operator")]
     NotLast,

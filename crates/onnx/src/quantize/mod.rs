@@ -37,9 +37,12 @@ use convince_field::Bits;
 use convince_model::{Layout, Model, Preprocessing, QuantizationReport, run};
 use rayon::prelude::*;
 
+pub(crate) use self::dot::bias_bits;
 use self::equalize::equalize;
-use self::report::{Comparison, logits_graph, summary};
+pub(crate) use self::report::logits_graph;
+use self::report::{Comparison, summary};
 pub use self::report::{LayerAccuracy, evaluate};
+pub(crate) use self::units::{input_shapes, keeps_integers};
 use self::walk::Walked;
 use crate::float::FloatOp;
 use crate::{FloatGraph, OnnxError, import};
