@@ -73,6 +73,17 @@ impl Witness {
         Ok(())
     }
 
+    /// Evaluates the layers from index `first` on, from the values before them as they stand, and counts the multiplicities:
+    /// what follows honestly from values that [`Self::set`] changed.
+    pub fn evaluate_from(&mut self, circuit: &Circuit, first: usize) {
+        for layer in circuit.layers().iter().skip(first) {
+            for (id, computed) in compute(circuit, layer, &self.values) {
+                self.values[id.index()] = Arc::new(computed);
+            }
+        }
+        self.count_multiplicities(circuit);
+    }
+
     /// Counts the multiplicities of all tables again, from the columns as they stand.
     pub fn count_multiplicities(&mut self, circuit: &Circuit) {
         for table in 0..circuit.tables().len() {
@@ -98,13 +109,8 @@ pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Resul
     for (id, weight) in circuit.wires_of(WireKind::Weight).zip(weights) {
         values[id.index()] = weight.clone();
     }
-    for layer in circuit.layers() {
-        for (id, computed) in compute(circuit, layer, &values) {
-            values[id.index()] = Arc::new(computed);
-        }
-    }
     let mut witness = Witness { values };
-    witness.count_multiplicities(circuit);
+    witness.evaluate_from(circuit, 0);
     Ok(witness)
 }
 

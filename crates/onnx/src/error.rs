@@ -69,8 +69,8 @@ pub enum OnnxError {
         /// The limit.
         limit: usize,
     },
-    /// A network without convolutions and matrix products.
-    #[error("the network has no convolution and no matrix product")]
+    /// A network without an operator that integers can compute.
+    #[error("the network has no operator that integers can compute")]
     NoLayers,
     /// An input of another length than the network takes.
     #[error("an input of {found} values, the network takes {expected}")]
