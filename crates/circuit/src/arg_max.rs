@@ -104,14 +104,7 @@ impl CircuitBuilder {
     /// # Errors
     /// A second output, a tensor that no layer can read, a call by a custom layer.
     pub fn output_label(&mut self, input: Tensor, range: Range) -> Result<(), CircuitError> {
-        if self.output.is_some() {
-            return Err(self.wire_error("a circuit has one output"));
-        }
-        let shape = self.shape(input)?;
-        if self.nesting > 0 {
-            return Err(self.refuse("an output is declared outside of custom layers"));
-        }
-        let [batch, channels, height, width] = shape;
+        let [batch, channels, height, width] = self.new_output(input)?;
         let labels = vec![batch, 1, height, width];
         let labels = Wire { shape: labels, kind: WireKind::Output, low: 0, high: channels as i64 - 1 };
         let labels = Tensor::whole(self.new_wire(labels));

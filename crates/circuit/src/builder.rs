@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Spectrum { factors: Vec<Tensor>, log_len: usize },
     OutputLabel { input: Tensor, range: Range },
     Range(Tensor),
+    PrivateInput([usize; 4], Bits),
+    PrivateOutput(Tensor),
 }
 
 impl Op {
@@ -152,23 +154,45 @@ impl CircuitBuilder {
                 Op::Custom { inputs, id, params } => builder.stored_custom(registry, &inputs, &id, &params)?,
                 Op::OutputLabel { input, range } => builder.output_label(input, range)?,
                 Op::Range(tensor) => builder.range(tensor)?,
+                Op::PrivateInput(shape, bits) => builder.private_input(shape, bits).map(drop)?,
+                Op::PrivateOutput(tensor) => builder.private_output(tensor)?,
             }
         }
         Ok(builder)
     }
 
-    /// Declares the public input `[batch, channel, row, column]`. A circuit has one.
+    /// Declares the public input `[batch, channel, row, column]`. A circuit has one input.
     ///
     /// # Errors
     /// A shape with an empty axis, a format wider than 31 bits, a second input.
     pub fn input(&mut self, shape: [usize; 4], bits: Bits) -> Result<Tensor, CircuitError> {
+        let tensor = self.declare_input(shape, bits)?;
+        self.ops.push(Op::Input(shape, bits));
+        Ok(tensor)
+    }
+
+    /// Declares the input as a wire that the prover commits to and that every proof shows to be within its format, as by
+    /// [`Self::range`].
+    ///
+    /// # Errors
+    /// As [`Self::input`], and a call by a custom layer.
+    pub fn private_input(&mut self, shape: [usize; 4], bits: Bits) -> Result<Tensor, CircuitError> {
+        if self.nesting > 0 {
+            return Err(self.refuse("a private input is declared outside of custom layers"));
+        }
+        let tensor = self.declare_input(shape, bits)?;
+        self.layers.push(Pending::Range(tensor.wire));
+        self.ops.push(Op::PrivateInput(shape, bits));
+        Ok(tensor)
+    }
+
+    fn declare_input(&mut self, shape: [usize; 4], bits: Bits) -> Result<Tensor, CircuitError> {
         if self.input.is_some() {
             return Err(self.wire_error("a circuit has one input"));
         }
         let tensor = self.declare(shape.to_vec(), WireKind::Input, bits)?;
         self.readable.insert(tensor, Readable { shape, low: bits.low(), high: bits.high() });
         self.input = Some(tensor.wire);
-        self.ops.push(Op::Input(shape, bits));
         Ok(tensor)
     }
 
@@ -384,21 +408,6 @@ impl CircuitBuilder {
         self.layers.push(Pending::Requant { input, advice, params: params.clone() });
         self.ops.push(Op::Requant { input, params });
         Ok(output)
-    }
-
-    /// Declares the public output: accumulators, a requantised tensor, or the input, of which a circuit of ranges alone has
-    /// nothing to say. A circuit has one.
-    ///
-    /// # Errors
-    /// A second output, or a tensor that no layer can read.
-    pub fn output(&mut self, tensor: Tensor) -> Result<(), CircuitError> {
-        if self.output.is_some() {
-            return Err(self.wire_error("a circuit has one output"));
-        }
-        self.shape(tensor)?;
-        self.output = Some(tensor);
-        self.ops.push(Op::Output(tensor));
-        Ok(())
     }
 
     /// The circuit, with the limb width that makes the lookups and commitments cheapest, and [`Range::Auto`] resolved.

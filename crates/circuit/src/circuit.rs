@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use crate::builder::Op;
 use crate::{
     ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
-    ProductLayer,
+    OutputLayer, ProductLayer,
 };
 use crate::{RangeLayer, RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
@@ -27,6 +27,8 @@ pub enum Layer {
     ArgMax(ArgMaxLayer),
     /// A relation on an input or weight wire: every value is in the wire's range.
     Range(RangeLayer),
+    /// A copy that is committed in place of being public.
+    Output(OutputLayer),
 }
 
 impl Layer {
@@ -41,6 +43,7 @@ impl Layer {
             Self::Spectrum(_) => "spectrum",
             Self::ArgMax(_) => "arg-max",
             Self::Range(_) => "range",
+            Self::Output(_) => "output",
         }
     }
 }
@@ -114,14 +117,25 @@ impl Circuit {
         self.limb_bits
     }
 
-    /// The public input.
+    /// The input, public unless [`Self::input_is_private`].
     pub fn input(&self) -> WireId {
         self.input
     }
 
-    /// The public output: what a layer computes, or the labels of [`Self::arg_max`].
+    /// Whether the input is committed, and every proof shows that it is within its format.
+    pub fn input_is_private(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::PrivateInput(..)))
+    }
+
+    /// The output: what a layer computes, a committed copy of it if [`Self::output_is_private`], or the labels of
+    /// [`Self::arg_max`].
     pub fn output(&self) -> Tensor {
         self.output
+    }
+
+    /// Whether the output is a committed wire, of which the statement says nothing.
+    pub fn output_is_private(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Output(_)))
     }
 
     /// The layer whose labels are the public output, if that is all that is revealed.
@@ -132,9 +146,14 @@ impl Circuit {
         })
     }
 
-    /// The tensor that the output leaves a claim on: itself, or what labels are the arg-max of.
+    /// The tensor that the output leaves a claim on: itself, what it is a copy of, or what labels are the arg-max of.
     pub fn claimed_output(&self) -> Tensor {
-        self.arg_max().map_or(self.output, |layer| layer.input)
+        let mut claimed = self.layers.iter().filter_map(|layer| match layer {
+            Layer::ArgMax(layer) => Some(layer.input),
+            Layer::Output(layer) => Some(layer.input),
+            _ => None,
+        });
+        claimed.next().unwrap_or(self.output)
     }
 
     /// Ids of the wires of one kind, ascending.

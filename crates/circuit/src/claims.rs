@@ -25,6 +25,7 @@ pub(crate) fn bound(circuit: &Circuit) -> Result<(), CircuitError> {
         match layer {
             Layer::Requant(l) => claims.add(l.input, 1),
             Layer::Range(l) => claims.add(Tensor::whole(l.wire), 1),
+            Layer::Output(l) => claims.add(Tensor::whole(l.output), 1),
             _ => {}
         }
     }
@@ -52,7 +53,8 @@ impl Claims<'_> {
         self.count = self.count.saturating_add(count);
         let wire = self.circuit.wire(tensor.wire);
         // The verifier folds a public wire once a claim.
-        let own = if wire.kind == WireKind::Input { wire.size() } else { wire.shape.iter().sum() };
+        let public = wire.kind == WireKind::Input && !self.circuit.input_is_private();
+        let own = if public { wire.size() } else { wire.shape.iter().sum() };
         self.spend(own, count);
     }
 
@@ -96,7 +98,7 @@ impl Claims<'_> {
                 self.spend(SpectrumLayer::verifier_work(l.log_len), count.min(1));
                 l.factors.iter().for_each(|&factor| self.add(factor, count.min(1)));
             }
-            Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) => {}
+            Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => {}
         }
     }
 }

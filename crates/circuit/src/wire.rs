@@ -14,7 +14,7 @@ impl WireId {
 /// Where a wire's values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WireKind {
-    /// Public input of the statement.
+    /// Input of the statement: public, or committed by whoever has it.
     Input,
     /// Committed once with the model.
     Weight,
@@ -22,7 +22,7 @@ pub enum WireKind {
     Advice,
     /// Defined by a layer; never committed.
     Virtual,
-    /// Labels: public output of the statement.
+    /// Output of the statement: labels, which are public, or a private output, committed by the prover.
     Output,
 }
 

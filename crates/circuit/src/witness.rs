@@ -133,7 +133,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
     let packed = |id: WireId, values: &[i64]| {
         let wire = circuit.wire(id);
         let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
-        (id, packed.expect("limbs, clamped values and labels are within their wires' ranges"))
+        (id, packed.expect("limbs, clamped values, labels and copies are within their wires' ranges"))
     };
     match layer {
         Layer::Conv2d(l) => {
@@ -152,6 +152,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
             vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
+        Layer::Output(l) => vec![packed(l.output, &tensor(l.input).iter().collect::<Vec<_>>())],
         Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
         Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
         Layer::ArgMax(l) => {

@@ -17,6 +17,7 @@ use crate::{Claim, prove, verify};
 
 mod arg_max;
 mod gates;
+mod private;
 mod range;
 
 fn requant(window: usize, shift: u32, low: i32, high: i32) -> Requant {
@@ -81,7 +82,11 @@ fn run_prover(circuit: &Circuit, witness: &Witness) -> (Vec<Claim<Fr, Fr>>, Vec<
     (claims, channel.finish())
 }
 
-fn run_verifier(circuit: &Circuit, output: &Ints, proof: &[u8]) -> Result<Vec<Claim<Fr, Fr>>, ChannelError> {
+fn run_verifier<'a>(
+    circuit: &Circuit,
+    output: impl Into<Option<&'a Ints>>,
+    proof: &[u8],
+) -> Result<Vec<Claim<Fr, Fr>>, ChannelError> {
     let mut channel = PlainVerifier::new(Transcript::new("test"), proof);
     let claims = verify(circuit, output, &mut channel)?;
     channel.finish()?;
@@ -97,7 +102,7 @@ pub(crate) fn is_true(claim: &Claim<Fr, Fr>, witness: &Witness) -> bool {
     claim.functional.apply(witness.wire(claim.wire)) == claim.value
 }
 
-fn accepted(circuit: &Circuit, witness: &Witness, output: &Ints, proof: &[u8]) -> bool {
+fn accepted<'a>(circuit: &Circuit, witness: &Witness, output: impl Into<Option<&'a Ints>>, proof: &[u8]) -> bool {
     run_verifier(circuit, output, proof).is_ok_and(|claims| claims.iter().all(|claim| is_true(claim, witness)))
 }
 

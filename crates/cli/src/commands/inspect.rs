@@ -211,6 +211,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::Spectrum(l) => defined(l.output),
             Layer::ArgMax(l) => defined(l.labels),
             Layer::Range(l) => defined(l.wire),
+            Layer::Output(l) => defined(l.output),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());

@@ -43,6 +43,10 @@ impl Sizes<'_> {
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
             Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
             Layer::Range(l) => (whole(l.wire), self.range(l)),
+            Layer::Output(l) => {
+                let cost = Cost { committed: self.size(l.output), proof_bytes: Field::BYTES, ..Cost::default() };
+                (whole(l.output), cost)
+            }
         };
         LayerCost { operator: layer.name(), shape, cost: cost.predicted(0) }
     }

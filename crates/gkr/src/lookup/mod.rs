@@ -23,7 +23,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{BlockSource, Circuit, WireId};
+use convince_circuit::{BlockSource, Circuit, Tensor, WireId};
 use convince_field::ProofField;
 use convince_poly::{Functional, log2_ceil};
 use convince_sumcheck::suffix;
@@ -92,27 +92,22 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
     }
 
     /// One claim a column and a multiplicity.
-    pub(crate) fn into_claims(self, circuit: &Circuit) -> Vec<Claim<F, S>> {
+    pub(crate) fn claims(&self, circuit: &Circuit) -> Vec<Claim<F, S>> {
         let mut claims = Vec::new();
-        for (block, values) in circuit.blocks().iter().zip(self.values) {
-            let point = suffix(&self.point, block.log_size);
-            match block.source {
+        for (block, values) in circuit.blocks().iter().zip(&self.values) {
+            let (tensors, shape) = match block.source {
                 BlockSource::Table(k) => {
                     let wire = circuit.tables()[k].multiplicities;
-                    let functional = Functional::at_flat(point, &circuit.wire(wire).shape);
-                    claims.extend(values.into_iter().map(|value| Claim {
-                        wire,
-                        functional: functional.clone(),
-                        value,
-                    }));
+                    (vec![Tensor::whole(wire)], &circuit.wire(wire).shape[..])
                 }
                 BlockSource::Lookup(k) => {
                     let lookup = &circuit.lookups()[k];
-                    let functional = Functional::at_flat(point, lookup.shape(circuit.wires()));
-                    let claim = |(tensor, value)| Claim::on(circuit, tensor, functional.clone(), value);
-                    claims.extend(lookup.tensors().into_iter().zip(values).map(claim));
+                    (lookup.tensors(), lookup.shape(circuit.wires()))
                 }
-            }
+            };
+            let functional = Functional::at_flat(suffix(&self.point, block.log_size), shape);
+            let claim = |(tensor, value): (_, &S)| Claim::on(circuit, tensor, functional.clone(), value.clone());
+            claims.extend(tensors.into_iter().zip(values).map(claim));
         }
         claims
     }

@@ -154,8 +154,8 @@ impl<F: ProofField, S: Clone> ProductClaims<F, S> {
     }
 
     /// One claim a column.
-    pub(crate) fn into_claims(self) -> Vec<Claim<F, S>> {
-        self.claims
+    pub(crate) fn claims(&self) -> &[Claim<F, S>] {
+        &self.claims
     }
 }
 
