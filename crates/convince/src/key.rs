@@ -267,6 +267,7 @@ impl VerifyingKey {
         &self.presentation.preprocessing
     }
 
+    #[cfg(feature = "prover")]
     pub(crate) fn params(&self) -> &Params {
         &self.params
     }
@@ -286,7 +287,9 @@ impl VerifyingKey {
         }
         match statement.input {
             Part::Public(values) => public.push((circuit.input(), values.as_slice())),
-            Part::Private(rows) => committed.push((circuit.input(), WireCommitment { split: &self.frame.input_split, rows })),
+            Part::Private(rows) => {
+                committed.push((circuit.input(), WireCommitment { split: &self.frame.input_split, rows }))
+            }
         }
         let output = match statement.output {
             Part::Public(values) => Some(values),

@@ -55,11 +55,11 @@ pub use convince_lower as lower;
 #[cfg(feature = "prover")]
 pub use convince_model as model;
 #[cfg(feature = "prover")]
+pub use prover::{Openings, SetupOptions, commit_input, commit_model, prove_with_openings};
+#[cfg(feature = "prover")]
 pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup};
 #[cfg(feature = "prover")]
-pub use prover::{Openings, SetupOptions, Visibility, commit_input, commit_model, prove_with_openings};
-#[cfg(feature = "prover")]
-pub use prover::{setup_circuit, setup_circuit_with, setup_seeded, setup_with};
+pub use prover::{setup_circuit, setup_circuit_seeded, setup_circuit_with, setup_seeded, setup_with};
 #[cfg(feature = "prover")]
 pub use weights::ModelSecret;
 

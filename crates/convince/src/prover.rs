@@ -135,9 +135,9 @@ impl Openings {
             TensorOpening::new(format, values.to_ints(), *seed)
         };
         let given = input.cloned();
-        let input = circuit.input_is_private().then(|| {
-            given.unwrap_or_else(|| fresh(input_format(circuit, key.width), witness.wire(circuit.input())))
-        });
+        let input = circuit
+            .input_is_private()
+            .then(|| given.unwrap_or_else(|| fresh(input_format(circuit, key.width), witness.wire(circuit.input()))));
         let output = circuit
             .output_is_private()
             .then(|| fresh(output_format(circuit, key.width), witness.wire(circuit.output().wire)));
@@ -159,22 +159,12 @@ pub struct ProvingKey {
     pub(crate) frame: Frame,
     /// Of the rows of private weights; none if they are public.
     pub(crate) blinds: Zeroizing<Vec<Blind>>,
-    weights: Visibility,
+    public_weights: bool,
     /// None for a circuit by hand.
     model: Option<(Model, Strategies)>,
     seed: Zeroizing<[u8; 32]>,
     model_digest: [u8; 32],
     presentation_digest: [u8; 32],
-}
-
-/// Whether a verifier has the weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Visibility {
-    /// Committed to: proofs say nothing of them but their shapes and formats.
-    #[default]
-    Private,
-    /// In the verifying key, whose owner evaluates them in every verification, some 3 ns a weight.
-    Public,
 }
 
 /// What keys are made with, beside the model.
@@ -183,8 +173,9 @@ pub struct SetupOptions<'a> {
     /// How layers are proven, where there is a choice, and what of input and output is public. Proofs under different strategies
     /// verify under their own keys only.
     pub strategies: Strategies,
-    /// Whether the verifying key holds the weights.
-    pub weights: Visibility,
+    /// Whether the verifying key holds the weights, in place of a commitment to them: its owner then evaluates them in every
+    /// verification, some 3 ns a weight.
+    pub public_weights: bool,
     /// A commitment to the weights made before, with its secret; they are committed to afresh without one.
     pub commitment: Option<(&'a ModelCommitment, &'a ModelSecret)>,
     /// Hears how many slices of the weights' range proof are done, and how many there are.
@@ -204,7 +195,7 @@ enum Source {
 struct Payload {
     source: Source,
     width: u64,
-    weights: Visibility,
+    public_weights: bool,
     seed: [u8; 32],
     model_digest: [u8; 32],
 }
@@ -246,10 +237,7 @@ pub fn setup_with(model: &Model, options: &SetupOptions<'_>) -> Result<(ProvingK
 ///
 /// # Errors
 /// [`SetupError`].
-pub fn commit_model(
-    model: &Model,
-    options: &SetupOptions<'_>,
-) -> Result<(ModelCommitment, ModelSecret), SetupError> {
+pub fn commit_model(model: &Model, options: &SetupOptions<'_>) -> Result<(ModelCommitment, ModelSecret), SetupError> {
     model.validate()?;
     let lowered = lower_with(&model.graph, Strategies::default())?;
     let (seed, width) = (options.seed.unwrap_or_else(fresh_seed), estimate::width(&lowered.circuit));
@@ -296,6 +284,18 @@ pub fn setup_circuit(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<(Provi
     setup_circuit_with(circuit, weights, &SetupOptions::default())
 }
 
+/// [`setup_circuit`] with predictable blinds.
+///
+/// # Errors
+/// As [`setup_circuit`].
+pub fn setup_circuit_seeded(
+    circuit: Circuit,
+    weights: Vec<Arc<Ints>>,
+    seed: TestSeed,
+) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    setup_circuit_with(circuit, weights, &SetupOptions { seed: Some(seed), ..SetupOptions::default() })
+}
+
 /// [`setup_circuit`] with options, of which the strategies do not count.
 ///
 /// # Errors
@@ -319,28 +319,27 @@ fn setup_lowered(
     lowered: Lowered,
     options: &SetupOptions<'_>,
 ) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let (weights, width, seed) = match (options.weights, options.commitment) {
-        (Visibility::Public, _) => {
+    let (weights, width, seed) = match (options.public_weights, options.commitment) {
+        (true, _) => {
             let weights = KeyWeights::public(&lowered.circuit, lowered.weights.clone());
             (weights, estimate::width(&lowered.circuit), [0; 32])
         }
-        (Visibility::Private, Some((commitment, secret))) => {
+        (false, Some((commitment, secret))) => {
             (KeyWeights::Committed(commitment.clone()), commitment.width(), secret.seed())
         }
-        (Visibility::Private, None) => {
+        (false, None) => {
             let (width, seed) = (estimate::width(&lowered.circuit), options.seed.unwrap_or_else(fresh_seed));
             let (commitment, _) = commit_weights(&lowered, width, seed.0, options)?;
             (KeyWeights::Committed(commitment), width, seed.0)
         }
     };
-    let proving = ProvingKey::assemble(model, lowered, width, options.weights, seed, weights.digest())?;
+    let proving = ProvingKey::assemble(model, lowered, width, options.public_weights, seed, weights.digest())?;
     if let (KeyWeights::Committed(commitment), Some(_)) = (&weights, options.commitment)
         && (commitment.formats() != formats(&proving.lowered.circuit) || proving.commit() != commitment.rows())
     {
         return Err(SetupError::OtherCommitment);
     }
-    let verifying =
-        VerifyingKey::new(proving.lowered.circuit.clone(), width, weights, presentation(proving.model()))?;
+    let verifying = VerifyingKey::new(proving.lowered.circuit.clone(), width, weights, presentation(proving.model()))?;
     Ok((proving, verifying))
 }
 
@@ -358,13 +357,13 @@ impl ProvingKey {
         model: Option<(Model, Strategies)>,
         lowered: Lowered,
         width: usize,
-        weights: Visibility,
+        public_weights: bool,
         seed: [u8; 32],
         model_digest: [u8; 32],
     ) -> Result<Self, KeyError> {
         let params = Scheme::params(width)?;
         let weight_splits = splits(&lowered.circuit, WireKind::Weight, width);
-        let rows = if weights == Visibility::Private { num_rows(&weight_splits) } else { 0 };
+        let rows = if public_weights { 0 } else { num_rows(&weight_splits) };
         let blinds = blinds(rows, seed);
         let frame = Frame::new(&lowered.circuit, width);
         let presentation_digest = presentation(model.as_ref().map(|(model, _)| model)).digest();
@@ -376,7 +375,7 @@ impl ProvingKey {
             weight_splits,
             frame,
             blinds,
-            weights,
+            public_weights,
             model,
             seed,
             model_digest,
@@ -418,7 +417,7 @@ impl ProvingKey {
         };
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         Scheme::params(width)?;
-        Self::assemble(model, lowered, width, payload.weights, payload.seed, payload.model_digest)
+        Self::assemble(model, lowered, width, payload.public_weights, payload.seed, payload.model_digest)
     }
 
     /// The key's file. It holds the weights and the seed of the blinds.
@@ -430,7 +429,7 @@ impl ProvingKey {
         let payload = Payload {
             source,
             width: self.width as u64,
-            weights: self.weights,
+            public_weights: self.public_weights,
             seed: *self.seed,
             model_digest: self.model_digest,
         };
@@ -473,8 +472,8 @@ impl ProvingKey {
     }
 
     /// Whether verifiers have the weights.
-    pub fn weights(&self) -> Visibility {
-        self.weights
+    pub fn has_public_weights(&self) -> bool {
+        self.public_weights
     }
 
     /// A prover for a witness; the blinds are those of its private input and output.
@@ -486,10 +485,10 @@ impl ProvingKey {
     ) -> Prover<'a> {
         let circuit = &self.lowered.circuit;
         let mut committed = Vec::new();
-        if self.weights == Visibility::Private {
-            let weights = circuit.wires_of(WireKind::Weight);
-            let values = weights.clone().map(|id| witness.wire(id));
-            committed.extend(weights.zip(with_blinds(&self.weight_splits, values, &self.blinds)));
+        if !self.public_weights {
+            let values = circuit.wires_of(WireKind::Weight).map(|id| witness.wire(id));
+            let wires = with_blinds(&self.weight_splits, values, &self.blinds);
+            committed.extend(circuit.wires_of(WireKind::Weight).zip(wires));
         }
         let mut part = |private: bool, id: WireId, split, blinds| {
             if private {
@@ -513,7 +512,11 @@ impl ProvingKey {
 
     /// Proves whatever a witness says, honest or not: experiments and forgeries. The witness's input and output wires are the
     /// statement, and the proof verifies only if the witness satisfies the circuit.
-    pub fn prove_witness(&self, witness: &Witness, options: &ProveOptions<'_>) -> (Proof, Openings) {
+    pub fn prove_witness(&self, witness: &Witness, options: &ProveOptions<'_>) -> Proof {
+        self.prove_with_openings(witness, options).0
+    }
+
+    fn prove_with_openings(&self, witness: &Witness, options: &ProveOptions<'_>) -> (Proof, Openings) {
         match options.seed {
             Some(seed) => self.prove_with(witness, options, &mut ChaCha20Rng::from_seed(seed.0)),
             None => self.prove_with(witness, options, &mut OsRng),
@@ -580,7 +583,7 @@ pub fn prove_with_openings(
             return Err(ProveError::Opening);
         }
     }
-    Ok(key.prove_witness(&witness, options))
+    Ok(key.prove_with_openings(&witness, options))
 }
 
 /// Commits to an input of a key's network, so that proofs can be about it: anybody can, with the verifying key alone. Fresh
@@ -596,8 +599,7 @@ pub fn commit_input(
     let circuit = key.circuit();
     let values: Vec<i64> = input.iter().map(|&v| v.into()).collect();
     let values = input_ints(circuit, &values)?;
-    let opening =
-        TensorOpening::new(input_format(circuit, key.width()), values, seed.unwrap_or_else(fresh_seed).0);
+    let opening = TensorOpening::new(input_format(circuit, key.width()), values, seed.unwrap_or_else(fresh_seed).0);
     Ok((opening.commitment_with(key.params()), opening))
 }
 

@@ -3,9 +3,7 @@ use convince_field::Ints;
 use convince_transcript::PlainVerifier;
 
 use crate::proof::{HeadPart, Parts, input_ints};
-use crate::protocol::{
-    Field, Mode, Statement, canonical, digest, run_hiding_verifier, run_verifier, transcript,
-};
+use crate::protocol::{Field, Mode, Statement, canonical, digest, run_hiding_verifier, run_verifier, transcript};
 use crate::tensor::TensorCommitment;
 use crate::{ModelStatus, Proof, VerifyError, VerifyingKey};
 

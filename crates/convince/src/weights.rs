@@ -164,10 +164,7 @@ impl ModelCommitment {
         let sizes = formats.iter().map(|f| f.shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)));
         let valid = |f: &WeightFormat| (1..=MAX_AXES).contains(&f.shape.len()) && f.bits.is_valid();
         let total = sizes.fold(Some(0usize), |sum, size| sum?.checked_add(size.filter(|&size| size > 0)?));
-        if formats.len() > MAX_WIRES
-            || !formats.iter().all(valid)
-            || total.is_none_or(|total| total > MAX_WEIGHTS)
-        {
+        if formats.len() > MAX_WIRES || !formats.iter().all(valid) || total.is_none_or(|total| total > MAX_WEIGHTS) {
             return Err(KeyError::Inconsistent("the commitment's shapes or formats are none"));
         }
         Scheme::params(width)?;
@@ -188,12 +185,7 @@ impl ModelCommitment {
         Ok(commitment)
     }
 
-    pub(crate) fn assemble(
-        formats: Vec<WeightFormat>,
-        width: usize,
-        rows: Vec<Row>,
-        proofs: Vec<Vec<u8>>,
-    ) -> Self {
+    pub(crate) fn assemble(formats: Vec<WeightFormat>, width: usize, rows: Vec<Row>, proofs: Vec<Vec<u8>>) -> Self {
         let digest = commitment_digest(&formats, width, &rows);
         Self { formats, width, rows, proofs, digest }
     }
@@ -251,9 +243,10 @@ impl ModelCommitment {
         let params = Scheme::params(self.width)?;
         let verify = |index: usize| self.verify_slice(&params, &slices[index], index, slices.len());
         let results = convince_sumcheck::parallel::map(slices.len(), verify);
-        results.into_iter().enumerate().try_for_each(|(slice, result)| {
-            result.map_err(|reason| KeyError::RangeProof { slice, reason })
-        })
+        results
+            .into_iter()
+            .enumerate()
+            .try_for_each(|(slice, result)| result.map_err(|reason| KeyError::RangeProof { slice, reason }))
     }
 
     fn verify_slice(
@@ -404,7 +397,8 @@ mod proving {
         ) -> Result<Vec<u8>, WitnessError> {
             let circuit = slice_circuit(&self.formats, slice).expect("formats are those of a circuit's weights");
             let frame = Frame::new(&circuit, self.width);
-            let weights: Vec<Arc<Ints>> = slice.iter().map(|part| Arc::new(self.part_of(secret.weights, part))).collect();
+            let weights: Vec<Arc<Ints>> =
+                slice.iter().map(|part| Arc::new(self.part_of(secret.weights, part))).collect();
             let witness = evaluate(&circuit, &Ints::U8(vec![0]), &weights)?;
             let wires = slice.iter().zip(&weights).map(|(part, values)| CommittedWire {
                 split: &part.split,

@@ -311,8 +311,8 @@ mod tests {
             let end = (start + block * rng.gen_range(1..4)).min(shape[0]);
             let (part, rows) = whole.part(start..end);
             let own = part.rows(values.as_slice().range(start * per_place, (end - start) * per_place));
-            let [own, all] =
-                [&own[..], &all[rows]].map(|rows| rows.iter().map(|row| row.iter().collect()).collect::<Vec<Vec<i64>>>());
+            let [own, all] = [&own[..], &all[rows]]
+                .map(|rows| rows.iter().map(|row| row.iter().collect()).collect::<Vec<Vec<i64>>>());
             assert_eq!(own, all, "{whole:?} {start}..{end}");
         }
     }

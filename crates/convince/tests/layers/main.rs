@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 use convince::circuit::{Circuit, Layer, Range, Strategy, Tensor, Window, Witness, check};
 use convince::lower::{Reveal, Strategies};
 use convince::model::{Graph, Op, ValueId, argmax, run};
-use convince::protocol::{Statement, run_prover, run_verifier, transcript};
-use convince::{ProveOptions, ProvingKey, SetupOptions, TestSeed, VerifyingKey, prove, setup_with, verify};
+use convince::protocol::{Part, Statement, run_prover, run_verifier, transcript};
+use convince::{
+    Mode, Openings, ProveOptions, ProvingKey, SetupOptions, TestSeed, VerifyingKey, prove, setup_with, verify,
+};
 use convince_field::Ints;
 use convince_pcs::PcsError;
 use convince_transcript::{ChannelError, Check, PlainProver, PlainVerifier};
@@ -63,7 +65,7 @@ struct Case {
 
 impl Case {
     fn new(name: String, graph: Graph, strategies: Strategies) -> Self {
-        let options = SetupOptions { strategies, seed: Some(SEED) };
+        let options = SetupOptions { strategies, seed: Some(SEED), ..SetupOptions::default() };
         let keys = setup_with(&model(graph.clone()), &options);
         let (proving, verifying) = keys.unwrap_or_else(|error| panic!("{name}: {error}"));
         Self { name, graph, proving, verifying }
@@ -82,7 +84,7 @@ impl Case {
         let verified = verify(&self.verifying, &proof, Some(&input), &[]);
         let output = witness.tensor(self.circuit(), self.circuit().output());
         let output: Vec<i32> = output.iter().map(|v| v as i32).collect();
-        assert_eq!(verified.unwrap_or_else(|error| panic!("{}: {error}", self.name)).output, output);
+        assert_eq!(verified.unwrap_or_else(|error| panic!("{}: {error}", self.name)).output, Some(output));
         for lie in lies(self.circuit(), &witness, rng) {
             let found = self.refusal(&lie);
             assert!(lie.caught.is(found), "{}: {} by {found:?}, not {:?}", self.name, lie.name, lie.caught);
@@ -132,11 +134,18 @@ impl Case {
         let input = Ints::I32(lie.witness.wire(circuit.input()).iter().map(|v| v as i32).collect());
         let told: Vec<i64> = lie.witness.tensor(circuit, circuit.output()).iter().collect();
         let output = Ints::I32(lie.output.as_ref().unwrap_or(&told).iter().map(|&v| v as i32).collect());
-        let statement = Statement { input: &input, output: &output, nonce: b"a lie" };
-        let mut prover = PlainProver::new(transcript(&self.verifying, &statement));
-        run_prover(&self.proving, &lie.witness, &mut Rng::from_seed(SEED.0), &mut prover, &|_| {});
+        let statement = Statement { input: Part::Public(&input), output: Part::Public(&output), nonce: b"a lie" };
+        let mut prover = PlainProver::new(transcript(&self.verifying, &statement, Mode::Plain));
+        run_prover(
+            &self.proving,
+            &lie.witness,
+            &Openings::default(),
+            &mut Rng::from_seed(SEED.0),
+            &mut prover,
+            &|_| {},
+        );
         let proof = prover.finish();
-        let mut verifier = PlainVerifier::new(transcript(&self.verifying, &statement), &proof);
+        let mut verifier = PlainVerifier::new(transcript(&self.verifying, &statement, Mode::Plain), &proof);
         match run_verifier(&self.verifying, &statement, &mut verifier) {
             Err(PcsError::Channel(ChannelError::CheckFailed(check))) => Some(check),
             Err(PcsError::Commitment) => None,
