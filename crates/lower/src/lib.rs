@@ -69,6 +69,8 @@ pub enum Reveal {
     Logits,
     /// The index of the largest value of every image, ties going to the lowest, and no value.
     Label,
+    /// Nothing: the values are committed.
+    Nothing,
 }
 
 /// How layers are proven, where there is a choice, and what proofs say of the output: the same integers, other proofs.
@@ -80,6 +82,8 @@ pub struct Strategies {
     pub convolution: Strategy,
     /// What is public of the output.
     pub reveal: Reveal,
+    /// Whether the input is committed, in place of being public.
+    pub private_input: bool,
 }
 
 /// The circuit of a graph, with its weights and the cost model's strategies.
@@ -97,7 +101,7 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
 pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
     let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
-    let input = state.builder.input(graph.input_shape, graph.input_bits)?;
+    let input = state.input(graph)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
         let inputs: Vec<Tensor> = node.inputs.iter().map(|id| tensors[id.index()]).collect();
@@ -140,17 +144,31 @@ struct State {
 }
 
 impl State {
+    fn input(&mut self, graph: &Graph) -> Result<Tensor, CircuitError> {
+        if !self.strategies.private_input {
+            return self.builder.input(graph.input_shape, graph.input_bits);
+        }
+        // The layer that states its range.
+        self.layer_names.push("input".into());
+        self.builder.private_input(graph.input_shape, graph.input_bits)
+    }
+
     /// Declares the output.
     fn reveal(&mut self, graph: &Graph, output: Tensor) -> Result<(), LowerError> {
-        if self.strategies.reveal == Reveal::Logits {
-            return Ok(self.builder.output(output)?);
-        }
         let shape = self.builder.shape(output)?;
-        if shape[2..] != [1, 1] {
+        let Strategies { range, reveal, .. } = self.strategies;
+        if reveal == Reveal::Label && shape[2..] != [1, 1] {
             return Err(LowerError::Label { shape });
         }
-        self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
-        Ok(self.builder.output_label(output, self.strategies.range)?)
+        if reveal != Reveal::Logits {
+            // All others have a layer of their own.
+            self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
+        }
+        Ok(match reveal {
+            Reveal::Logits => self.builder.output(output)?,
+            Reveal::Label => self.builder.output_label(output, range)?,
+            Reveal::Nothing => self.builder.private_output(output)?,
+        })
     }
 
     /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.
