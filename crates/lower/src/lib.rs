@@ -13,7 +13,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError, evaluate,
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError,
+    evaluate_labelled,
 };
 use convince_field::{AxisMap, Bits, Ints};
 use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
@@ -71,6 +72,8 @@ pub enum Reveal {
     Label,
     /// Nothing: the values are committed.
     Nothing,
+    /// Nothing but which labels they are compared with: one bit an image is committed, set for none whose label is another.
+    Correct,
 }
 
 /// How layers are proven, where there is a choice, and what proofs say of the output: the same integers, other proofs.
@@ -123,6 +126,15 @@ impl Lowered {
     /// # Errors
     /// An input of the wrong length or with values outside its format.
     pub fn witness(&self, input: &[i32]) -> Result<Witness, WitnessError> {
+        self.labelled_witness(input, &[])
+    }
+
+    /// [`Self::witness`] where labels are given, one an image ([`Reveal::Correct`]). All images that have their labels count as
+    /// correct; [`Witness::set_correct`] says otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::witness`], and labels that are too many, too few or no classes.
+    pub fn labelled_witness(&self, input: &[i32], labels: &[u32]) -> Result<Witness, WitnessError> {
         let wire = self.circuit.wire(self.circuit.input());
         let values: Vec<i64> = input.iter().map(|&v| v.into()).collect();
         let bits = Bits::holding(wire.low, wire.high);
@@ -132,7 +144,9 @@ impl Lowered {
         }
         // Values that do not fit the format are found, and named, by the evaluation.
         let packed = Ints::pack(bits, &values).unwrap_or_else(|| Ints::I32(input.to_vec()));
-        evaluate(&self.circuit, &packed, &self.weights)
+        // No class is as large as what does not fit.
+        let labels = labels.iter().map(|&label| i32::try_from(label).unwrap_or(i32::MAX)).collect();
+        evaluate_labelled(&self.circuit, &packed, &self.weights, &Ints::I32(labels))
     }
 }
 
@@ -157,18 +171,20 @@ impl State {
     fn reveal(&mut self, graph: &Graph, output: Tensor) -> Result<(), LowerError> {
         let shape = self.builder.shape(output)?;
         let Strategies { range, reveal, .. } = self.strategies;
-        if reveal == Reveal::Label && shape[2..] != [1, 1] {
+        if matches!(reveal, Reveal::Label | Reveal::Correct) && shape[2..] != [1, 1] {
             return Err(LowerError::Label { shape });
         }
         if reveal != Reveal::Logits {
             // All others have a layer of their own.
             self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
         }
-        Ok(match reveal {
-            Reveal::Logits => self.builder.output(output)?,
-            Reveal::Label => self.builder.output_label(output, range)?,
-            Reveal::Nothing => self.builder.private_output(output)?,
-        })
+        let declared = match reveal {
+            Reveal::Logits => self.builder.output(output),
+            Reveal::Label => self.builder.output_label(output, range),
+            Reveal::Nothing => self.builder.private_output(output),
+            Reveal::Correct => self.builder.output_correct(output, range),
+        };
+        Ok(declared?)
     }
 
     /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.

@@ -73,6 +73,22 @@ fn labels_agree(graph: &Graph, logits: &Lowered, input: &[i32], output: &[i32]) 
     let labels: Vec<i64> = witness.tensor(&circuit, circuit.output()).iter().collect();
     let expected: Vec<i64> = output.chunks(shape[1]).map(|image| convince_model::argmax(image) as i64).collect();
     assert_eq!(labels, expected);
+    counts_agree(graph, input, &expected);
+}
+
+/// A circuit that compares with given labels finds those of the output correct, and no others.
+fn counts_agree(graph: &Graph, input: &[i32], own: &[i64]) {
+    let lowered = lower_with(graph, Strategies { reveal: Reveal::Correct, ..Strategies::default() }).unwrap();
+    let circuit = &lowered.circuit;
+    assert_eq!(lowered.layer_names.len(), circuit.layers().len());
+    let classes = circuit.correct_layer().unwrap().margins.shape[1] as i64;
+    let given: Vec<u32> = own.iter().enumerate().map(|(b, l)| ((l + b as i64 % 2) % classes) as u32).collect();
+    let witness = lowered.labelled_witness(input, &given).unwrap();
+    convince_circuit::check(circuit, &witness).unwrap();
+    let right: Vec<i64> = own.iter().zip(&given).map(|(&own, &given)| (own == given.into()).into()).collect();
+    assert_eq!(witness.wire(circuit.correct().unwrap()).iter().collect::<Vec<_>>(), right);
+    assert!(lowered.labelled_witness(input, &vec![u32::MAX; given.len()]).is_err());
+    assert!(lowered.witness(input).is_err());
 }
 
 /// A circuit whose input and output are committed has the same weights and values.
