@@ -79,16 +79,26 @@ impl ArgMaxLayer {
     /// All columns for an input and labels, right or wrong: a negative margin loses its high bits, as it would in a hostile
     /// witness.
     pub fn margins(&self, input: IntSlice<'_>, labels: IntSlice<'_>) -> Vec<i64> {
+        self.limbs_of(|at| self.margin_at(input, labels, at))
+    }
+
+    /// `y_l - y_j - [j < l]` at a place of a column.
+    pub(crate) fn margin_at(&self, input: IntSlice<'_>, labels: IntSlice<'_>, at: usize) -> i64 {
         let [_, channels, height, width] = self.shape;
         let plane = height * width;
+        let (image, j) = (at / (channels * plane), at / plane % channels);
+        let label = labels.get(image * plane + at % plane);
+        let of_label = usize::try_from(label).ok().filter(|&l| l < channels);
+        let largest = of_label.map_or(0, |l| input.get((image * channels + l) * plane + at % plane));
+        largest - input.get(at) - i64::from((j as i64) < label)
+    }
+
+    /// All columns for values of h.
+    pub(crate) fn limbs_of(&self, margin: impl Fn(usize) -> i64) -> Vec<i64> {
         let len = self.column_len();
         let mut out = vec![0; self.margin.len() * len];
         for at in 0..len {
-            let (image, j) = (at / (channels * plane), at / plane % channels);
-            let label = labels.get(image * plane + at % plane);
-            let of_label = usize::try_from(label).ok().filter(|&l| l < channels);
-            let largest = of_label.map_or(0, |l| input.get((image * channels + l) * plane + at % plane));
-            let margin = largest - input.get(at) - i64::from((j as i64) < label);
+            let margin = margin(at);
             for limb in &self.margin {
                 out[limb.column * len + at] = (margin >> limb.shift) & ((1 << limb.width) - 1);
             }
@@ -104,7 +114,20 @@ impl CircuitBuilder {
     /// # Errors
     /// A second output, a tensor that no layer can read, a call by a custom layer.
     pub fn output_label(&mut self, input: Tensor, range: Range) -> Result<(), CircuitError> {
-        let [batch, channels, height, width] = self.new_output(input)?;
+        let shape = self.new_output(input)?;
+        self.margins(input, shape, None, range);
+        self.ops.push(Op::OutputLabel { input, range });
+        Ok(())
+    }
+
+    /// Declares public labels, and the margins by which a tensor of this shape has them, or those that `correct` counts.
+    pub(crate) fn margins(
+        &mut self,
+        input: Tensor,
+        [batch, channels, height, width]: [usize; 4],
+        correct: Option<WireId>,
+        range: Range,
+    ) {
         let labels = vec![batch, 1, height, width];
         let labels = Wire { shape: labels, kind: WireKind::Output, low: 0, high: channels as i64 - 1 };
         let labels = Tensor::whole(self.new_wire(labels));
@@ -112,9 +135,7 @@ impl CircuitBuilder {
         if range == Range::Auto {
             self.open_ranges.push((self.ops.len(), self.layers.len()));
         }
-        self.layers.push(Pending::ArgMax { input, labels, advice, range });
+        self.layers.push(Pending::ArgMax { input, labels, advice, correct, range });
         self.output = Some(labels);
-        self.ops.push(Op::OutputLabel { input, range });
-        Ok(())
     }
 }

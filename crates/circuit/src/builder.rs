@@ -29,6 +29,7 @@ pub(crate) enum Op {
     Range(Tensor),
     PrivateInput([usize; 4], Bits),
     PrivateOutput(Tensor),
+    OutputCorrect { input: Tensor, range: Range },
 }
 
 impl Op {
@@ -36,7 +37,7 @@ impl Op {
     fn range(&mut self) -> Option<&mut Range> {
         match self {
             Self::Requant { params, .. } => Some(&mut params.range),
-            Self::OutputLabel { range, .. } => Some(range),
+            Self::OutputLabel { range, .. } | Self::OutputCorrect { range, .. } => Some(range),
             _ => None,
         }
     }
@@ -94,7 +95,7 @@ pub(crate) struct Readable {
 pub(crate) enum Pending {
     Ready(Box<Layer>),
     Requant { input: Tensor, advice: WireId, params: Requant },
-    ArgMax { input: Tensor, labels: Tensor, advice: WireId, range: Range },
+    ArgMax { input: Tensor, labels: Tensor, advice: WireId, correct: Option<WireId>, range: Range },
     Range(WireId),
 }
 
@@ -156,6 +157,7 @@ impl CircuitBuilder {
                 Op::Range(tensor) => builder.range(tensor)?,
                 Op::PrivateInput(shape, bits) => builder.private_input(shape, bits).map(drop)?,
                 Op::PrivateOutput(tensor) => builder.private_output(tensor)?,
+                Op::OutputCorrect { input, range } => builder.output_correct(input, range)?,
             }
         }
         Ok(builder)

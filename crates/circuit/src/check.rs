@@ -47,8 +47,8 @@ pub enum Violation {
 
 /// Whether a witness satisfies every relation of the circuit, over the integers.
 ///
-/// The relations determine every wire from inputs and weights, so each layer is computed again from its inputs' values as
-/// they stand. Costs one inference and one pass over the advice.
+/// The relations determine every wire from inputs, weights and given labels, but for which correct images count as such, so
+/// each layer is computed again from its inputs' values as they stand. Costs one inference and one pass over the advice.
 ///
 /// # Errors
 /// The first [`Violation`], layers in order.
@@ -56,7 +56,8 @@ pub fn check(circuit: &Circuit, witness: &Witness) -> Result<(), Violation> {
     let values = witness.all();
     for (id, wire) in circuit.wires().iter().enumerate() {
         let id = crate::WireId(id as u32);
-        if matches!(wire.kind, crate::WireKind::Input | crate::WireKind::Weight) {
+        let labels = circuit.correct_layer().map(|layer| layer.margins.labels);
+        if matches!(wire.kind, crate::WireKind::Input | crate::WireKind::Weight) || labels == Some(id) {
             check_wire(circuit, id, witness.wire(id))?;
         }
     }

@@ -3,8 +3,8 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::Op;
 use crate::{
-    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, GatesLayer, LayerRegistry, LinearLayer, Lookup,
-    OutputLayer, ProductLayer,
+    ArgMaxLayer, Block, CircuitBuilder, CircuitError, Conv2dLayer, CorrectLayer, GatesLayer, LayerRegistry,
+    LinearLayer, Lookup, OutputLayer, ProductLayer,
 };
 use crate::{RangeLayer, RequantLayer, SpectrumLayer, Table, Tensor, Wire, WireId, WireKind};
 
@@ -29,6 +29,8 @@ pub enum Layer {
     Range(RangeLayer),
     /// A copy that is committed in place of being public.
     Output(OutputLayer),
+    /// Which of the images with public labels count as correct; a relation between its input, the labels and its advice.
+    Correct(CorrectLayer),
 }
 
 impl Layer {
@@ -44,6 +46,7 @@ impl Layer {
             Self::ArgMax(_) => "arg-max",
             Self::Range(_) => "range",
             Self::Output(_) => "output",
+            Self::Correct(_) => "correct",
         }
     }
 }
@@ -127,8 +130,8 @@ impl Circuit {
         self.ops.iter().any(|op| matches!(op, Op::PrivateInput(..)))
     }
 
-    /// The output: what a layer computes, a committed copy of it if [`Self::output_is_private`], or the labels of
-    /// [`Self::arg_max`].
+    /// The output: what a layer computes, a committed copy of it if [`Self::output_is_private`], the labels of
+    /// [`Self::arg_max`], or those that [`Self::correct_layer`] compares with.
     pub fn output(&self) -> Tensor {
         self.output
     }
@@ -146,11 +149,25 @@ impl Circuit {
         })
     }
 
-    /// The tensor that the output leaves a claim on: itself, what it is a copy of, or what labels are the arg-max of.
+    /// The layer that compares with given labels, if all that is said is how many images have theirs.
+    pub fn correct_layer(&self) -> Option<&CorrectLayer> {
+        self.layers.iter().find_map(|layer| match layer {
+            Layer::Correct(layer) => Some(layer),
+            _ => None,
+        })
+    }
+
+    /// The advice wire `[batch]` that is 1 for images that count as correct and 0 for others, if there is one.
+    pub fn correct(&self) -> Option<WireId> {
+        self.correct_layer().map(|layer| layer.correct)
+    }
+
+    /// The tensor that the output leaves a claim on: itself, what it is a copy of, or what labels are compared with.
     pub fn claimed_output(&self) -> Tensor {
         let mut claimed = self.layers.iter().filter_map(|layer| match layer {
             Layer::ArgMax(layer) => Some(layer.input),
             Layer::Output(layer) => Some(layer.input),
+            Layer::Correct(layer) => Some(layer.margins.input),
             _ => None,
         });
         claimed.next().unwrap_or(self.output)

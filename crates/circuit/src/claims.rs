@@ -98,7 +98,7 @@ impl Claims<'_> {
                 self.spend(SpectrumLayer::verifier_work(l.log_len), count.min(1));
                 l.factors.iter().for_each(|&factor| self.add(factor, count.min(1)));
             }
-            Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => {}
+            Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {}
         }
     }
 }

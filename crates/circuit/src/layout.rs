@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use crate::builder::{MAX_LIMB_BITS, Pending, Readable};
 use crate::{
-    ArgMaxLayer, CircuitBuilder, Layer, Limb, Lookup, RangeLayer, Requant, RequantLayer, TableContent, Tensor, Wire,
-    WireId, WireKind, blocks, range,
+    ArgMaxLayer, CircuitBuilder, CorrectLayer, Layer, Limb, Lookup, RangeLayer, Requant, RequantLayer, TableContent,
+    Tensor, Wire, WireId, WireKind, blocks, range,
 };
 
 /// What a width of limbs makes of a builder's calls.
@@ -30,11 +30,11 @@ impl Layout {
             let layer = match pending {
                 Pending::Ready(layer) => Layer::clone(layer),
                 Pending::Requant { input, advice, params } => state.requant(*input, *advice, params),
-                Pending::ArgMax { input, labels, advice, range } => {
+                Pending::ArgMax { input, labels, advice, correct, range } => {
                     let Readable { shape, low, high } = builder.readable[input];
                     let layer =
                         ArgMaxLayer::new([*input, *labels], *advice, shape, (low, high), *range, state.limb_bits);
-                    Layer::ArgMax(state.margins(layer))
+                    state.margins(layer, *correct)
                 }
                 Pending::Range(wire) => state.range(*wire, &entries),
             };
@@ -108,13 +108,14 @@ impl State<'_> {
         Layer::Requant(layer)
     }
 
-    /// The advice of margins.
-    fn margins(&mut self, layer: ArgMaxLayer) -> ArgMaxLayer {
+    fn margins(&mut self, layer: ArgMaxLayer, correct: Option<WireId>) -> Layer {
         self.look_up_limbs(layer.advice, layer.margin.iter().filter(|_| !layer.has_bits()));
         let wire = &mut self.out.wires[layer.advice.index()];
         wire.shape = layer.advice_shape();
         wire.high = widest(&layer.margin);
-        layer
+        let Some(correct) = correct else { return Layer::ArgMax(layer) };
+        self.look_up(TableContent::Range { low: 0, len: 2 }, correct, vec![]);
+        Layer::Correct(CorrectLayer { margins: layer, correct })
     }
 
     fn range(&mut self, id: WireId, entries: &HashMap<(i64, i64), usize>) -> Layer {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use convince_field::{Bits, IntSlice, Ints};
 
-use crate::{Circuit, Layer, Tensor, WireId, WireKind, blocks};
+use crate::{Circuit, CorrectLayer, Layer, Tensor, WireId, WireKind, blocks};
 
 /// Integers for every wire of a circuit.
 ///
@@ -31,6 +31,14 @@ pub enum WitnessError {
         /// Values of its shape.
         expected: usize,
         /// Values given.
+        found: usize,
+    },
+    /// The number of labels is wrong.
+    #[error("{found} labels, but the circuit takes {expected}")]
+    Labels {
+        /// Images of a circuit that compares with given labels; 0 of any other.
+        expected: usize,
+        /// Labels given.
         found: usize,
     },
     /// A value is outside its wire's range.
@@ -84,6 +92,29 @@ impl Witness {
         self.count_multiplicities(circuit);
     }
 
+    /// Says which images count as correct, of a circuit that compares with given labels, and what follows from it. One that has
+    /// another label than its own makes a witness that satisfies nothing.
+    ///
+    /// # Errors
+    /// [`WitnessError::Labels`].
+    pub fn set_correct(&mut self, circuit: &Circuit, correct: &[bool]) -> Result<(), WitnessError> {
+        let layer = circuit.correct_layer().filter(|layer| layer.margins.shape[0] == correct.len());
+        let Some(layer) = layer else {
+            let expected = circuit.correct().map_or(0, |id| circuit.wire(id).size());
+            return Err(WitnessError::Labels { expected, found: correct.len() });
+        };
+        let bits: Vec<i64> = correct.iter().map(|&c| c.into()).collect();
+        let CorrectLayer { margins, correct } = layer;
+        let (input, labels) = (self.tensor(circuit, margins.input), self.wire(margins.labels));
+        let columns = layer.margins_of(input, labels, &bits);
+        for (id, values) in [(*correct, bits), (margins.advice, columns)] {
+            let (id, values) = packed(circuit, id, &values);
+            self.values[id.index()] = Arc::new(values);
+        }
+        self.count_multiplicities(circuit);
+        Ok(())
+    }
+
     /// Counts the multiplicities of all tables again, from the columns as they stand.
     pub fn count_multiplicities(&mut self, circuit: &Circuit) {
         for table in 0..circuit.tables().len() {
@@ -101,6 +132,20 @@ impl Witness {
 /// # Errors
 /// Wrong numbers of tensors or values, or values outside their wires' ranges.
 pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Result<Witness, WitnessError> {
+    evaluate_labelled(circuit, input, weights, &Ints::I8(Vec::new()))
+}
+
+/// [`evaluate`] of a circuit that compares with given labels ([`crate::CircuitBuilder::output_correct`]), one an image.
+/// All images that have their labels count as correct; [`Witness::set_correct`] says otherwise.
+///
+/// # Errors
+/// As [`evaluate`], and another number of labels than the circuit takes.
+pub fn evaluate_labelled(
+    circuit: &Circuit,
+    input: &Ints,
+    weights: &[Arc<Ints>],
+    labels: &Ints,
+) -> Result<Witness, WitnessError> {
     let empty = Arc::new(Ints::I8(Vec::new()));
     let mut values = vec![empty; circuit.wires().len()];
     check_weights(circuit, weights)?;
@@ -108,6 +153,14 @@ pub fn evaluate(circuit: &Circuit, input: &Ints, weights: &[Arc<Ints>]) -> Resul
     values[circuit.input().index()] = Arc::new(input.clone());
     for (id, weight) in circuit.wires_of(WireKind::Weight).zip(weights) {
         values[id.index()] = weight.clone();
+    }
+    let expected = circuit.correct_layer().map_or(0, |layer| layer.margins.shape[0]);
+    if labels.len() != expected {
+        return Err(WitnessError::Labels { expected, found: labels.len() });
+    }
+    if let Some(layer) = circuit.correct_layer() {
+        check_wire(circuit, layer.margins.labels, labels.as_slice())?;
+        values[layer.margins.labels.index()] = Arc::new(labels.clone());
     }
     let mut witness = Witness { values };
     witness.evaluate_from(circuit, 0);
@@ -130,11 +183,7 @@ pub fn check_weights(circuit: &Circuit, weights: &[Arc<Ints>]) -> Result<(), Wit
 pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) -> Vec<(WireId, Ints)> {
     let tensor = |tensor| tensor_of(values, circuit, tensor);
     let wire = |id: WireId| values[id.index()].as_slice();
-    let packed = |id: WireId, values: &[i64]| {
-        let wire = circuit.wire(id);
-        let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
-        (id, packed.expect("limbs, clamped values, labels and copies are within their wires' ranges"))
-    };
+    let packed = |id: WireId, values: &[i64]| packed(circuit, id, values);
     match layer {
         Layer::Conv2d(l) => {
             vec![(l.output, Ints::I32(l.evaluate(tensor(l.input), wire(l.weight), l.bias.map(wire))))]
@@ -160,7 +209,20 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let margins = l.margins(tensor(l.input), labels.1.as_slice());
             vec![labels, packed(l.advice, &margins)]
         }
+        Layer::Correct(l) => {
+            let (input, labels) = (tensor(l.margins.input), wire(l.margins.labels));
+            let correct = l.correct_of(input, labels, wire(l.correct));
+            let margins = l.margins_of(input, labels, &correct);
+            vec![packed(l.correct, &correct), packed(l.margins.advice, &margins)]
+        }
     }
+}
+
+/// A wire's values at the width of its range.
+fn packed(circuit: &Circuit, id: WireId, values: &[i64]) -> (WireId, Ints) {
+    let wire = circuit.wire(id);
+    let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
+    (id, packed.expect("limbs, clamped values, labels and copies are within their wires' ranges"))
 }
 
 pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_index: usize) -> Ints {

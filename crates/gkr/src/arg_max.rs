@@ -1,7 +1,8 @@
 //! From the claims on an arg-max's margins to a claim on its input.
 //!
 //! ```text
-//! Claim in:   the limbs of h_j = y_l - y_j - [j < l] at one point rho, that of the lookups, or of the zero-checks for bits
+//! Claim in:   the limbs of h_j = y_l - y_j - [j < l] at one point rho, that of the lookups, or of the zero-checks for bits;
+//!             where labels are given, what `correct` leaves of them
 //! Rounds:     sum_{b,j,y,x} G(b,j,y,x) y(b,j,y,x) = h~(rho) + sum_{b,y,x} E_b E_y E_x sum_{j < l} E_c[j],
 //!             G = E_b E_y E_x (sum_i E_c[i] [j = l] - E_c[j]),   E = eq(rho), l = l(b,y,x) the public label
 //! Message:    y~ at the rounds' point
@@ -32,18 +33,18 @@ pub(crate) fn variables(layer: &ArgMaxLayer) -> usize {
     layer.shape.iter().map(|&n| log2_ceil(n)).sum()
 }
 
-/// `h~(rho)`, with rho as a functional on a column.
+/// rho, and `h~(rho)`.
 pub(crate) fn margin<F: ProofField, S: ChannelScalar<F>>(
     circuit: &Circuit,
     layer: &ArgMaxLayer,
     columns: &ColumnClaims<F, S>,
     products: &ProductClaims<F, S>,
-) -> (Functional<F>, S) {
+) -> (Vec<F>, S) {
     let (point, values): (_, BTreeMap<usize, S>) = match layer.has_bits() {
         true => (products.point(&layer.shape), products.of_wire(layer.advice)),
         false => (columns.point(circuit, layer.advice), columns.of_wire(layer.advice)),
     };
-    (Functional::at_flat(point, &layer.shape), join(&layer.margin, &values))
+    (point.to_vec(), join(&layer.margin, &values))
 }
 
 pub(crate) fn prove<F: ProofField, C: ProverChannel<F>>(
@@ -51,8 +52,9 @@ pub(crate) fn prove<F: ProofField, C: ProverChannel<F>>(
     witness: &Witness,
     channel: &mut C,
     layer: &ArgMaxLayer,
-    (rho, margin): (Functional<F>, F),
+    (rho, margin): (Vec<F>, F),
 ) -> Claim<F, F> {
+    let rho = Functional::at_flat(&rho, &layer.shape);
     let kernel = Kernel { layer, rho: &rho, labels: witness.wire(layer.labels) };
     let pair = [kernel.table(), witness.tensor(circuit, layer.input).to_field()].map(|t| pad(&t, &layer.shape));
     let instance = product::Instance::new(variables(layer), F::one(), margin + kernel.constant(), vec![pair]);
@@ -67,8 +69,9 @@ pub(crate) fn verify<F: ProofField, C: VerifierChannel<F>>(
     labels: &Ints,
     channel: &mut C,
     layer: &ArgMaxLayer,
-    (rho, margin): (Functional<F>, C::Scalar),
+    (rho, margin): (Vec<F>, C::Scalar),
 ) -> Result<Claim<F, C::Scalar>, ChannelError> {
+    let rho = Functional::at_flat(&rho, &layer.shape);
     let kernel = Kernel { layer, rho: &rho, labels: labels.as_slice() };
     // The relation with a label that is none says only that all of y is negative.
     if !kernel.labels.iter().all(|label| (0..layer.shape[1] as i64).contains(&label)) {
@@ -83,10 +86,10 @@ pub(crate) fn verify<F: ProofField, C: VerifierChannel<F>>(
 }
 
 /// What the entries of y count in the margins' claim.
-struct Kernel<'a, F> {
-    layer: &'a ArgMaxLayer,
-    rho: &'a Functional<F>,
-    labels: IntSlice<'a>,
+pub(crate) struct Kernel<'a, F> {
+    pub(crate) layer: &'a ArgMaxLayer,
+    pub(crate) rho: &'a Functional<F>,
+    pub(crate) labels: IntSlice<'a>,
 }
 
 impl<F: ProofField> Kernel<'_, F> {
@@ -100,18 +103,22 @@ impl<F: ProofField> Kernel<'_, F> {
         &self.rho.0[1]
     }
 
-    /// `sum_{b,y,x} E_b E_y E_x sum_{j < l} E_c[j]`: how the tie rule counts.
-    fn constant(&self) -> F {
+    /// `sum_{j < l} E_c[j]` at every place: how the tie rule counts.
+    pub(crate) fn below(&self) -> Vec<F> {
         let mut below = vec![F::zero()];
         for e in self.channels().table() {
             below.push(below[below.len() - 1] + e);
         }
-        let places = Self::places(self.rho).into_iter().zip(self.labels.iter());
-        places.map(|(e, label)| e * at(&below, label)).sum()
+        self.labels.iter().map(|label| at(&below, label)).collect()
+    }
+
+    /// The same, weighed with `E_b E_y E_x` and summed over all places.
+    fn constant(&self) -> F {
+        F::inner_product(&Self::places(self.rho), &self.below())
     }
 
     /// G, row-major.
-    fn table(&self) -> Vec<F> {
+    pub(crate) fn table(&self) -> Vec<F> {
         let [_, channels, height, width] = self.layer.shape;
         let plane = height * width;
         let (mut table, ones) = (outer(&self.rho.0), self.channels().sum());

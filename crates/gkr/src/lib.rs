@@ -6,7 +6,7 @@
 //! 3. `requant`, `range`: the columns' claims give claims on the layers' inputs, and on inputs and weights of proven range,
 //!    which are affine in them;
 //! 4. `output`: the output, public or committed, evaluated at a random point, is a claim on the wire that produces it; if only
-//!    labels are public, `arg_max` gives that claim from the margins';
+//!    labels are public, `arg_max` gives that claim from the margins', or `correct` where the labels are given;
 //! 5. [`wave`]: while a virtual wire has claims, layers whose output claims are complete run as one wave.
 //!
 //! [`prove`] and [`verify`] end in [`Claim`]s on input, weight and advice wires. The crate does not know how those are
@@ -16,6 +16,7 @@
 
 mod arg_max;
 mod claim;
+mod correct;
 pub mod fft;
 pub mod lookup;
 mod output;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! One scalar stands in both claims of a private output, so that no equation is left to check. Labels are
-//! [`arg_max`](crate::arg_max)'s.
+//! [`arg_max`]'s, given ones [`correct`]'s.
 
 use convince_circuit::{Circuit, Witness};
 use convince_field::{Ints, ProofField};
@@ -18,7 +18,7 @@ use convince_transcript::{ChannelError, ChannelScalar, Check, Label, ProverChann
 
 use crate::lookup::ColumnClaims;
 use crate::zero_check::ProductClaims;
-use crate::{Claim, arg_max};
+use crate::{Claim, arg_max, correct};
 
 const POINT: Label = "gkr/output/point";
 const VALUE: Label = "gkr/output/value";
@@ -33,6 +33,10 @@ pub(crate) fn prove<F: ProofField, C: ProverChannel<F>>(
     if let Some(layer) = circuit.arg_max() {
         let margin = arg_max::margin(circuit, layer, columns, products);
         return vec![arg_max::prove(circuit, witness, channel, layer, margin)];
+    }
+    if let Some(layer) = circuit.correct_layer() {
+        let margin = arg_max::margin(circuit, &layer.margins, columns, products);
+        return correct::prove(circuit, witness, channel, layer, margin);
     }
     let functional = at_point(circuit, || channel.challenge(POINT));
     let value = functional.apply(witness.tensor(circuit, circuit.output()));
@@ -61,6 +65,10 @@ pub(crate) fn verify<F: ProofField, C: VerifierChannel<F>>(
     if let Some(layer) = circuit.arg_max() {
         let margin = arg_max::margin(circuit, layer, columns, products);
         return Ok(vec![arg_max::verify(circuit, output, channel, layer, margin)?]);
+    }
+    if let Some(layer) = circuit.correct_layer() {
+        let margin = arg_max::margin(circuit, &layer.margins, columns, products);
+        return correct::verify(circuit, output, channel, layer, margin);
     }
     let functional = at_point(circuit, || channel.challenge(POINT));
     let value = C::Scalar::constant(functional.apply(output.as_slice()));

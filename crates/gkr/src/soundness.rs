@@ -51,6 +51,7 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
         Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),
         Layer::ArgMax(l) => Some(crate::arg_max::variables(l)),
+        Layer::Correct(l) => Some(crate::arg_max::variables(&l.margins)),
         Layer::Range(l) => Some(crate::range::variables(circuit, l)),
         _ => None,
     });
@@ -59,8 +60,13 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
-    error = match circuit.arg_max() {
-        Some(layer) => error.with(crate::arg_max::variables(layer), 2, CHALLENGE_BITS),
+    let correct = circuit.correct_layer();
+    error = match circuit.arg_max().or(correct.map(|layer| &layer.margins)) {
+        // Rounds over the images, if they are counted, then over the values.
+        Some(layer) => {
+            let images = correct.map_or(0, crate::correct::variables);
+            error.with(images + crate::arg_max::variables(layer), 2, CHALLENGE_BITS)
+        }
         None => {
             let variables = circuit.shape(circuit.output()).iter().map(|&n| log2_ceil(n)).sum();
             error.with(variables, 1, CHALLENGE_BITS)
@@ -92,6 +98,7 @@ pub fn max_claims(circuit: &Circuit) -> usize {
     let columns_of = |layer: &Layer| match layer {
         Layer::Requant(l) => l.num_columns,
         Layer::ArgMax(l) => l.margin.len(),
+        Layer::Correct(l) => l.margins.margin.len() + 1,
         Layer::Range(l) => l.limbs.len().max(1),
         _ => 0,
     };

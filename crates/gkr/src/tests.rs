@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use convince_circuit::{
     Bits, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Strategy, Tensor, Window,
-    WireId, WireKind, Witness, check, evaluate,
+    WireId, WireKind, Witness, check, evaluate, evaluate_labelled,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
 use convince_testing::{Forger, Lie, Refusal, Replaced, Verdict, Watcher};
@@ -16,6 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::{Claim, prove, verify};
 
 mod arg_max;
+mod correct;
 mod gates;
 mod private;
 mod range;

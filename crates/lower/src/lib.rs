@@ -13,7 +13,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError, evaluate,
+    Circuit, CircuitBuilder, CircuitError, Range, Requant, Strategy, Tensor, Window, Witness, WitnessError,
+    evaluate_labelled,
 };
 use convince_field::{AxisMap, Bits, Ints};
 use convince_model::{Graph, Linear, ModelError, Node, Op, ValueInfo};
@@ -69,6 +70,10 @@ pub enum Reveal {
     Logits,
     /// The index of the largest value of every image, ties going to the lowest, and no value.
     Label,
+    /// Nothing: the values are committed.
+    Nothing,
+    /// Nothing but which labels they are compared with: one bit an image is committed, set for none whose label is another.
+    Correct,
 }
 
 /// How layers are proven, where there is a choice, and what proofs say of the output: the same integers, other proofs.
@@ -80,6 +85,8 @@ pub struct Strategies {
     pub convolution: Strategy,
     /// What is public of the output.
     pub reveal: Reveal,
+    /// Whether the input is committed, in place of being public.
+    pub private_input: bool,
 }
 
 /// The circuit of a graph, with its weights and the cost model's strategies.
@@ -97,7 +104,7 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
 pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
     let infos = graph.infer()?;
     let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
-    let input = state.builder.input(graph.input_shape, graph.input_bits)?;
+    let input = state.input(graph)?;
     let mut tensors = vec![input];
     for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
         let inputs: Vec<Tensor> = node.inputs.iter().map(|id| tensors[id.index()]).collect();
@@ -119,6 +126,15 @@ impl Lowered {
     /// # Errors
     /// An input of the wrong length or with values outside its format.
     pub fn witness(&self, input: &[i32]) -> Result<Witness, WitnessError> {
+        self.labelled_witness(input, &[])
+    }
+
+    /// [`Self::witness`] where labels are given, one an image ([`Reveal::Correct`]). All images that have their labels count as
+    /// correct; [`Witness::set_correct`] says otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::witness`], and labels that are too many, too few or no classes.
+    pub fn labelled_witness(&self, input: &[i32], labels: &[u32]) -> Result<Witness, WitnessError> {
         let wire = self.circuit.wire(self.circuit.input());
         let values: Vec<i64> = input.iter().map(|&v| v.into()).collect();
         let bits = Bits::holding(wire.low, wire.high);
@@ -128,7 +144,9 @@ impl Lowered {
         }
         // Values that do not fit the format are found, and named, by the evaluation.
         let packed = Ints::pack(bits, &values).unwrap_or_else(|| Ints::I32(input.to_vec()));
-        evaluate(&self.circuit, &packed, &self.weights)
+        // No class is as large as what does not fit.
+        let labels = labels.iter().map(|&label| i32::try_from(label).unwrap_or(i32::MAX)).collect();
+        evaluate_labelled(&self.circuit, &packed, &self.weights, &Ints::I32(labels))
     }
 }
 
@@ -140,17 +158,33 @@ struct State {
 }
 
 impl State {
+    fn input(&mut self, graph: &Graph) -> Result<Tensor, CircuitError> {
+        if !self.strategies.private_input {
+            return self.builder.input(graph.input_shape, graph.input_bits);
+        }
+        // The layer that states its range.
+        self.layer_names.push("input".into());
+        self.builder.private_input(graph.input_shape, graph.input_bits)
+    }
+
     /// Declares the output.
     fn reveal(&mut self, graph: &Graph, output: Tensor) -> Result<(), LowerError> {
-        if self.strategies.reveal == Reveal::Logits {
-            return Ok(self.builder.output(output)?);
-        }
         let shape = self.builder.shape(output)?;
-        if shape[2..] != [1, 1] {
+        let Strategies { range, reveal, .. } = self.strategies;
+        if matches!(reveal, Reveal::Label | Reveal::Correct) && shape[2..] != [1, 1] {
             return Err(LowerError::Label { shape });
         }
-        self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
-        Ok(self.builder.output_label(output, self.strategies.range)?)
+        if reveal != Reveal::Logits {
+            // All others have a layer of their own.
+            self.layer_names.extend(graph.nodes.last().map(|node| node.name.clone()));
+        }
+        let declared = match reveal {
+            Reveal::Logits => self.builder.output(output),
+            Reveal::Label => self.builder.output_label(output, range),
+            Reveal::Nothing => self.builder.private_output(output),
+            Reveal::Correct => self.builder.output_correct(output, range),
+        };
+        Ok(declared?)
     }
 
     /// The layers of a node; `info` is what is known of its first input, `window` what a requantisation pools as well.

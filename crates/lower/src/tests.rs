@@ -51,6 +51,7 @@ fn agrees(graph: &Graph, rng: &mut ChaCha20Rng) -> Lowered {
     assert_eq!(output, trace.output());
     assert_eq!(lowered.layer_names.len(), lowered.circuit.layers().len());
     labels_agree(graph, &lowered, &input, &output);
+    private_circuits_agree(graph, &lowered, &input, &output);
     lowered
 }
 
@@ -72,6 +73,37 @@ fn labels_agree(graph: &Graph, logits: &Lowered, input: &[i32], output: &[i32]) 
     let labels: Vec<i64> = witness.tensor(&circuit, circuit.output()).iter().collect();
     let expected: Vec<i64> = output.chunks(shape[1]).map(|image| convince_model::argmax(image) as i64).collect();
     assert_eq!(labels, expected);
+    counts_agree(graph, input, &expected);
+}
+
+/// A circuit that compares with given labels finds those of the output correct, and no others.
+fn counts_agree(graph: &Graph, input: &[i32], own: &[i64]) {
+    let lowered = lower_with(graph, Strategies { reveal: Reveal::Correct, ..Strategies::default() }).unwrap();
+    let circuit = &lowered.circuit;
+    assert_eq!(lowered.layer_names.len(), circuit.layers().len());
+    let classes = circuit.correct_layer().unwrap().margins.shape[1] as i64;
+    let given: Vec<u32> = own.iter().enumerate().map(|(b, l)| ((l + b as i64 % 2) % classes) as u32).collect();
+    let witness = lowered.labelled_witness(input, &given).unwrap();
+    convince_circuit::check(circuit, &witness).unwrap();
+    let right: Vec<i64> = own.iter().zip(&given).map(|(&own, &given)| (own == given.into()).into()).collect();
+    assert_eq!(witness.wire(circuit.correct().unwrap()).iter().collect::<Vec<_>>(), right);
+    assert!(lowered.labelled_witness(input, &vec![u32::MAX; given.len()]).is_err());
+    assert!(lowered.witness(input).is_err());
+}
+
+/// A circuit whose input and output are committed has the same weights and values.
+fn private_circuits_agree(graph: &Graph, public: &Lowered, input: &[i32], output: &[i32]) {
+    let strategies = Strategies { reveal: Reveal::Nothing, private_input: true, ..Strategies::default() };
+    let lowered = lower_with(graph, strategies).unwrap();
+    let circuit = &lowered.circuit;
+    assert!(circuit.input_is_private() && circuit.output_is_private());
+    assert_eq!(lowered.layer_names.len(), circuit.layers().len());
+    let of_weights = |circuit: &Circuit| circuit.wires_of(convince_circuit::WireKind::Weight).collect::<Vec<_>>();
+    assert_eq!(of_weights(circuit), of_weights(&public.circuit));
+    let witness = lowered.witness(input).unwrap();
+    convince_circuit::check(circuit, &witness).unwrap();
+    let values = witness.tensor(circuit, circuit.output()).iter();
+    assert_eq!(values.map(|v| v as i32).collect::<Vec<_>>(), output);
 }
 
 /// Two pools (one with a rising table), a residual sum and a fully connected layer.

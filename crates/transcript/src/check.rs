@@ -21,6 +21,8 @@ pub enum Check {
     ZeroCheck,
     /// `G~ * y~ = claim` at the end of the sumcheck over the values that labels are the arg-max of; labels are channels.
     ArgMax,
+    /// `c~ * g~ = claim` at the end of the sumcheck over images that count as correct and the margins to their labels.
+    Correct,
     /// `(sum_t lambda^t f_t~) * out~ = claim` where the claims on a product's output meet at a point.
     ProductPoint {
         /// Index of the layer.
@@ -93,6 +95,7 @@ impl fmt::Display for Check {
             Self::LookupLeafDenominator => write!(f, "lookup leaves: denominator is not that of the columns"),
             Self::ZeroCheck => write!(f, "zero-checks: a product of factors is not zero"),
             Self::ArgMax => write!(f, "labels: the margins' claim does not give that of the values"),
+            Self::Correct => write!(f, "correct images: bits and margins do not give the claim on what is in range"),
             Self::ProductPoint { layer } => write!(f, "layer {layer} (product): the claims do not meet at a point"),
             Self::Product { layer } => {
                 write!(f, "layer {layer} (product): the factors' claims do not give the output's")

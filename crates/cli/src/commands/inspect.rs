@@ -212,6 +212,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
             Layer::ArgMax(l) => defined(l.labels),
             Layer::Range(l) => defined(l.wire),
             Layer::Output(l) => defined(l.output),
+            Layer::Correct(l) => defined(l.correct),
             Layer::Requant(l) => {
                 let images = l.params.table.iter().flatten().map(|&v| i64::from(v));
                 let ends = images.clone().min().zip(images.max());

@@ -77,7 +77,7 @@ impl CircuitOptions {
             Reveals::Logits => Reveal::Logits,
             Reveals::Label => Reveal::Label,
         };
-        Strategies { range, convolution, reveal }
+        Strategies { range, convolution, reveal, ..Strategies::default() }
     }
 
     /// The model for so many images at once.

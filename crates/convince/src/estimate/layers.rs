@@ -1,5 +1,6 @@
 use convince_circuit::{
-    ArgMaxLayer, Circuit, Conv2dLayer, GatesLayer, Layer, RangeLayer, RequantLayer, Strategy, WireId, WireKind,
+    ArgMaxLayer, Circuit, Conv2dLayer, CorrectLayer, GatesLayer, Layer, RangeLayer, RequantLayer, Strategy, WireId,
+    WireKind,
 };
 use convince_field::ProofField;
 use convince_pcs::{CommitmentScheme, Split};
@@ -43,6 +44,7 @@ impl Sizes<'_> {
             Layer::Requant(l) => (l.output_shape.to_vec(), self.requant(l)),
             Layer::ArgMax(l) => (whole(l.labels), self.arg_max(l)),
             Layer::Range(l) => (whole(l.wire), self.range(l)),
+            Layer::Correct(l) => (whole(l.correct), self.correct(l)),
             Layer::Output(l) => {
                 let cost = Cost { committed: self.size(l.output), proof_bytes: Field::BYTES, ..Cost::default() };
                 (whole(l.output), cost)
@@ -119,6 +121,20 @@ impl Sizes<'_> {
             // A claim a column, two scalars a round, and the value at its end.
             proof_bytes: rows * Scheme::ROW_BYTES + (layer.margin.len() + 2 * variables + 1) * Field::BYTES,
             ..Cost::default()
+        }
+    }
+
+    fn correct(&self, layer: &CorrectLayer) -> Cost {
+        let (margins, rows) = (self.arg_max(&layer.margins), self.rows(layer.correct));
+        let variables = variables(&layer.margins.shape[..1]);
+        Cost {
+            committed: margins.committed + self.size(layer.correct),
+            proof_rows: margins.proof_rows + rows,
+            leaves: margins.leaves + (1 << variables),
+            rounds: margins.rounds + variables,
+            // Beside the margins: bits at the lookups' point, two scalars a round, and both values at its end.
+            proof_bytes: margins.proof_bytes + rows * Scheme::ROW_BYTES + (2 * variables + 3) * Field::BYTES,
+            ..margins
         }
     }
 

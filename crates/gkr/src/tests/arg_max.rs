@@ -5,7 +5,7 @@ use convince_transcript::Check;
 
 use super::*;
 
-const RANGES: [Range; 2] = [Range::LogUp, Range::Bits];
+pub(super) const RANGES: [Range; 2] = [Range::LogUp, Range::Bits];
 
 /// Convolutions and requantisations, then the labels of whatever shape came out; calls that do not fit are skipped.
 fn random_labels(seed: u64) -> Circuit {
@@ -26,7 +26,7 @@ fn random_labels(seed: u64) -> Circuit {
 }
 
 /// The definition: no larger value, and no equal one before it.
-fn is_label(values: &[i64], label: i64) -> bool {
+pub(super) fn is_label(values: &[i64], label: i64) -> bool {
     let largest = values[label as usize];
     values.iter().all(|&v| v <= largest) && values[..label as usize].iter().all(|&v| v < largest)
 }
@@ -75,11 +75,11 @@ fn witness_of(circuit: &Circuit, logits: &[i64]) -> Witness {
     evaluate(circuit, &Ints::pack(Bits::signed(5), &input).unwrap(), &[]).unwrap()
 }
 
-fn set(circuit: &Circuit, witness: &mut Witness, id: WireId, values: &[i64]) {
+pub(super) fn set(circuit: &Circuit, witness: &mut Witness, id: WireId, values: &[i64]) {
     witness.set(circuit, id, Ints::pack(Bits::signed(31), values).unwrap()).unwrap();
 }
 
-fn values(witness: &Witness, id: WireId) -> Vec<i64> {
+pub(super) fn values(witness: &Witness, id: WireId) -> Vec<i64> {
     witness.wire(id).iter().collect()
 }
 

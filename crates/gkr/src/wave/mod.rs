@@ -74,7 +74,7 @@ fn output(layer: &Layer) -> Option<WireId> {
         Layer::Product(l) => Some(l.output),
         Layer::Spectrum(l) => Some(l.output),
         Layer::Gates(l) => Some(l.output),
-        Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => None,
+        Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => None,
     }
 }
 
@@ -86,7 +86,7 @@ fn reads(layer: &Layer) -> impl Iterator<Item = WireId> + '_ {
         Layer::Product(l) => l.factors.to_vec(),
         Layer::Spectrum(l) => l.factors.clone(),
         Layer::Gates(l) => l.claimed().collect(),
-        Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => vec![],
+        Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => vec![],
     };
     tensors.into_iter().map(|tensor| tensor.wire)
 }
@@ -321,7 +321,7 @@ pub(crate) fn rounds(circuit: &Circuit) -> Vec<Rounds> {
                     rounds.gates.push((gates::layer_variables(circuit, l).iter().sum(), count, l.claimed().count()));
                     count = count.min(1);
                 }
-                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {}
             }
             for wire in reads(layer) {
                 *claims.entry(wire).or_default() += count;

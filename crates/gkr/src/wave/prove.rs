@@ -48,7 +48,7 @@ where
                 }
                 Layer::Product(layer) => product::prove(circuit, witness, channel, &mut pending, layer),
                 Layer::Gates(layer) => gates::prove(circuit, witness, channel, &mut pending, layer),
-                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {}
             }
         }
         if !instances.is_empty() {

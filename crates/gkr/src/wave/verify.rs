@@ -54,7 +54,7 @@ where
                 }
                 Layer::Product(layer) => product::verify(circuit, channel, &mut pending, index, layer)?,
                 Layer::Gates(layer) => gates::verify(circuit, channel, &mut pending, index, layer)?,
-                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) => {}
+                Layer::Requant(_) | Layer::ArgMax(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {}
             }
         }
         if !instances.is_empty() {

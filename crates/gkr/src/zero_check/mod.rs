@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{Circuit, Layer, Limb, RequantLayer, WireId, Witness};
+use convince_circuit::{Circuit, CorrectLayer, Layer, Limb, RequantLayer, WireId, Witness};
 use convince_field::ProofField;
 use convince_poly::{Axis, Functional, log2_ceil, outer};
 use convince_sumcheck::eq_product::{self, Factors, Instance};
@@ -100,7 +100,7 @@ fn parts(circuit: &Circuit) -> Vec<Part<'_>> {
         Layer::Requant(l) => {
             Some(Part { advice: l.advice, shape: &l.output_shape, num_columns: l.num_columns, products: products(l) })
         }
-        Layer::ArgMax(l) if l.has_bits() => {
+        Layer::ArgMax(l) | Layer::Correct(CorrectLayer { margins: l, .. }) if l.has_bits() => {
             let products = l.margin.iter().map(is_bit).collect();
             Some(Part { advice: l.advice, shape: &l.shape, num_columns: l.margin.len(), products })
         }
