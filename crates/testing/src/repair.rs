@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn forgers_that_change_nothing_are_honest_and_watchers_see_all() {
-        let Verdict { result, met, offsets } =
-            Toy { public: 7, secret: 7 }.verify(&Toy { public: 7, secret: 7 }.prove(&Replaced::new()), None);
+        let honest = Toy { public: 7, secret: 7 };
+        let Verdict { result, met, offsets } = honest.verify(&honest.prove(&Replaced::new()), None);
         assert_eq!((result, offsets), (Ok(()), vec![3, 35, 67]));
         assert_eq!(met.iter().map(|m| (m.check, m.received)).collect::<Vec<_>>(), [(FIRST, 1), (SECOND, 3)]);
         assert!(met.iter().all(|m| m.difference == Fr::from(0u64)));
