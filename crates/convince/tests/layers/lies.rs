@@ -93,7 +93,7 @@ pub(crate) fn lies(circuit: &Circuit, honest: &Witness, rng: &mut Rng) -> Vec<Li
                 lies.extend(about.lies(rng));
             }
             Layer::ArgMax(layer) => lies.extend(labels(circuit, honest, layer, rng)),
-            Layer::Gates(_) | Layer::Spectrum(_) | Layer::Range(_) | Layer::Output(_) => {
+            Layer::Gates(_) | Layer::Spectrum(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {
                 panic!("no operator of a model with public ends is lowered to {}", layer.name())
             }
         }
