@@ -91,7 +91,7 @@ class Net:
 
 
 def residual():
-    """Unequal padding, a residual sum, a maximum, means over windows and over the image, a concatenation."""
+    """Unequal padding, a residual sum, a maximum, means over windows and over the image, a concatenation, a product."""
     net = Net(7, (3, 16, 16))
     stem = net.add("Relu", [net.conv("input", 8, 3, (3, 3), pads=[0, 1, 2, 1])])
     pooled = net.add("MaxPool", [stem], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
@@ -103,8 +103,8 @@ def residual():
     means = net.add("AveragePool", [total], kernel_shape=[2, 2], strides=[2, 2])
     strided = net.conv(deep, 6, 8, (1, 1), strides=[2, 2])
     both = net.add("Concat", [means, strided], axis=1)
-    squashed = net.add("Sigmoid", [both])
-    image = net.add("GlobalAveragePool", [squashed])
+    gated = net.add("Mul", [net.add("Sigmoid", [both]), both])
+    image = net.add("GlobalAveragePool", [gated])
     flat = net.add("Flatten", [image])
     return net.model(net.gemm(flat, 5, 14), 5)
 
@@ -225,7 +225,7 @@ def quantised_tensors(model):
             continue
         if operator == "QuantizeLinear":
             zero = node.input[2]
-        elif operator in ("QLinearConv", "QLinearMatMul", "QLinearAdd"):
+        elif operator in ("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul"):
             zero = node.input[7]
         elif operator == "QGemm":
             zero = node.input[8]
