@@ -9,7 +9,8 @@ weights; ONNX Runtime with its default optimisations, on a CPU, computes the int
 
 NAME.onnx is the network. NAME.txt has a line for each quantised tensor: the node that computes it, its number of
 elements, its zero point and its type; the first is the network's input. NAME.npy, of bytes, has a row for each input:
-all these tensors' elements, one after the other, in two's complement where they are signed.
+all these tensors' elements, one after the other, in two's complement where they are signed. dense-mixed.onnx, which has
+a product of floats in its middle, is alone.
 
 Weights are of 7 bits where activations are unsigned and weights signed: without VNNI, x86 kernels of ONNX Runtime
 saturate sums of two products at 16 bits otherwise, so that their integers depend on the machine.
@@ -163,14 +164,21 @@ def main():
     write(out, "dense-qdq", mlp, lines, 32, qdq, (u8, s8), per_channel=True, reduce_range=True)
     write(out, "dense-qoperator", mlp, lines, 32, operators, (u8, u8))
     write_as_it_is(out, "ties-bytes", ties(), np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16))
+    mixed = quantised(mlp, lines, qdq, (u8, s8), reduce_range=True, nodes_to_exclude=["matmul3"])
+    (out / "dense-mixed.onnx").write_bytes(mixed.SerializeToString(deterministic=True))
     files = sorted(file for file in out.iterdir())
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
     (out / "SHA256SUMS").write_text("".join(sums))
     print(f"{sum(file.stat().st_size for file in files):,} bytes in {out}")
 
 
-def write(folder, name, model, inputs, count, style, types, symmetric=False, **options):
+def write(folder, name, model, inputs, count, style, types, **options):
     """Quantises a network and runs it on the first `count` inputs."""
+    write_as_it_is(folder, name, quantised(model, inputs, style, types, **options), inputs[:count])
+
+
+def quantised(model, inputs, style, types, symmetric=False, **options):
+    """The network, quantised on inputs."""
     extra = {"ActivationSymmetric": symmetric}
     value = model.graph.input[0].name
     with tempfile.TemporaryDirectory() as scratch:
@@ -181,7 +189,7 @@ def write(folder, name, model, inputs, count, style, types, symmetric=False, **o
         made = onnx.load(target)
     for entry in made.graph.value_info[:]:
         made.graph.value_info.remove(entry)
-    write_as_it_is(folder, name, made, inputs[:count])
+    return made
 
 
 def write_as_it_is(folder, name, made, inputs):

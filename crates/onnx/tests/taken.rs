@@ -191,6 +191,12 @@ fn the_input_is_the_files() {
 fn float_networks_are_not_taken_and_mixed_ones_say_why() {
     let float = std::fs::read(vectors().join("mnist/lenet5.onnx")).expect("committed file");
     assert_eq!(take(&float, &QuantizeOptions::default()), Ok(None));
+    match take(&read("dense-mixed.onnx"), &QuantizeOptions::default()) {
+        Err(OnnxError::Node { node, problem: NodeProblem::NotTaken(why), .. }) => {
+            assert!(node == "matmul3" && why.contains("weights"), "{node} {why}");
+        }
+        other => panic!("{:?}", other.map(|taken| taken.map(|taken| taken.layers.len()))),
+    }
     // Without the first rounding the input is floats.
     let mut file = ModelProto::decode(&read("lenet5-qdq.onnx")[..]).expect("a file");
     let graph = file.graph.as_mut().expect("a graph");
