@@ -139,6 +139,19 @@ fn change(model: &mut ModelProto, kind: u8, a: &Index, b: &Index, value: i64) {
     }
 }
 
+/// Changes, inserts and removes bytes.
+fn change_bytes(bytes: &mut Vec<u8>, changes: Vec<(Index, u8, u8)>) {
+    for (place, byte, kind) in changes {
+        let at = place.index(bytes.len());
+        match kind {
+            0 => bytes[at] = byte,
+            1 => bytes[at] ^= 1 << (byte % 8),
+            2 => bytes.insert(at, byte),
+            _ => drop(bytes.remove(at)),
+        }
+    }
+}
+
 proptest! {
     // Quantising this one takes longer.
     #![proptest_config(ProptestConfig { cases: 1500, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
@@ -159,15 +172,7 @@ proptest! {
         changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0u8..4), 1..4),
     ) {
         let mut bytes = encode(&branched_model());
-        for (place, byte, kind) in changes {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes[at] ^= 1 << (byte % 8),
-                2 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        change_bytes(&mut bytes, changes);
         let _ = use_it(&bytes);
     }
 }
@@ -194,15 +199,7 @@ proptest! {
         changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0u8..4), 1..4),
     ) {
         let mut bytes = quantised_file("dense-qdq.onnx");
-        for (place, byte, kind) in changes {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes[at] ^= 1 << (byte % 8),
-                2 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        change_bytes(&mut bytes, changes);
         let _ = take_it(&bytes);
     }
 }
@@ -216,15 +213,7 @@ proptest! {
         extension in prop::collection::vec(any::<u8>(), 0..4),
     ) {
         let mut bytes = encode(&small_model());
-        for (place, byte, kind) in changes {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes[at] ^= 1 << (byte % 8),
-                2 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        change_bytes(&mut bytes, changes);
         bytes.extend(extension);
         let _ = use_it(&bytes);
     }

@@ -72,3 +72,15 @@ fn networks_that_cannot_be_taken_say_why() {
     let float = convince(&["quantize", &vector("mnist/lenet5.onnx"), "-o", text(&out)]).fails_with(2).stderr;
     assert!(float.contains("the network is not quantised"), "{float}");
 }
+
+/// Sums, means, tables, products, bytes and pixels as inputs: whatever a taken network is made of is proven.
+#[test]
+fn every_kind_of_taken_network_is_proven() {
+    let folder = folder();
+    for name in ["residual-qdq", "residual-qoperator", "dense-qdq", "normalised-qdq", "ties-bytes"] {
+        let (onnx, model) = (vector(&format!("onnx/quantised/{name}.onnx")), folder.path().join(name));
+        convince_json(&["quantize", &onnx, "-o", text(&model)]).succeeds();
+        let bench = convince_json(&["bench", text(&model)]).succeeds().json();
+        assert!(bench["rows"][0]["proof_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{name}: {bench}");
+    }
+}
