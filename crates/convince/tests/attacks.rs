@@ -267,9 +267,8 @@ fn a_key_with_rows_over_foreign_generators_is_rejected() {
     let file = TINY.verifying.to_bytes();
     let mut forged = open(Kind::VerifierKey, &file).unwrap().to_vec();
     let count = TINY.verifying.num_rows();
-    let is_rows = |at: &usize| {
-        forged.get(*at..at + 48 * count).is_some_and(|bytes| Hyrax::rows_from_bytes(count, bytes).is_ok())
-    };
+    let is_rows =
+        |at: &usize| forged.get(*at..at + 48 * count).is_some_and(|bytes| Hyrax::rows_from_bytes(count, bytes).is_ok());
     let rows_at = (0..forged.len()).find(is_rows).unwrap();
     // The first two rows exchanged: valid points, but not commitments to these weights over these generators.
     let (first, rest) = forged[rows_at..].split_at_mut(48);

@@ -26,7 +26,8 @@ use rand_chacha::ChaCha20Rng as Rng;
 
 const SEED: TestSeed = TestSeed([5; 32]);
 
-const LOGUP: Strategies = Strategies { range: Range::LogUp, convolution: Strategy::Direct, reveal: Reveal::Logits, private_input: false };
+const LOGUP: Strategies =
+    Strategies { range: Range::LogUp, convolution: Strategy::Direct, reveal: Reveal::Logits, private_input: false };
 const BITS: Strategies = Strategies { range: Range::Bits, ..LOGUP };
 const FFT: Strategies = Strategies { convolution: Strategy::Fft, ..LOGUP };
 
