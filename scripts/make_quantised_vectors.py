@@ -8,9 +8,9 @@ the same files. `onnxruntime.quantization` quantises the trained LeNet-5 of `vec
 weights; ONNX Runtime with its default optimisations, on a CPU, computes the integers.
 
 NAME.onnx is the network. NAME.txt has a line for each quantised tensor: the node that computes it, its number of
-elements, its zero point and its type; the first is the network's input, or the pixels that it normalises. NAME.npy, of bytes, has a row for each input:
-all these tensors' elements, one after the other, in two's complement where they are signed. dense-mixed.onnx, which has
-a product of floats in its middle, is alone.
+elements, its zero point and its type; the first is the network's input, or the pixels that it normalises. NAME.npy, of
+bytes, has a row for each input: all these tensors' elements, one after the other, in two's complement where they are
+signed. dense-mixed.onnx, which has a product of floats in its middle, is alone.
 
 Weights are of 7 bits where activations are unsigned and weights signed: without VNNI, x86 kernels of ONNX Runtime
 saturate sums of two products at 16 bits otherwise, so that their integers depend on the machine.

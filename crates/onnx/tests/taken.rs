@@ -7,7 +7,7 @@ mod common;
 use common::vectors;
 use convince_model::{Model, ValueId, ValueInfo, run};
 use convince_onnx::proto::{ModelProto, NodeProto};
-use convince_onnx::{NodeProblem, OnnxError, QuantizeOptions, Taken, take};
+use convince_onnx::{NodeProblem, OnnxError, QuantizeOptions, Taken, import, take};
 use prost::Message;
 
 fn read(file: &str) -> Vec<u8> {
@@ -178,6 +178,46 @@ fn bytes_are_the_input_of_a_network_that_takes_bytes() {
     let pixels: Vec<u8> = (0..=255).collect();
     let integers = preprocessing.bytes_to_integers(&[1, 16, 16], &pixels);
     assert_eq!(integers, Ok((-3..=252).collect()));
+}
+
+/// The float network that a file stands for, which `import` reads, is near its integers.
+#[test]
+fn floats_are_near_the_integers() {
+    for name in ["residual-qdq", "residual-qoperator", "dense-qdq", "dense-qoperator", "normalised-qdq"] {
+        let (model, tensors) = (taken(name).model, tensors(name));
+        let graph = import(&read(&format!("{name}.onnx"))).expect("supported");
+        for expected in expected(name, &tensors) {
+            let integers = expected.last().expect("an output");
+            let input: Vec<f32> =
+                expected[0].iter().map(|&v| (f64::from(v) * model.preprocessing.input_scale) as f32).collect();
+            let floats = graph.run(&input).expect("runs");
+            assert_eq!(floats.len(), integers.len());
+            for (&float, integer) in floats.iter().zip(model.logits(integers)) {
+                assert!((f64::from(float) - integer).abs() < 6.0 * model.output_scale, "{name}: {float} {integer}");
+            }
+        }
+    }
+}
+
+/// Logits that nothing rounds are the accumulators: here those of the last product of a network whose rounding is taken
+/// off, at its place in the file.
+#[test]
+fn logits_that_are_not_rounded_are_exact() {
+    let mut file = ModelProto::decode(&read("residual-qoperator.onnx")[..]).expect("a file");
+    let graph = file.graph.as_mut().expect("a graph");
+    let rounded = taken("residual-qoperator").model;
+    let product = graph.node.iter().position(|node| node.op_type == "QGemm").expect("a product");
+    graph.node.truncate(product + 1);
+    graph.node[product].input.truncate(7);
+    graph.node[product].output[0] = graph.output[0].name.clone();
+    let exact = take(&file.encode_to_vec(), &QuantizeOptions::default()).expect("supported").expect("quantised").model;
+    assert_eq!(exact.graph.nodes.len() + 1, rounded.graph.nodes.len());
+    let tensors = tensors("residual-qoperator");
+    for expected in expected("residual-qoperator", &tensors) {
+        let outputs =
+            [&exact, &rounded].map(|model| model.logits(run(&model.graph, &expected[0]).expect("runs").output()));
+        assert!(outputs[0].iter().zip(&outputs[1]).all(|(a, b)| (a - b).abs() < 0.501 * rounded.output_scale));
+    }
 }
 
 #[test]

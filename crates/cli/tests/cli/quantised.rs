@@ -1,4 +1,5 @@
-//! Networks whose file is quantised: taken without calibration, proven, and refused or quantised anew where they are mixed.
+//! Networks whose file is quantised: taken without calibration, proven, and refused or quantised anew where they are
+//! mixed.
 
 use serde_json::{Value, json};
 

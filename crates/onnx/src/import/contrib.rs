@@ -9,6 +9,7 @@ use super::call::{Call, Outcome, Value};
 use super::quantised::{bias, numbers, parameters, quantise, read};
 use super::{activation, axes, gemm, pool};
 use crate::NodeProblem;
+use crate::float::Quantizer;
 use crate::tensor::{Data, Tensor};
 
 /// A tensor with its scale and zero point, as inputs from `index` on, as numbers.
@@ -22,15 +23,14 @@ fn tensor(call: &Call<'_>, builder: &mut Builder, index: usize) -> Result<Value,
     }
 }
 
-/// The operator `name` on numbers, and what quantises its results: inputs `format` and `format + 1`.
+/// The operator `name` on numbers, its result quantised by `format`.
 fn on_numbers(
     call: &Call<'_>,
     builder: &mut Builder,
     (name, inputs): (&str, Vec<Value>),
     import: fn(&Call<'_>, &mut Builder) -> Outcome,
-    format: usize,
+    format: Option<Quantizer>,
 ) -> Outcome {
-    let format = read(call, format)?;
     let inner = Call {
         operator: name,
         opset: call.opset,
@@ -39,8 +39,9 @@ fn on_numbers(
         constant: None,
         outputs: call.outputs,
     };
-    match &import(&inner, builder)?[..] {
-        [Value::Computed(computed)] => Ok(vec![quantise(builder, computed, format)?]),
+    match (&import(&inner, builder)?[..], format) {
+        ([Value::Computed(computed)], Some(format)) => Ok(vec![quantise(builder, computed, format)?]),
+        ([Value::Computed(computed)], None) => Ok(vec![Value::Computed(computed.clone())]),
         _ => Err(NodeProblem::Constant(0)),
     }
 }
@@ -49,7 +50,7 @@ fn on_numbers(
 pub(super) fn import_pair(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let inputs = vec![tensor(call, builder, 0)?, tensor(call, builder, 3)?];
     let name = if call.operator == "QLinearAdd" { "Add" } else { "Mul" };
-    on_numbers(call, builder, (name, inputs), import_binary, 6)
+    on_numbers(call, builder, (name, inputs), import_binary, Some(read(call, 6)?))
 }
 
 /// Functions and means of one tensor: inputs x, scale, zero, scale and zero of the output.
@@ -61,7 +62,7 @@ pub(super) fn import_unary(call: &Call<'_>, builder: &mut Builder) -> Outcome {
         "QLinearLeakyRelu" => ("LeakyRelu", activation::import),
         _ => ("Sigmoid", activation::import),
     };
-    on_numbers(call, builder, (name, inputs), import, 3)
+    on_numbers(call, builder, (name, inputs), import, Some(read(call, 3)?))
 }
 
 /// QLinearConcat: inputs scale and zero of the output, then a tensor, its scale and its zero, as often as there are
@@ -69,7 +70,7 @@ pub(super) fn import_unary(call: &Call<'_>, builder: &mut Builder) -> Outcome {
 pub(super) fn import_concat(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let inputs = (2..call.inputs.len()).step_by(3).map(|index| tensor(call, builder, index));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-    on_numbers(call, builder, ("Concat", inputs), axes::import_concat, 0)
+    on_numbers(call, builder, ("Concat", inputs), axes::import_concat, Some(read(call, 0)?))
 }
 
 /// QGemm: inputs a, scale, zero, b, scales, zeros, bias, scale and zero of the output; without these, floats.
@@ -84,5 +85,6 @@ pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
         let data = Data::Floats(values);
         inputs.push(Value::Constant(Tensor { shape: shape.to_vec(), data }));
     }
-    on_numbers(call, builder, ("Gemm", inputs), gemm::import_gemm, 7)
+    let format = call.input(7).map(|_| read(call, 7)).transpose()?;
+    on_numbers(call, builder, ("Gemm", inputs), gemm::import_gemm, format)
 }

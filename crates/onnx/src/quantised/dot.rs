@@ -68,8 +68,8 @@ impl Parameters {
         if ![1, rows].contains(&steps.weight.len()) {
             return Err(FLOAT_WEIGHTS);
         }
-        // A weight is its step times an integer of 9 bits, rounded once: dividing gives the integer again. It does not where
-        // a reshape has taken weights and steps apart.
+        // A weight is its step times an integer of 9 bits, rounded once: dividing gives the integer again. It does not
+        // where a reshape has taken weights and steps apart.
         let integer = |(i, &w): (usize, &f32)| {
             let quotient = f64::from(w) / f64::from(steps.step(i / taps));
             let integer = quotient.round() as i64;

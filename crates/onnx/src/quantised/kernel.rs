@@ -8,8 +8,8 @@ pub(super) enum Units {
     /// Dot products, products, whatever is multiplied once: float value of the integer 1, one for all channels or one
     /// for each.
     Factors(Vec<f32>),
-    /// Sums over windows of `count` integers that stand for multiples of `scale`; `is_global` if they are of whole images,
-    /// which have a kernel of their own.
+    /// Sums over windows of `count` integers that stand for multiples of `scale`; `is_global` if they are of whole
+    /// images, which have a kernel of their own.
     Mean { scale: f32, count: f32, is_global: bool },
     /// `2^shift * x + offsets[c]` for integers `x` that stand for multiples of `scale`, which are
     /// `scale * factor[c] * x + constant[c]`.
@@ -35,8 +35,8 @@ impl Units {
         }
     }
 
-    /// What the integer `i` of channel `c`, divided by the output's scale, is to ONNX Runtime. For [`Units::Affine`], `i`
-    /// is `x`.
+    /// What the integer `i` of channel `c`, divided by the output's scale, is to ONNX Runtime. For [`Units::Affine`],
+    /// `i` is `x`.
     pub(super) fn quotient(&self, c: usize, i: i64, out: Quantizer) -> f32 {
         match self {
             Self::Factors(units) => i as f32 * (units[c] / out.scale),
@@ -49,8 +49,8 @@ impl Units {
         }
     }
 
-    /// How far ONNX Runtime's quotients may be from [`Self::quotient`]'s: its means over windows are sums of floats in an
-    /// order of their own, its sums with constants take scales apart otherwise.
+    /// How far ONNX Runtime's quotients may be from [`Self::quotient`]'s: its means over windows are sums of floats in
+    /// an order of their own, its sums with constants take scales apart otherwise.
     pub(super) fn uncertainty(&self) -> f64 {
         let ulp = f64::from(f32::EPSILON) / 2.0;
         match self {

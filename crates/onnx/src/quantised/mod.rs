@@ -5,24 +5,6 @@
 //! integers, ends in one requantisation. What ONNX Runtime computes there ([`kernel`]) is a step function of the
 //! accumulator, and [`rounding`] finds the multipliers with which ours is the same one. Functions of a quantised value
 //! are tables, made in single precision; sums of two are tried on every pair of integers ([`sums`]).
-//!
-//! # What differs
-//! [`TakenLayer::differing`] counts, out of all accumulators, values or pairs that the formats allow, those whose result
-//! is another than ONNX Runtime's, by one:
-//! - ties. ONNX Runtime rounds halves to even, a requantisation up. Scales whose ratio is a power of two have many, others
-//!   next to none. Few accumulators get a table instead, and no such ties;
-//! - sums of two values, whose multipliers have as many bits as 32-bit sums leave them;
-//! - results so near to a half that ONNX Runtime's floats decide, where it computes in floats what is a sum of integers
-//!   here: means over windows, functions that it approximates, sums with constants. These may differ, or not.
-//!
-//! Sums of three and more values are not counted, `None`. Neither is what ONNX Runtime leaves in floats for want of an
-//! integer kernel, as a convolution with a Relu before a signed output is: it may differ at results within some millionths
-//! of a half.
-//!
-//! Two differences are outside the network. Floats become the network's input by a division in double precision whose halves
-//! go away from zero ([`convince_model::Preprocessing`]). And on x86 processors without VNNI ONNX Runtime itself saturates
-//! sums of two products of unsigned activations and signed 8-bit weights at 16 bits; here they are exact, as they are
-//! there with weights of 7 bits.
 
 mod dot;
 mod kernel;
@@ -101,21 +83,38 @@ impl TakenLayer {
 /// Takes a file as it is quantised, `None` if it is not.
 ///
 /// What is proven are the integers that ONNX Runtime computes on a CPU with its default optimisations, less their zero
-/// points, but for results at or next to the half between two, where ONNX Runtime rounds to even or computes in floats.
-/// These are one off, or may be; [`TakenLayer::differing`] counts them. For dot products whose scales are not in a
-/// ratio of few bits they are less than one accumulator in a million, most often none.
+/// points, but for those next to a half, below. For dot products whose scales are not in a ratio of few bits these are
+/// less than one accumulator in a million, most often none.
 ///
 /// Needs no calibration: scales and zero points are the file's. Of `options`, the preprocessing says how pixels become
 /// the floats that the file quantises; where the network takes unsigned bytes, pixels are these bytes, and it says
-/// nothing. Where the network normalises its input before it quantises it, the integer network takes the pixels. An arg-max or a softmax at the end is left out, as [`quantize`](crate::quantize)
-/// does.
+/// nothing. Where the network normalises its input before it quantises it, the integer network takes the pixels. An
+/// arg-max or a softmax at the end is left out, as [`quantize`](crate::quantize) does.
 ///
 /// Takes as long as reading the file, and for each channel some thousand steps more.
 ///
+/// # What differs
+/// [`TakenLayer::differing`] counts, out of all accumulators, values or pairs that the formats allow, those whose
+/// result is another than ONNX Runtime's, by one:
+/// - ties. ONNX Runtime rounds halves to even, a requantisation up. Scales whose ratio is a power of two have many,
+///   others next to none. Few accumulators get a table instead, and no such ties;
+/// - sums of two values, whose multipliers have as many bits as 32-bit sums leave them;
+/// - results so near to a half that ONNX Runtime's floats decide, where it computes in floats what is a sum of integers
+///   here: means over windows, functions that it approximates, sums with constants. These may differ, or not.
+///
+/// Sums of three and more values are not counted, `None`. Neither is what ONNX Runtime leaves in floats for want of an
+/// integer kernel, as a convolution with a Relu before a signed output is: it may differ at results within some
+/// millionths of a half.
+///
+/// Two differences are outside the network. Floats become the network's input by a division in double precision whose
+/// halves go away from zero ([`convince_model::Preprocessing`]). And on x86 processors without VNNI ONNX Runtime itself
+/// saturates sums of two products of unsigned activations and signed 8-bit weights at 16 bits; here they are exact, as
+/// they are there with weights of 7 bits.
+///
 /// # Errors
-/// Those of [`import`](crate::import); [`NodeProblem::NotTaken`](crate::NodeProblem::NotTaken), naming the first node that is
-/// not quantised or has no exact counterpart: [`quantize`](crate::quantize) takes such a file as the float network that it
-/// stands for.
+/// Those of [`import`](crate::import); [`NodeProblem::NotTaken`](crate::NodeProblem::NotTaken), naming the first node
+/// that is not quantised or has no exact counterpart: [`quantize`](crate::quantize) takes such a file as the float
+/// network that it stands for.
 pub fn take(onnx: &[u8], options: &QuantizeOptions) -> Result<Option<Taken>, OnnxError> {
     let (graph, bytes) = import_quantised(onnx)?;
     let graph = logits_graph(&graph);

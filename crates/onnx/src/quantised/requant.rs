@@ -8,8 +8,8 @@ use super::kernel::Units;
 use super::rounding::{Channel, fit};
 use crate::float::{Activation, Quantizer};
 
-/// A requantisation, and what is known of the integers that it gives: how many of how many differ from ONNX Runtime's, or
-/// may.
+/// A requantisation, and what is known of the integers that it gives: how many of how many differ from ONNX Runtime's,
+/// or may.
 pub(super) struct Rounded {
     pub(super) requant: Requant,
     pub(super) differing: u64,
@@ -31,8 +31,8 @@ fn is_near_half(quotient: f64, uncertainty: f64, (low, high): (i32, i32)) -> boo
     (quotient - half).abs() <= uncertainty && half > f64::from(low) && half < f64::from(high)
 }
 
-/// Integers of an interval whose quotient ONNX Runtime may take to the other side of a half; of long intervals, no fewer
-/// than there are.
+/// Integers of an interval whose quotient ONNX Runtime may take to the other side of a half; of long intervals, no
+/// fewer than there are.
 fn near_halves(units: &Units, c: usize, interval: (i64, i64), clamp: (i32, i32), out: Quantizer) -> u64 {
     let (uncertainty, len) = (units.uncertainty(), interval.1.abs_diff(interval.0) + 1);
     match (uncertainty > 0.0, len <= MAX_COUNTED) {
@@ -51,8 +51,8 @@ fn near_halves(units: &Units, c: usize, interval: (i64, i64), clamp: (i32, i32),
 /// Longest interval whose integers are looked at one by one.
 const MAX_COUNTED: u64 = 1 << 20;
 
-/// Rounds accumulators of `info` to integers of `out`; `interval` is that of the index that [`Units`] are a function of.
-/// `None` if a scale is out of reach.
+/// Rounds accumulators of `info` to integers of `out`; `interval` is that of the index that [`Units`] are a function
+/// of. `None` if a scale is out of reach.
 pub(super) fn of_accumulators(
     units: &Units,
     info: &ValueInfo,
@@ -92,8 +92,8 @@ pub(super) fn of_accumulators(
     Some(Rounded { requant, differing: found.differing.max(uncertain) * repeats, possible })
 }
 
-/// Rounds functions of quantised values to integers of `out`: a table with an entry for each, or a clamp where that is what
-/// the table comes to. `None` if a function is not defined somewhere.
+/// Rounds functions of quantised values to integers of `out`: a table with an entry for each, or a clamp where that is
+/// what the table comes to. `None` if a function is not defined somewhere.
 pub(super) fn of_values(
     from: Quantizer,
     functions: &[Activation],

@@ -39,8 +39,8 @@ pub(super) struct Fit {
 
 /// The smallest shift with which nothing differs, or as little as with any.
 ///
-/// `interval` is that of `i`, `clamp` the ends of the results, `bound` the largest magnitude of an accumulator. `None` if
-/// a channel's ratio is out of reach.
+/// `interval` is that of `i`, `clamp` the ends of the results, `bound` the largest magnitude of an accumulator. `None`
+/// if a channel's ratio is out of reach.
 pub(super) fn fit(channels: &[Channel<'_>], interval: (i64, i64), clamp: (i32, i32), bound: i64) -> Option<Fit> {
     let steps: Vec<Steps<'_>> = channels.par_iter().map(|channel| Steps::new(channel, interval, clamp)).collect();
     let fits = |m: i128| m < 1 << 31 && m * i128::from(bound) < 1 << 62;

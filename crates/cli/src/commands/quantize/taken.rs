@@ -53,7 +53,10 @@ pub(super) fn write(
 ) -> Result<Exit, Error> {
     let Taken { mut model, layers } = taken;
     let mut count = 0;
-    if let (Some(graph), false) = (graph, args.calibrate.is_empty()) {
+    if !args.calibrate.is_empty() {
+        let Some(graph) = graph else {
+            return Err(Error::new("--calibrate: a network that takes bytes has no float network to compare with"));
+        };
         let inputs = calibration(args, options, graph)?;
         count = inputs.len();
         model.report = evaluate(&model, graph, inputs.iter().map(Vec::as_slice)).at(args.model.display())?;
