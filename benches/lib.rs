@@ -1,6 +1,6 @@
 //! Fixtures shared by the benches: LeNet-5 with its digits, convolutional networks of any width, and seeded random data.
 //!
-//! Key items: [`LeNet`], [`conv_net`], [`random_witness`], [`pool`].
+//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`random_witness`], [`pool`].
 //!
 //! Everything is deterministic. Fixtures panic where something is missing: they read committed files.
 
@@ -50,9 +50,9 @@ pub fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started")
 }
 
-/// The folder of the committed MNIST files.
-pub fn mnist() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/mnist")
+/// The folder of committed networks and images.
+pub fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors")
 }
 
 /// LeNet-5: the float network, its quantised form, and digits.
@@ -68,16 +68,7 @@ pub struct LeNet {
 impl LeNet {
     /// Quantises the committed network on the committed calibration digits, in the order of their names.
     pub fn load() -> Self {
-        let float = import(&read(&mnist().join("lenet5.onnx"))).expect("a valid network");
-        let options = QuantizeOptions::default();
-        let preprocessing = options.preprocessing(&float);
-        let folder = std::fs::read_dir(mnist().join("calibration")).expect("the committed calibration digits");
-        let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("a readable folder").path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|e| e == "png"));
-        paths.sort();
-        let floats = |path: &PathBuf| preprocessing.image_to_floats(&pixels(path), 28, 28, 1).expect("28x28 pixels");
-        let calibration = Calibration { inputs: paths.iter().map(floats).collect() };
-        let model = quantize_graph(&float, &calibration, &options).expect("a quantisable network");
+        let Classifier { float, model } = Classifier::load("mnist/lenet5.onnx", "mnist/calibration");
         let digit = pixels(&Self::digit());
         let input = model.preprocessing.image_to_integers(&digit, 28, 28, 1).expect("28x28 pixels");
         Self { float, model, input }
@@ -85,7 +76,7 @@ impl LeNet {
 
     /// The digit that is proven.
     pub fn digit() -> PathBuf {
-        mnist().join("digits/00_label_0.png")
+        vectors().join("mnist/digits/00_label_0.png")
     }
 
     /// Both keys.
@@ -95,14 +86,43 @@ impl LeNet {
 
     /// The held-out digits as the network's floats, with their labels.
     pub fn held_out(&self) -> Vec<(Vec<f32>, u8)> {
-        let array = |name: &str| -> Vec<u8> {
-            let bytes = read(&mnist().join(name));
-            npyz::NpyFile::new(&bytes[..]).and_then(npyz::NpyFile::into_vec).expect("a committed array")
-        };
-        let (images, labels) = (array("heldout-images.npy"), array("heldout-labels.npy"));
-        let floats = |image: &[u8]| self.model.preprocessing.image_to_floats(image, 28, 28, 1).expect("28x28 pixels");
-        images.chunks_exact(28 * 28).zip(labels).map(|(image, label)| (floats(image), label)).collect()
+        let folder = vectors().join("mnist");
+        labelled(&self.model, &folder.join("heldout-images.npy"), &folder.join("heldout-labels.npy"))
     }
+}
+
+/// A trained network of `vectors/` on grey images of 28x28 pixels, quantised.
+pub struct Classifier {
+    /// The float network.
+    pub float: FloatGraph,
+    /// The integer network.
+    pub model: Model,
+}
+
+impl Classifier {
+    /// Quantises a network on the PNG files of a folder, in the order of their names; paths are those in `vectors/`.
+    pub fn load(network: &str, calibration: &str) -> Self {
+        let float = import(&read(&vectors().join(network))).expect("a valid network");
+        let options = QuantizeOptions::default();
+        let preprocessing = options.preprocessing(&float);
+        let folder = std::fs::read_dir(vectors().join(calibration)).expect("the committed calibration images");
+        let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("a readable folder").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "png"));
+        paths.sort();
+        let floats = |path: &PathBuf| preprocessing.image_to_floats(&pixels(path), 28, 28, 1).expect("28x28 pixels");
+        let calibration = Calibration { inputs: paths.iter().map(floats).collect() };
+        let model = quantize_graph(&float, &calibration, &options).expect("a quantisable network");
+        Self { float, model }
+    }
+}
+
+/// Grey images of 28x28 pixels as a network's floats, with their labels, from arrays of bytes.
+pub fn labelled(model: &Model, images: &Path, labels: &Path) -> Vec<(Vec<f32>, u8)> {
+    let array = |path: &Path| -> Vec<u8> {
+        npyz::NpyFile::new(&read(path)[..]).and_then(npyz::NpyFile::into_vec).expect("an array of bytes")
+    };
+    let floats = |image: &[u8]| model.preprocessing.image_to_floats(image, 28, 28, 1).expect("28x28 pixels");
+    array(images).chunks_exact(28 * 28).zip(array(labels)).map(|(image, label)| (floats(image), label)).collect()
 }
 
 fn read(path: &Path) -> Vec<u8> {

@@ -79,7 +79,7 @@ def main():
     model = LeNet5()
     num_parameters = sum(p.numel() for p in model.parameters())
     assert num_parameters == NUM_PARAMETERS, num_parameters
-    fit(model, images[train], labels[train], args.epochs)
+    fit(model, images[train], labels[train], args.epochs, distort)
 
     logits = infer(model, images[heldout])
     correct = int((logits.argmax(1) == labels[heldout]).sum())
@@ -124,8 +124,8 @@ def load_digits(folder):
     return images, labels
 
 
-def fit(model, images, labels, epochs, batch_size=64, peak_rate=2e-3):
-    """Adam under one warm-up and cosine cycle, on lightly distorted digits."""
+def fit(model, images, labels, epochs, distort, batch_size=64, peak_rate=2e-3):
+    """Adam under one warm-up and cosine cycle, on images that `distort` changes a little."""
     x = to_input(images)
     y = torch.from_numpy(labels.astype(np.int64))
     steps = epochs * math.ceil(len(x) / batch_size)

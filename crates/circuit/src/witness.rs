@@ -104,6 +104,17 @@ impl Witness {
         Ok(())
     }
 
+    /// Evaluates the layers from index `first` on, from the values before them as they stand, and counts the multiplicities:
+    /// what follows honestly from values that [`Self::set`] changed.
+    pub fn evaluate_from(&mut self, circuit: &Circuit, first: usize) {
+        for layer in circuit.layers().iter().skip(first) {
+            for (id, computed) in compute(circuit, layer, &self.values) {
+                self.values[id.index()] = Arc::new(computed);
+            }
+        }
+        self.count_multiplicities(circuit);
+    }
+
     /// Counts the multiplicities of all tables again, from the columns as they stand.
     pub fn count_multiplicities(&mut self, circuit: &Circuit) {
         for table in 0..circuit.tables().len() {
@@ -151,13 +162,8 @@ pub fn evaluate_labelled(
         check_wire(circuit, layer.margins.labels, labels.as_slice())?;
         values[layer.margins.labels.index()] = Arc::new(labels.clone());
     }
-    for layer in circuit.layers() {
-        for (id, computed) in compute(circuit, layer, &values) {
-            values[id.index()] = Arc::new(computed);
-        }
-    }
     let mut witness = Witness { values };
-    witness.count_multiplicities(circuit);
+    witness.evaluate_from(circuit, 0);
     Ok(witness)
 }
 
@@ -195,7 +201,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
             vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
-        Layer::Output(l) => vec![packed(l.output, &tensor(l.input).iter().collect::<Vec<_>>())],
+        Layer::Output(l) => vec![(l.output, Ints::I32(tensor(l.input).map(|v| v as i32)))],
         Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
         Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
         Layer::ArgMax(l) => {
@@ -216,7 +222,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
 fn packed(circuit: &Circuit, id: WireId, values: &[i64]) -> (WireId, Ints) {
     let wire = circuit.wire(id);
     let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
-    (id, packed.expect("limbs, clamped values, labels and copies are within their wires' ranges"))
+    (id, packed.expect("limbs, clamped values, bits and labels are within their wires' ranges"))
 }
 
 pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_index: usize) -> Ints {

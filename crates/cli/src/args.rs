@@ -89,6 +89,11 @@ pub(crate) struct Demo {
 /// Chooses scales on the calibration inputs and writes a model file: the integer network, the preprocessing of its
 /// inputs, and the accuracy measured on the calibration inputs against the float network. Some tens of inputs suffice.
 ///
+/// A network that is quantised already (QuantizeLinear, DequantizeLinear, QLinearConv and the like) is taken as it is,
+/// with its own scales: the integers are those of ONNX Runtime, but for results at the half between two, which may be one
+/// off; --report counts them. It needs no calibration inputs; given some, the accuracy is measured on them. If a part of it
+/// is not quantised, the whole is quantised anew, and why is said.
+///
 /// A pixel p of a channel becomes the float (p * scale - mean) / std, which the quantised network takes as an integer.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
@@ -96,17 +101,22 @@ EXAMPLES:
   convince quantize lenet5.onnx --calibrate vectors/mnist/calibration -o lenet5.cnvm
   convince quantize net.onnx --calibrate a.npy --mean 0.5,0.4,0.4 --std 0.2,0.2,0.2 -o net.cnvm
   convince quantize net.onnx --calibrate images --report -o net.cnvm
+  convince quantize vectors/onnx/quantised/lenet5-qdq.onnx --report -o net.cnvm
 
-JSON: {top1_agreement (0 to 1), max_logit_error, mean_logit_error (float units), parameters}; with --report also
-layers: [{name, operator, sqnr_db (null if nothing is lost), scale, low, high, shift (null if not rounded),
-multiplier, table_len}].")]
+JSON: {taken (false), not_taken (why a quantised file was not taken as it is, or null), top1_agreement (0 to 1),
+max_logit_error, mean_logit_error (float units), parameters}; with --report also layers: [{name, operator, sqnr_db (null
+if nothing is lost), scale, low, high, shift (null if not rounded), multiplier, table_len}].
+Of a network taken as quantised: {taken (true), top1_agreement, max_logit_error, mean_logit_error (null without inputs),
+parameters}; with --report also layers: [{name, operator, scale, zero, low, high, shift, multiplier, table_len, differing
+(results that may be one off ONNX Runtime's; null if not counted), possible (out of how many)}].")]
 pub(crate) struct Quantize {
     /// The ONNX file
     #[arg(value_name = "MODEL.onnx")]
     pub(crate) model: PathBuf,
 
-    /// Inputs to choose scales on: PNG, .npy (batches too), .json, or folders of PNG files
-    #[arg(long, value_name = "FILES", required = true, num_args = 1..)]
+    /// Inputs to choose scales on: PNG, .npy (batches too), .json, or folders of PNG files. Needed unless the network is
+    /// quantised already
+    #[arg(long, value_name = "FILES", num_args = 1..)]
     pub(crate) calibrate: Vec<PathBuf>,
 
     /// Subtracted from scaled pixels: one number per channel, separated by commas [default: 0]

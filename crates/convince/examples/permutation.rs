@@ -66,7 +66,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         };
         state = (0..CELLS).map(mix).collect();
     }
-    assert_eq!(verified.output, state);
+    assert_eq!(verified.output.as_deref(), Some(&state[..]));
     let cells: String = state.iter().map(|v| format!("{v:x}")).collect();
     println!(
         "0123456789abcdef becomes {cells} under the committed key; the proof has {} bytes",

@@ -31,6 +31,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = ProveOptions { progress: Some(&progress), ..Default::default() };
     let proof = prove(&proving_key, &input, &options)?;
     let verified = verify(&verifying_key, &proof, None, &[])?;
-    println!("a proof of {} bytes that the digit is a {}", proof.as_bytes().len(), verified.label);
+    println!("a proof of {} bytes that the digit is a {}", proof.as_bytes().len(), verified.answers[0].label);
     Ok(())
 }

@@ -3,6 +3,8 @@ use convince_pcs::PcsError;
 use convince_transcript::ChannelError;
 use convince_transcript::container::ContainerError;
 
+use crate::RangeProofError;
+
 /// Why bytes are not a usable key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -18,6 +20,14 @@ pub enum KeyError {
     /// The commitments in the key are not valid, or the width is out of range.
     #[error("the key's commitments are refused: {0}")]
     Commitment(#[from] PcsError),
+    /// The weights are not shown to be of their formats.
+    #[error("the range proof of the weights' slice {slice} is refused: {reason}")]
+    RangeProof {
+        /// Index of the slice.
+        slice: usize,
+        /// Why.
+        reason: RangeProofError,
+    },
     /// What stands in the key beside circuit and commitments does not fit them.
     #[error("the key is inconsistent: {0}")]
     Inconsistent(&'static str),

@@ -1,11 +1,17 @@
-use convince_circuit::{Circuit, LayerRegistry, WireKind};
-use convince_pcs::{CommitmentScheme, Split};
+use std::sync::Arc;
+
+use convince_circuit::{Circuit, LayerRegistry, WireKind, check_weights};
+use convince_field::Ints;
+use convince_pcs::{CommitmentScheme, Split, WireCommitment};
 use convince_transcript::container::{Kind, open, seal};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
-use crate::protocol::{Binding, Scheme, digest, num_rows, splits};
+use crate::protocol::{
+    Binding, Frame, Params, Part, Row, Scheme, Setting, Statement, Verifier, digest, splits, with_rows,
+};
+use crate::weights::{ModelCommitment, formats, public_digest};
 
 /// What is known of the weights under a model commitment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +20,6 @@ pub enum ModelStatus {
     Public,
     /// Every weight and bias is proven to be of its declared format.
     RangeProven,
-    /// The weights are assumed to be of their formats; whoever made the commitment could have cheated.
-    Assumed,
 }
 
 impl std::fmt::Display for ModelStatus {
@@ -23,7 +27,6 @@ impl std::fmt::Display for ModelStatus {
         f.write_str(match self {
             Self::Public => "public",
             Self::RangeProven => "range-proven",
-            Self::Assumed => "assumed (weights are committed, but not range-proven)",
         })
     }
 }
@@ -62,48 +65,88 @@ impl Presentation {
     }
 }
 
+/// The weights that a key is for.
+pub(crate) enum KeyWeights {
+    Committed(ModelCommitment),
+    Public { weights: Vec<Arc<Ints>>, digest: [u8; 32] },
+}
+
+impl KeyWeights {
+    /// Public weights, in the order of the circuit's wires.
+    pub(crate) fn public(circuit: &Circuit, weights: Vec<Arc<Ints>>) -> Self {
+        let digest = public_digest(&formats(circuit), &weights);
+        Self::Public { weights, digest }
+    }
+
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Committed(commitment) => commitment.digest(),
+            Self::Public { digest, .. } => *digest,
+        }
+    }
+
+    fn rows(&self) -> &[Row] {
+        match self {
+            Self::Committed(commitment) => commitment.rows(),
+            Self::Public { .. } => &[],
+        }
+    }
+}
+
 /// A model that a verifier has checked, with all that verifying needs.
 ///
 /// It exists only by [`Self::from_bytes`], which checks everything in this process, or by setup. `Send + Sync`.
 pub struct VerifyingKey {
     circuit: Circuit,
     width: usize,
+    frame: Frame,
     splits: Vec<Split>,
-    rows: Vec<<Scheme as CommitmentScheme>::Row>,
-    params: <Scheme as CommitmentScheme>::Params,
+    weights: KeyWeights,
+    params: Params,
     presentation: Presentation,
-    model_digest: [u8; 32],
     presentation_digest: [u8; 32],
-    status: ModelStatus,
+    model_digest: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredWeights {
+    Committed { rows: Vec<u8>, proofs: Vec<Vec<u8>> },
+    Public(Vec<Arc<Ints>>),
 }
 
 #[derive(Serialize, Deserialize)]
 struct Payload {
     circuit: Vec<u8>,
     width: u64,
-    rows: Vec<u8>,
+    weights: StoredWeights,
     presentation: Presentation,
 }
 
 impl VerifyingKey {
+    /// Of weights that have been checked.
     pub(crate) fn new(
         circuit: Circuit,
         width: usize,
-        rows: Vec<<Scheme as CommitmentScheme>::Row>,
+        weights: KeyWeights,
         presentation: Presentation,
     ) -> Result<Self, KeyError> {
         let params = Scheme::params(width)?;
+        if let KeyWeights::Committed(commitment) = &weights
+            && (commitment.formats() != formats(&circuit) || commitment.width() != width)
+        {
+            return Err(KeyError::Inconsistent("the commitment is not to weights of this network's shapes"));
+        }
         let splits = splits(&circuit, WireKind::Weight, width);
         let classes = circuit.arg_max().map(|layer| layer.shape[1]);
         presentation.validate(classes.unwrap_or_else(|| circuit.shape(circuit.output())[1..].iter().product()))?;
-        let model_digest = model_digest(&circuit, width, &rows);
-        let presentation_digest = presentation.digest();
-        let status = ModelStatus::Assumed;
-        Ok(Self { circuit, width, splits, rows, params, presentation, model_digest, presentation_digest, status })
+        let (frame, presentation_digest) = (Frame::new(&circuit, width), presentation.digest());
+        let model_digest = weights.digest();
+        Ok(Self { circuit, width, frame, splits, weights, params, presentation, presentation_digest, model_digest })
     }
 
     /// Reads and checks a key file as the hostile input it may be: the circuit is built again with all its checks, every
-    /// commitment is checked to be a point of the group. About 0.1 ms a row. Knows no custom layers.
+    /// commitment is checked to be a point of the group, and private weights' range proof is verified. About 0.1 ms a row and 30 ms a
+    /// million weights. Knows no custom layers.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -122,9 +165,16 @@ impl VerifyingKey {
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         // Refuses a width of zero, and one beyond the generators, before anything is cut by it.
         Scheme::params(width)?;
-        let count = num_rows(&splits(&circuit, WireKind::Weight, width));
-        let rows = Scheme::rows_from_bytes(count, &payload.rows)?;
-        Self::new(circuit, width, rows, payload.presentation)
+        let weights = match payload.weights {
+            StoredWeights::Committed { rows, proofs } => {
+                KeyWeights::Committed(ModelCommitment::verified(formats(&circuit), width, &rows, proofs)?)
+            }
+            StoredWeights::Public(weights) => {
+                check_weights(&circuit, &weights).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                KeyWeights::public(&circuit, weights)
+            }
+        };
+        Self::new(circuit, width, weights, payload.presentation)
     }
 
     /// The key's file.
@@ -132,7 +182,13 @@ impl VerifyingKey {
         let payload = Payload {
             circuit: self.circuit.to_bytes(),
             width: self.width as u64,
-            rows: Scheme::rows_to_bytes(&self.rows),
+            weights: match &self.weights {
+                KeyWeights::Committed(commitment) => StoredWeights::Committed {
+                    rows: Scheme::rows_to_bytes(commitment.rows()),
+                    proofs: commitment.proofs().to_vec(),
+                },
+                KeyWeights::Public { weights, .. } => StoredWeights::Public(weights.clone()),
+            },
             presentation: self.presentation.clone(),
         };
         seal(Kind::VerifierKey, &postcard::to_allocvec(&payload).expect("plain data in memory"))
@@ -160,15 +216,23 @@ impl VerifyingKey {
 
     /// Number of commitments to rows of weights.
     pub fn num_rows(&self) -> usize {
-        self.rows.len()
+        self.weights.rows().len()
     }
 
     /// Number of commitments to rows of advice that every proof carries.
     pub fn num_advice_rows(&self) -> usize {
-        num_rows(&splits(&self.circuit, WireKind::Advice, self.width))
+        self.frame.num_advice_rows()
     }
 
-    /// The model commitment: a hash over every model wire's id, shape, range, cut and row commitments.
+    /// The commitment to the weights and its range proof; none if they are public.
+    pub fn weights_commitment(&self) -> Option<&ModelCommitment> {
+        match &self.weights {
+            KeyWeights::Committed(commitment) => Some(commitment),
+            KeyWeights::Public { .. } => None,
+        }
+    }
+
+    /// The model: a hash over every weight wire's shape, range and row commitments, or over the integers of public weights.
     pub fn model_commitment(&self) -> [u8; 32] {
         self.model_digest
     }
@@ -182,7 +246,10 @@ impl VerifyingKey {
 
     /// What is known of the weights.
     pub fn status(&self) -> ModelStatus {
-        self.status
+        match self.weights {
+            KeyWeights::Committed(_) => ModelStatus::RangeProven,
+            KeyWeights::Public { .. } => ModelStatus::Public,
+        }
     }
 
     /// Logit of the output integer 1.
@@ -200,16 +267,40 @@ impl VerifyingKey {
         &self.presentation.preprocessing
     }
 
-    pub(crate) fn rows(&self) -> &[<Scheme as CommitmentScheme>::Row] {
-        &self.rows
-    }
-
-    pub(crate) fn weight_splits(&self) -> &[Split] {
-        &self.splits
-    }
-
-    pub(crate) fn params(&self) -> &<Scheme as CommitmentScheme>::Params {
+    #[cfg(feature = "prover")]
+    pub(crate) fn params(&self) -> &Params {
         &self.params
+    }
+
+    /// A verifier of a statement about this model.
+    pub(crate) fn verifier<'a>(&'a self, statement: &'a Statement<'a>) -> Verifier<'a> {
+        let circuit = &self.circuit;
+        let weights = circuit.wires_of(WireKind::Weight);
+        let (mut committed, mut public) = (Vec::new(), Vec::new());
+        match &self.weights {
+            KeyWeights::Committed(commitment) => {
+                committed.extend(weights.zip(with_rows(&self.splits, commitment.rows())));
+            }
+            KeyWeights::Public { weights: values, .. } => {
+                public.extend(weights.zip(values).map(|(id, values)| (id, values.as_slice())));
+            }
+        }
+        match statement.input {
+            Part::Public(values) => public.push((circuit.input(), values.as_slice())),
+            Part::Private(rows) => {
+                committed.push((circuit.input(), WireCommitment { split: &self.frame.input_split, rows }))
+            }
+        }
+        let output = match statement.output {
+            Part::Public(values) => Some(values),
+            Part::Private(rows) => {
+                let split = &self.frame.output_split;
+                committed.push((circuit.output().wire, WireCommitment { split, rows }));
+                None
+            }
+        };
+        let setting = Setting { circuit, params: &self.params, frame: &self.frame };
+        Verifier { setting, committed, public, output }
     }
 
     pub(crate) fn binding(&self) -> Binding<'_> {
@@ -229,12 +320,4 @@ pub(crate) fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T,
         (payload, []) => Ok(payload),
         (_, rest) => Err(KeyError::Encoding(format!("{} bytes are left over", rest.len()))),
     }
-}
-
-fn model_digest(circuit: &Circuit, width: usize, rows: &[<Scheme as CommitmentScheme>::Row]) -> [u8; 32] {
-    let wires: Vec<_> = circuit.wires_of(WireKind::Weight).map(|id| (id, circuit.wire(id))).collect();
-    let layout = postcard::to_allocvec(&wires).expect("plain data in memory");
-    // The cut of every wire follows from its shape and the width.
-    let parts = [&layout, &(width as u64).to_le_bytes()[..], &Scheme::rows_to_bytes(rows)];
-    digest("convince/model/v1", &parts)
 }

@@ -13,14 +13,14 @@
 //! let input = vec![0; 28 * 28];
 //! let proof = prove(&proving_key, &input, &ProveOptions::default())?;
 //! let verified = verify(&verifying_key, &proof, None, &[])?;
-//! println!("label {}", verified.label);
+//! println!("label {}", verified.answers[0].label);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Until range proofs and the hiding channel land, the status of every model is [`ModelStatus::Assumed`] (a malicious model's
-//! author could commit weights outside their format), and **proofs are not zero-knowledge**: each leaks some linear
-//! combinations of the weights.
+//! Proofs are zero-knowledge ([`Mode::Hiding`]) unless asked to be plain: they say nothing but their statement. Each of input,
+//! weights and output is public or private ([`SetupOptions`]); private weights are committed to once ([`ModelCommitment`]), with a
+//! proof that they are of their formats.
 //!
 //! Without the feature `prover` the crate is the verifier alone. `parallel` uses threads; the bytes of a proof do not change.
 
@@ -35,23 +35,32 @@ pub mod protocol;
 #[cfg(feature = "prover")]
 mod prover;
 mod soundness;
+mod tensor;
 mod verifier;
+mod weights;
 
 pub use convince_transcript::container;
 pub use error::{KeyError, VerifyError};
 pub use estimate::{Cost, Estimate, LayerCost, estimate};
 pub use key::{ModelStatus, VerifyingKey};
 pub use proof::{Proof, Unverified};
+pub use protocol::Mode;
 pub use soundness::{Soundness, soundness};
-pub use verifier::{Answer, Verified, answers, input_digest, verify};
+pub use tensor::{TensorCommitment, TensorOpening};
+pub use verifier::{Answer, Verified, VerifyOptions, answers, input_digest, verify, verify_with};
+pub use weights::{ModelCommitment, RangeProofError};
 
 #[cfg(feature = "prover")]
 pub use convince_lower as lower;
 #[cfg(feature = "prover")]
 pub use convince_model as model;
 #[cfg(feature = "prover")]
+pub use prover::{Openings, SetupOptions, commit_input, commit_model, prove_with_openings};
+#[cfg(feature = "prover")]
 pub use prover::{Phase, ProveError, ProveOptions, ProvingKey, SetupError, TestSeed, prove, setup};
 #[cfg(feature = "prover")]
-pub use prover::{SetupOptions, setup_circuit, setup_circuit_seeded, setup_seeded, setup_with};
+pub use prover::{setup_circuit, setup_circuit_seeded, setup_circuit_with, setup_seeded, setup_with};
+#[cfg(feature = "prover")]
+pub use weights::ModelSecret;
 
 pub use convince_circuit as circuit;

@@ -1,21 +1,26 @@
 use std::sync::Arc;
 
-use convince_circuit::{Circuit, LayerRegistry, WireKind, Witness, WitnessError, check_weights};
-use convince_field::Ints;
+use convince_circuit::{Circuit, LayerRegistry, WireId, WireKind, Witness, WitnessError, check_weights};
+use convince_field::{IntSlice, Ints};
 use convince_lower::{LowerError, Lowered, Strategies, lower_with};
 use convince_model::{Model, ModelError};
-use convince_pcs::{CommitmentScheme, Split};
+use convince_pcs::{CommitmentScheme, CommittedWire, Split};
 use convince_transcript::PlainProver;
 use convince_transcript::container::{Kind, seal};
 use rand::rngs::OsRng;
-use rand::{RngCore, SeedableRng};
+use rand::{CryptoRng, RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::key::{Presentation, decode};
-use crate::protocol::{Binding, Scheme, Statement, num_rows, run_prover, splits};
-use crate::{KeyError, Proof, VerifyingKey, estimate};
+use crate::key::{KeyWeights, Presentation, decode};
+use crate::proof::{HeadPart, input_ints};
+use crate::protocol::{
+    Binding, Blind, Frame, Mode, Params, Prover, Row, Scheme, Setting, Statement, num_rows, splits, with_blinds,
+};
+use crate::tensor::{Format, TensorCommitment, TensorOpening, input_format, output_format};
+use crate::weights::{ModelCommitment, ModelSecret, Weights, blinds, formats};
+use crate::{KeyError, Proof, VerifyError, VerifyingKey, estimate};
 
 /// Why a model cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -29,6 +34,9 @@ pub enum SetupError {
     /// The weights do not fit the circuit.
     #[error(transparent)]
     Weights(#[from] WitnessError),
+    /// The commitment given is not to this model under this secret.
+    #[error("the model commitment is not to this model's weights under this secret")]
+    OtherCommitment,
     /// The key could not be made.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -40,6 +48,12 @@ pub enum ProveError {
     /// The input does not fit the network.
     #[error("input: {0}")]
     Input(#[from] WitnessError),
+    /// The opening given is of another input, or was made for another key.
+    #[error("the opening is not of a commitment to this input under this key")]
+    Opening,
+    /// The key's inputs are public, and a commitment's opening was given.
+    #[error("this key's inputs are public: nothing commits to them")]
+    PublicInput,
 }
 
 /// A seed that makes blinds predictable: for tests and golden vectors only. A proof made with one hides nothing.
@@ -81,19 +95,71 @@ pub struct ProveOptions<'a> {
     pub nonce: &'a [u8],
     /// Leaves the input out of the proof file, so that the verifier must have it from elsewhere.
     pub detach_input: bool,
+    /// How messages are sent.
+    pub mode: Mode,
+    /// The opening of a commitment to the input, made before; a private input is committed to afresh without one.
+    pub input_opening: Option<&'a TensorOpening>,
     /// Hears when a phase begins.
     pub progress: Option<&'a dyn Fn(Phase)>,
     /// Predictable blinds, for tests.
     pub seed: Option<TestSeed>,
 }
 
+/// The openings of a proof's private input and output: who made the proof keeps them, or shows them to whom it will.
+#[derive(Clone, Debug, Default)]
+pub struct Openings {
+    /// Of the input, if it is private.
+    pub input: Option<TensorOpening>,
+    /// Of the output, if it is private.
+    pub output: Option<TensorOpening>,
+}
+
+/// The blinds of a private input's and output's rows.
+pub(crate) struct OpeningBlinds {
+    input: Zeroizing<Vec<Blind>>,
+    output: Zeroizing<Vec<Blind>>,
+}
+
+impl Openings {
+    /// Fresh ones for a witness, but for an input that is committed already.
+    fn new(
+        key: &ProvingKey,
+        witness: &Witness,
+        input: Option<&TensorOpening>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
+        let circuit = &key.lowered.circuit;
+        let mut fresh = |format: Format, values: IntSlice<'_>| {
+            let mut seed = Zeroizing::new([0; 32]);
+            rng.fill_bytes(&mut *seed);
+            TensorOpening::new(format, values.to_ints(), *seed)
+        };
+        let given = input.cloned();
+        let input = circuit
+            .input_is_private()
+            .then(|| given.unwrap_or_else(|| fresh(input_format(circuit, key.width), witness.wire(circuit.input()))));
+        let output = circuit
+            .output_is_private()
+            .then(|| fresh(output_format(circuit, key.width), witness.wire(circuit.output().wire)));
+        Self { input, output }
+    }
+
+    pub(crate) fn blinds(&self) -> OpeningBlinds {
+        let of = |opening: &Option<TensorOpening>| opening.as_ref().map(TensorOpening::blinds).unwrap_or_default();
+        OpeningBlinds { input: of(&self.input), output: of(&self.output) }
+    }
+}
+
 /// A model with the secrets of its commitment. Whoever has it can prove, and sees the weights. `Send + Sync`.
 pub struct ProvingKey {
     pub(crate) lowered: Lowered,
     pub(crate) width: usize,
-    pub(crate) params: <Scheme as CommitmentScheme>::Params,
+    pub(crate) params: Params,
     pub(crate) weight_splits: Vec<Split>,
-    pub(crate) blinds: Vec<<Scheme as CommitmentScheme>::Blind>,
+    pub(crate) frame: Frame,
+    /// Of the rows of private weights; none if they are public.
+    pub(crate) blinds: Zeroizing<Vec<Blind>>,
+    public_weights: bool,
     /// None for a circuit by hand.
     model: Option<(Model, Strategies)>,
     seed: Zeroizing<[u8; 32]>,
@@ -102,10 +168,18 @@ pub struct ProvingKey {
 }
 
 /// What keys are made with, beside the model.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SetupOptions {
-    /// How layers are proven, where there is a choice, and what of the output is public. Proofs under different strategies verify under their own keys only.
+#[derive(Clone, Copy, Default)]
+pub struct SetupOptions<'a> {
+    /// How layers are proven, where there is a choice, and what of input and output is public. Proofs under different strategies
+    /// verify under their own keys only.
     pub strategies: Strategies,
+    /// Whether the verifying key holds the weights, in place of a commitment to them: its owner then evaluates them in every
+    /// verification, some 3 ns a weight.
+    pub public_weights: bool,
+    /// A commitment to the weights made before, with its secret; they are committed to afresh without one.
+    pub commitment: Option<(&'a ModelCommitment, &'a ModelSecret)>,
+    /// Hears how many slices of the weights' range proof are done, and how many there are.
+    pub progress: Option<&'a dyn Fn(usize, usize)>,
     /// Predictable blinds, for tests.
     pub seed: Option<TestSeed>,
 }
@@ -121,11 +195,12 @@ enum Source {
 struct Payload {
     source: Source,
     width: u64,
+    public_weights: bool,
     seed: [u8; 32],
     model_digest: [u8; 32],
 }
 
-/// Commits to a model's weights, with fresh blinds, and makes both keys. Some 0.4 µs a weight.
+/// Commits to a model's weights, with fresh blinds, proves that they are in range, and makes both keys. Some 2 µs a weight.
 ///
 /// Keys of a model whose graph takes a batch ([`Graph::with_batch`](convince_model::Graph::with_batch)) are for proofs about so many
 /// images at once.
@@ -148,11 +223,50 @@ pub fn setup_seeded(model: &Model, seed: TestSeed) -> Result<(ProvingKey, Verify
 ///
 /// # Errors
 /// [`SetupError`].
-pub fn setup_with(model: &Model, options: &SetupOptions) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+pub fn setup_with(model: &Model, options: &SetupOptions<'_>) -> Result<(ProvingKey, VerifyingKey), SetupError> {
     model.validate()?;
     let lowered = lower_with(&model.graph, options.strategies)?;
-    let seed = options.seed.unwrap_or_else(fresh_seed);
-    setup_lowered(Some((model.clone(), options.strategies)), lowered, seed.0)
+    setup_lowered(Some((model.clone(), options.strategies)), lowered, options)
+}
+
+/// Commits to a model's weights, without keys: the commitment, with the proof that the weights are of their formats, and its
+/// secret. Some 2 µs a weight.
+///
+/// Keys for any batch and any strategies are then made by [`setup_with`] with [`SetupOptions::commitment`]; of the options given
+/// here only `progress` and `seed` count.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn commit_model(model: &Model, options: &SetupOptions<'_>) -> Result<(ModelCommitment, ModelSecret), SetupError> {
+    model.validate()?;
+    let lowered = lower_with(&model.graph, Strategies::default())?;
+    let (seed, width) = (options.seed.unwrap_or_else(fresh_seed), estimate::width(&lowered.circuit));
+    commit_weights(&lowered, width, seed.0, options)
+}
+
+fn commit_weights(
+    lowered: &Lowered,
+    width: usize,
+    seed: [u8; 32],
+    options: &SetupOptions<'_>,
+) -> Result<(ModelCommitment, ModelSecret), SetupError> {
+    let params = Scheme::params(width).map_err(KeyError::from)?;
+    let formats = formats(&lowered.circuit);
+    let blinds = blinds(num_rows(&splits(&lowered.circuit, WireKind::Weight, width)), seed);
+    let weights = Weights { weights: &lowered.weights, blinds: &blinds };
+    let silent = |_: usize, _: usize| ();
+    let progress = options.progress.unwrap_or(&silent);
+    let commitment = match options.seed {
+        Some(_) => {
+            let mut rng = ChaCha20Rng::from_seed(seed);
+            // Apart from the blinds of the rows.
+            rng.set_stream(1);
+            ModelCommitment::make(formats, width, &params, &weights, &mut rng, progress)?
+        }
+        None => ModelCommitment::make(formats, width, &params, &weights, &mut OsRng, progress)?,
+    };
+    let secret = ModelSecret::new(seed, commitment.digest());
+    Ok((commitment, secret))
 }
 
 fn fresh_seed() -> TestSeed {
@@ -167,7 +281,7 @@ fn fresh_seed() -> TestSeed {
 /// # Errors
 /// [`SetupError::Weights`], [`SetupError::Key`].
 pub fn setup_circuit(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    setup_circuit_seeded(circuit, weights, fresh_seed())
+    setup_circuit_with(circuit, weights, &SetupOptions::default())
 }
 
 /// [`setup_circuit`] with predictable blinds.
@@ -179,7 +293,19 @@ pub fn setup_circuit_seeded(
     weights: Vec<Arc<Ints>>,
     seed: TestSeed,
 ) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    setup_lowered(None, by_hand(circuit, weights)?, seed.0)
+    setup_circuit_with(circuit, weights, &SetupOptions { seed: Some(seed), ..SetupOptions::default() })
+}
+
+/// [`setup_circuit`] with options, of which the strategies do not count.
+///
+/// # Errors
+/// As [`setup_circuit`].
+pub fn setup_circuit_with(
+    circuit: Circuit,
+    weights: Vec<Arc<Ints>>,
+    options: &SetupOptions<'_>,
+) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    setup_lowered(None, by_hand(circuit, weights)?, options)
 }
 
 fn by_hand(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<Lowered, WitnessError> {
@@ -191,20 +317,29 @@ fn by_hand(circuit: Circuit, weights: Vec<Arc<Ints>>) -> Result<Lowered, Witness
 fn setup_lowered(
     model: Option<(Model, Strategies)>,
     lowered: Lowered,
-    seed: [u8; 32],
+    options: &SetupOptions<'_>,
 ) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-    let width = estimate::width(&lowered.circuit);
-    let mut proving = ProvingKey::assemble(model, lowered, width, seed, [0; 32])?;
-    let rows: Vec<_> = proving
-        .weight_splits
-        .iter()
-        .zip(&proving.lowered.weights)
-        .flat_map(|(split, values)| split.rows(values.as_slice()))
-        .collect();
-    let commitments = Scheme::commit(&proving.params, &rows, &proving.blinds);
-    let verifying =
-        VerifyingKey::new(proving.lowered.circuit.clone(), width, commitments, presentation(proving.model()))?;
-    proving.model_digest = verifying.model_commitment();
+    let (weights, width, seed) = match (options.public_weights, options.commitment) {
+        (true, _) => {
+            let weights = KeyWeights::public(&lowered.circuit, lowered.weights.clone());
+            (weights, estimate::width(&lowered.circuit), [0; 32])
+        }
+        (false, Some((commitment, secret))) => {
+            (KeyWeights::Committed(commitment.clone()), commitment.width(), secret.seed())
+        }
+        (false, None) => {
+            let (width, seed) = (estimate::width(&lowered.circuit), options.seed.unwrap_or_else(fresh_seed));
+            let (commitment, _) = commit_weights(&lowered, width, seed.0, options)?;
+            (KeyWeights::Committed(commitment), width, seed.0)
+        }
+    };
+    let proving = ProvingKey::assemble(model, lowered, width, options.public_weights, seed, weights.digest())?;
+    if let (KeyWeights::Committed(commitment), Some(_)) = (&weights, options.commitment)
+        && (commitment.formats() != formats(&proving.lowered.circuit) || proving.commit() != commitment.rows())
+    {
+        return Err(SetupError::OtherCommitment);
+    }
+    let verifying = VerifyingKey::new(proving.lowered.circuit.clone(), width, weights, presentation(proving.model()))?;
     Ok((proving, verifying))
 }
 
@@ -222,16 +357,37 @@ impl ProvingKey {
         model: Option<(Model, Strategies)>,
         lowered: Lowered,
         width: usize,
+        public_weights: bool,
         seed: [u8; 32],
         model_digest: [u8; 32],
     ) -> Result<Self, KeyError> {
-        let weight_splits = splits(&lowered.circuit, WireKind::Weight, width);
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        let blinds = Scheme::blinds(num_rows(&weight_splits), &mut rng);
         let params = Scheme::params(width)?;
+        let weight_splits = splits(&lowered.circuit, WireKind::Weight, width);
+        let rows = if public_weights { 0 } else { num_rows(&weight_splits) };
+        let blinds = blinds(rows, seed);
+        let frame = Frame::new(&lowered.circuit, width);
         let presentation_digest = presentation(model.as_ref().map(|(model, _)| model)).digest();
         let seed = Zeroizing::new(seed);
-        Ok(Self { lowered, width, params, weight_splits, blinds, model, seed, model_digest, presentation_digest })
+        Ok(Self {
+            lowered,
+            width,
+            params,
+            weight_splits,
+            frame,
+            blinds,
+            public_weights,
+            model,
+            seed,
+            model_digest,
+            presentation_digest,
+        })
+    }
+
+    /// The commitments to the weights' rows.
+    fn commit(&self) -> Vec<Row> {
+        let weights = self.lowered.weights.iter().map(|w| w.as_slice());
+        let rows: Vec<_> = self.weight_splits.iter().zip(weights).flat_map(|(split, w)| split.rows(w)).collect();
+        Scheme::commit(&self.params, &rows, &self.blinds)
     }
 
     /// Reads a key file. Knows no custom layers.
@@ -261,7 +417,7 @@ impl ProvingKey {
         };
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         Scheme::params(width)?;
-        Self::assemble(model, lowered, width, payload.seed, payload.model_digest)
+        Self::assemble(model, lowered, width, payload.public_weights, payload.seed, payload.model_digest)
     }
 
     /// The key's file. It holds the weights and the seed of the blinds.
@@ -270,7 +426,13 @@ impl ProvingKey {
             Some((model, strategies)) => Source::Model { model: model.to_bytes(), strategies: *strategies },
             None => Source::Circuit { circuit: self.lowered.circuit.to_bytes(), weights: self.lowered.weights.clone() },
         };
-        let payload = Payload { source, width: self.width as u64, seed: *self.seed, model_digest: self.model_digest };
+        let payload = Payload {
+            source,
+            width: self.width as u64,
+            public_weights: self.public_weights,
+            seed: *self.seed,
+            model_digest: self.model_digest,
+        };
         seal(Kind::ProverKey, &postcard::to_allocvec(&payload).expect("plain data in memory"))
     }
 
@@ -304,9 +466,39 @@ impl ProvingKey {
         self.width
     }
 
-    /// Number of rows of weights.
+    /// Number of rows of committed weights.
     pub fn num_rows(&self) -> usize {
         self.blinds.len()
+    }
+
+    /// Whether verifiers have the weights.
+    pub fn has_public_weights(&self) -> bool {
+        self.public_weights
+    }
+
+    /// A prover for a witness; the blinds are those of its private input and output.
+    pub(crate) fn prover<'a>(
+        &'a self,
+        witness: &'a Witness,
+        blinds: &'a OpeningBlinds,
+        progress: &'a dyn Fn(Phase),
+    ) -> Prover<'a> {
+        let circuit = &self.lowered.circuit;
+        let mut committed = Vec::new();
+        if !self.public_weights {
+            let values = circuit.wires_of(WireKind::Weight).map(|id| witness.wire(id));
+            let wires = with_blinds(&self.weight_splits, values, &self.blinds);
+            committed.extend(circuit.wires_of(WireKind::Weight).zip(wires));
+        }
+        let mut part = |private: bool, id: WireId, split, blinds| {
+            if private {
+                committed.push((id, CommittedWire { split, values: witness.wire(id), blinds }));
+            }
+        };
+        part(circuit.input_is_private(), circuit.input(), &self.frame.input_split, &blinds.input);
+        part(circuit.output_is_private(), circuit.output().wire, &self.frame.output_split, &blinds.output);
+        let setting = Setting { circuit, params: &self.params, frame: &self.frame };
+        Prover { setting, committed, witness, progress }
     }
 
     fn binding(&self) -> Binding<'_> {
@@ -321,18 +513,46 @@ impl ProvingKey {
     /// Proves whatever a witness says, honest or not: experiments and forgeries. The witness's input and output wires are the
     /// statement, and the proof verifies only if the witness satisfies the circuit.
     pub fn prove_witness(&self, witness: &Witness, options: &ProveOptions<'_>) -> Proof {
+        self.prove_with_openings(witness, options).0
+    }
+
+    fn prove_with_openings(&self, witness: &Witness, options: &ProveOptions<'_>) -> (Proof, Openings) {
+        match options.seed {
+            Some(seed) => self.prove_with(witness, options, &mut ChaCha20Rng::from_seed(seed.0)),
+            None => self.prove_with(witness, options, &mut OsRng),
+        }
+    }
+
+    fn prove_with(
+        &self,
+        witness: &Witness,
+        options: &ProveOptions<'_>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> (Proof, Openings) {
         let circuit = &self.lowered.circuit;
-        let ints = |values: convince_field::IntSlice<'_>| Ints::I32(values.iter().map(|v| v as i32).collect());
-        let input = ints(witness.wire(circuit.input()));
-        let output = ints(witness.tensor(circuit, circuit.output()));
-        let statement = Statement { input: &input, output: &output, nonce: options.nonce };
-        let mut channel = PlainProver::new(self.binding().transcript(&statement));
-        let mut rng = match options.seed {
-            Some(seed) => ChaCha20Rng::from_seed(seed.0),
-            None => ChaCha20Rng::from_entropy(),
+        let openings = Openings::new(self, witness, options.input_opening, rng);
+        let head = |opening: &Option<TensorOpening>, values: IntSlice<'_>| match opening {
+            Some(opening) => HeadPart::Private(opening.commitment_with(&self.params)),
+            None => HeadPart::Public(Ints::I32(values.iter().map(|v| v as i32).collect())),
         };
-        run_prover(self, witness, &mut rng, &mut channel, &|phase| report(options, phase));
-        Proof::assemble(circuit, (!options.detach_input).then_some(&input), &output, &channel.finish())
+        let input = head(&openings.input, witness.wire(circuit.input()));
+        let output = head(&openings.output, witness.tensor(circuit, circuit.output()));
+        let statement = Statement { input: input.part(), output: output.part(), nonce: options.nonce };
+        let clear = PlainProver::new(self.binding().transcript(&statement, options.mode));
+        let blinds = openings.blinds();
+        let progress = |phase| report(options, phase);
+        let prover = self.prover(witness, &blinds, &progress);
+        let messages = match options.mode {
+            Mode::Hiding => prover.hiding(rng, clear).finish(),
+            Mode::Plain => {
+                let mut channel = clear;
+                prover.plain(rng, &mut channel);
+                channel.finish()
+            }
+        };
+        let detached = options.detach_input && matches!(input, HeadPart::Public(_));
+        let proof = Proof::assemble(circuit, options.mode, (!detached).then_some(&input), &output, &messages);
+        (proof, openings)
     }
 }
 
@@ -341,9 +561,46 @@ impl ProvingKey {
 /// # Errors
 /// [`ProveError`]: an input of the wrong length or with values outside the network's input format.
 pub fn prove(key: &ProvingKey, input: &[i32], options: &ProveOptions<'_>) -> Result<Proof, ProveError> {
+    prove_with_openings(key, input, options).map(|(proof, _)| proof)
+}
+
+/// [`prove`], with the openings of what the proof leaves private.
+///
+/// # Errors
+/// [`ProveError`]: as [`prove`], and an opening of another input's commitment.
+pub fn prove_with_openings(
+    key: &ProvingKey,
+    input: &[i32],
+    options: &ProveOptions<'_>,
+) -> Result<(Proof, Openings), ProveError> {
     report(options, Phase::Witness);
     let witness = key.lowered.witness(input)?;
-    Ok(key.prove_witness(&witness, options))
+    if let Some(opening) = options.input_opening {
+        if !key.lowered.circuit.input_is_private() {
+            return Err(ProveError::PublicInput);
+        }
+        if *opening.format() != input_format(&key.lowered.circuit, key.width) || opening.values() != input {
+            return Err(ProveError::Opening);
+        }
+    }
+    Ok(key.prove_with_openings(&witness, options))
+}
+
+/// Commits to an input of a key's network, so that proofs can be about it: anybody can, with the verifying key alone. Fresh
+/// randomness unless a test gives a seed.
+///
+/// # Errors
+/// [`VerifyError::Input`]: an input of the wrong length or with values outside the network's input format.
+pub fn commit_input(
+    key: &VerifyingKey,
+    input: &[i32],
+    seed: Option<TestSeed>,
+) -> Result<(TensorCommitment, TensorOpening), VerifyError> {
+    let circuit = key.circuit();
+    let values: Vec<i64> = input.iter().map(|&v| v.into()).collect();
+    let values = input_ints(circuit, &values)?;
+    let opening = TensorOpening::new(input_format(circuit, key.width()), values, seed.unwrap_or_else(fresh_seed).0);
+    Ok((opening.commitment_with(key.params()), opening))
 }
 
 fn report(options: &ProveOptions<'_>, phase: Phase) {

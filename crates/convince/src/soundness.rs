@@ -1,9 +1,9 @@
 use convince_circuit::Circuit;
 use convince_field::ProofField;
 use convince_gkr::soundness as gkr;
-use convince_pcs::hyrax::opening_error_terms;
+use convince_pcs::hyrax::hiding::{Counts, closing_error_terms};
 
-use crate::protocol::Field;
+use crate::protocol::{Field, count};
 
 /// The error of the interactive protocol behind a proof, and of its worst round.
 ///
@@ -17,10 +17,13 @@ pub struct Soundness {
     pub largest_round_bits: f64,
 }
 
-/// Counts the rounds, degrees and batches that a circuit gives rise to.
+/// Counts the rounds, degrees and batches of hiding proofs of a circuit; plain ones have fewer. Takes about as long as verifying
+/// one without its commitments.
 pub fn soundness(circuit: &Circuit, width: usize) -> Soundness {
     let claims = convince_gkr::soundness::max_claims(circuit);
-    let error = opening_error_terms(width, claims)
+    let counter = count(circuit);
+    let counts = Counts { messages: counter.scalars, products: counter.products };
+    let error = closing_error_terms(width, counts, counter.assertions, claims)
         .into_iter()
         .fold(gkr::error(circuit, Field::SECURITY_BITS as i32), |error, (count, degree)| {
             error.with(count, degree, gkr::CHALLENGE_BITS)

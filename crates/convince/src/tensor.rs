@@ -66,10 +66,6 @@ struct CommitmentPayload {
 }
 
 impl TensorCommitment {
-    pub(crate) fn new(format: Format, rows: Vec<Row>) -> Self {
-        Self { format, rows }
-    }
-
     /// Reads and checks a file.
     ///
     /// # Errors
@@ -83,8 +79,7 @@ impl TensorCommitment {
 
     /// The file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let payload =
-            CommitmentPayload { format: self.format.clone(), rows: Scheme::rows_to_bytes(&self.rows) };
+        let payload = CommitmentPayload { format: self.format.clone(), rows: Scheme::rows_to_bytes(&self.rows) };
         seal(Kind::TensorCommitment, &postcard::to_allocvec(&payload).expect("plain data in memory"))
     }
 
@@ -174,6 +169,7 @@ impl TensorOpening {
         Zeroizing::new(Scheme::blinds(self.format.split().num_rows(), &mut rng))
     }
 
+    #[cfg(feature = "prover")]
     pub(crate) fn format(&self) -> &Format {
         &self.format
     }

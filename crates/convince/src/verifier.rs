@@ -2,32 +2,44 @@ use convince_circuit::Circuit;
 use convince_field::Ints;
 use convince_transcript::PlainVerifier;
 
-use crate::proof::input_ints;
-use crate::protocol::{Field, Statement, canonical, digest, run_verifier, transcript};
+use crate::proof::{HeadPart, Parts, input_ints};
+use crate::protocol::{Field, Mode, Statement, canonical, digest, run_hiding_verifier, run_verifier, transcript};
+use crate::tensor::TensorCommitment;
 use crate::{ModelStatus, Proof, VerifyError, VerifyingKey};
 
 /// What a proof authenticates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
-    /// The model commitment of the key.
+    /// The model of the key: [`VerifyingKey::model_commitment`].
     pub model_commitment: [u8; 32],
     /// The network of the key: its architecture, shifts and tables, and what inputs and outputs mean.
     pub network_digest: [u8; 32],
     /// What is known of the weights under it.
     pub status: ModelStatus,
-    /// Hash of the input's integers, as [`input_digest`] computes it.
+    /// Whether the proof says nothing but this.
+    pub mode: Mode,
+    /// Hash of the input's integers, as [`input_digest`] computes it, or of the commitment to a private input.
     pub input_digest: [u8; 32],
+    /// The commitment to a private input.
+    pub input_commitment: Option<TensorCommitment>,
     /// The public output's integers, of all images of the batch one after the other: those of the network, or labels if nothing
-    /// else is revealed.
-    pub output: Vec<i32>,
-    /// What the network says of every image.
+    /// else is revealed. None if the output is private.
+    pub output: Option<Vec<i32>>,
+    /// The commitment to a private output.
+    pub output_commitment: Option<TensorCommitment>,
+    /// What the network says of every image; empty if the output is private.
     pub answers: Vec<Answer>,
-    /// [`Answer::logits`] of the first image.
-    pub logits: Option<Vec<f64>>,
-    /// [`Answer::label`] of the first image.
-    pub label: usize,
-    /// [`Answer::label_name`] of the first image.
-    pub label_name: Option<String>,
+}
+
+/// What a verifier asks of a proof, beside the key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyOptions<'a> {
+    /// A public input: needed if the proof leaves it out, and compared with the proof's if not.
+    pub input: Option<&'a [i32]>,
+    /// The commitment to the input that the proof must be about.
+    pub input_commitment: Option<&'a TensorCommitment>,
+    /// The nonce that the prover was asked to use, or empty.
+    pub nonce: &'a [u8],
 }
 
 /// What a network says of one image.
@@ -61,26 +73,48 @@ pub fn answers(circuit: &Circuit, output: &[i32], scale: f64, labels: &[String])
 
 /// Verifies a proof under a key.
 ///
-/// `input` is needed if the proof leaves its input out, and compared with the proof's if not. `nonce` is the one that the
+/// `input` is needed if the proof leaves its public input out, and compared with the proof's if not. `nonce` is the one that the
 /// prover was asked to use, or empty.
+///
+/// # Errors
+/// As [`verify_with`].
+pub fn verify(key: &VerifyingKey, proof: &Proof, input: Option<&[i32]>, nonce: &[u8]) -> Result<Verified, VerifyError> {
+    verify_with(key, proof, &VerifyOptions { input, nonce, ..VerifyOptions::default() })
+}
+
+/// [`verify`] with options.
 ///
 /// # Errors
 /// [`VerifyError`]: whatever makes the proof no proof of this statement. Never panics; allocates no more than the key's circuit and
 /// the proof's own length call for.
-pub fn verify(key: &VerifyingKey, proof: &Proof, input: Option<&[i32]>, nonce: &[u8]) -> Result<Verified, VerifyError> {
+pub fn verify_with(key: &VerifyingKey, proof: &Proof, options: &VerifyOptions<'_>) -> Result<Verified, VerifyError> {
     let circuit = key.circuit();
-    let parts = proof.parts(circuit)?;
-    let given = input.map(|values| given_input(circuit, values)).transpose()?;
-    let input = match (parts.input, given) {
-        (Some(stored), Some(given)) if stored != given => return Err(VerifyError::InputDiffers),
-        (Some(input), _) | (None, Some(input)) => input,
+    let Parts { mode, input: stored, output, messages } = proof.parts(key)?;
+    if circuit.input_is_private() && options.input.is_some() {
+        return Err(VerifyError::Input("this key's inputs are private: give their commitment".into()));
+    }
+    let given = options.input.map(|values| given_input(circuit, values)).transpose()?;
+    let input = match (stored, given) {
+        (Some(HeadPart::Public(stored)), Some(given)) if stored != given => return Err(VerifyError::InputDiffers),
+        (Some(input), _) => input,
+        (None, Some(input)) => HeadPart::Public(input),
         (None, None) => return Err(VerifyError::MissingInput),
     };
-    let statement = Statement { input: &input, output: &parts.output, nonce };
-    let mut channel = PlainVerifier::<Field>::new(transcript(key, &statement), parts.messages);
-    run_verifier(key, &statement, &mut channel)?;
+    match (&input, options.input_commitment) {
+        (HeadPart::Private(found), Some(expected)) if found != expected => return Err(VerifyError::InputDiffers),
+        (HeadPart::Public(_), Some(_)) => {
+            return Err(VerifyError::Input("this key's inputs are public: give the input itself".into()));
+        }
+        _ => {}
+    }
+    let statement = Statement { input: input.part(), output: output.part(), nonce: options.nonce };
+    let mut channel = PlainVerifier::<Field>::new(transcript(key, &statement, mode), messages);
+    match mode {
+        Mode::Plain => run_verifier(key, &statement, &mut channel)?,
+        Mode::Hiding => channel = run_hiding_verifier(key, &statement, channel)?,
+    }
     channel.finish()?;
-    Ok(verified(key, &input, &parts.output))
+    Ok(verified(key, mode, &input, &output))
 }
 
 fn given_input(circuit: &Circuit, values: &[i32]) -> Result<Ints, VerifyError> {
@@ -88,21 +122,27 @@ fn given_input(circuit: &Circuit, values: &[i32]) -> Result<Ints, VerifyError> {
     input_ints(circuit, &values)
 }
 
-fn verified(key: &VerifyingKey, input: &Ints, output: &Ints) -> Verified {
-    let output: Vec<i32> = output.as_slice().iter().map(|v| v as i32).collect();
-    let answers = answers(key.circuit(), &output, key.output_scale(), key.labels());
-    let first = answers.first().cloned();
-    let Answer { logits, label, label_name } = first.unwrap_or(Answer { logits: None, label: 0, label_name: None });
+fn verified(key: &VerifyingKey, mode: Mode, input: &HeadPart, output: &HeadPart) -> Verified {
+    let commitment = |part: &HeadPart| match part {
+        HeadPart::Public(_) => None,
+        HeadPart::Private(commitment) => Some(commitment.clone()),
+    };
+    let input_digest = match input {
+        HeadPart::Public(values) => digest_of(values),
+        HeadPart::Private(commitment) => commitment.digest(),
+    };
+    let values: Option<Vec<i32>> = output.public().map(|output| output.as_slice().iter().map(|v| v as i32).collect());
+    let answers = |values: &Vec<i32>| answers(key.circuit(), values, key.output_scale(), key.labels());
     Verified {
         model_commitment: key.model_commitment(),
         network_digest: key.network_digest(),
         status: key.status(),
-        input_digest: digest_of(input),
-        output,
-        answers,
-        logits,
-        label,
-        label_name,
+        mode,
+        input_digest,
+        input_commitment: commitment(input),
+        answers: values.as_ref().map(answers).unwrap_or_default(),
+        output: values,
+        output_commitment: commitment(output),
     }
 }
 

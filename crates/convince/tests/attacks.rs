@@ -11,11 +11,14 @@ use convince::lower::Strategies;
 use convince::model::Model;
 use convince::model::run;
 use convince::{
-    KeyError, Proof, ProveOptions, ProvingKey, SetupOptions, Verified, VerifyError, VerifyingKey, prove, setup_seeded,
-    setup_with, verify,
+    KeyError, Mode, Proof, ProveOptions, ProvingKey, SetupOptions, Verified, VerifyError, VerifyingKey, prove,
+    setup_seeded, setup_with, verify,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
+
+/// Everything that is tried is tried in both.
+const MODES: [Mode; 2] = [Mode::Hiding, Mode::Plain];
 
 fn options() -> ProveOptions<'static> {
     ProveOptions { seed: Some(SEED), ..Default::default() }
@@ -67,8 +70,10 @@ fn assert_rejected(name: &str, forged: Witness) {
     counted.count_multiplicities(circuit);
     for witness in [forged, counted] {
         assert!(check(circuit, &witness).is_err(), "{name}: check");
-        let proof = TINY.proving.prove_witness(&witness, &options());
-        assert!(accepts(&TINY, &proof).is_err(), "{name}");
+        for mode in MODES {
+            let proof = TINY.proving.prove_witness(&witness, &ProveOptions { mode, ..options() });
+            assert!(accepts(&TINY, &proof).is_err(), "{name}, {mode:?}");
+        }
     }
 }
 
@@ -76,11 +81,12 @@ fn assert_rejected(name: &str, forged: Witness) {
 fn the_honest_proof_passes_and_says_what_the_interpreter_computes() {
     let verified = accepts(&TINY, &honest_proof(&TINY)).unwrap();
     let trace = run(&TINY.model.graph, &TINY.input).unwrap();
-    assert_eq!(verified.output, trace.output());
-    assert_eq!(verified.label, convince::model::argmax(trace.output()));
-    assert_eq!(verified.label_name.as_deref(), Some(TINY.model.labels[verified.label].as_str()));
+    assert_eq!(verified.output.as_deref(), Some(trace.output()));
+    let answer = &verified.answers[0];
+    assert_eq!(answer.label, convince::model::argmax(trace.output()));
+    assert_eq!(answer.label_name.as_deref(), Some(TINY.model.labels[answer.label].as_str()));
     let logits = trace.output().iter().map(|&v| f64::from(v) * 0.5).collect::<Vec<_>>();
-    assert_eq!(verified.logits, Some(logits));
+    assert_eq!(answer.logits, Some(logits));
     assert_eq!(verified.model_commitment, TINY.proving.model_commitment());
 }
 
@@ -287,7 +293,8 @@ fn a_batch_is_one_proof_whatever_the_strategies_and_its_images_keep_their_places
         Strategies { convolution: Strategy::Fft, ..Strategies::default() },
     ];
     for strategies in strategies {
-        let (proving, verifying) = setup_with(&batch, &SetupOptions { strategies, seed: Some(SEED) }).unwrap();
+        let (proving, verifying) =
+            setup_with(&batch, &SetupOptions { strategies, seed: Some(SEED), ..SetupOptions::default() }).unwrap();
         let again = ProvingKey::from_bytes(&proving.to_bytes()).unwrap();
         let proof = prove(&again, &images.concat(), &options()).unwrap();
         let verified = verify(&verifying, &proof, Some(&images.concat()), &[]).unwrap();

@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use convince::circuit::WireKind;
 use convince::model::{Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
-use convince::protocol::{Statement, run_prover, run_verifier, transcript};
+use convince::protocol::{Part, Statement, run_prover, run_verifier, transcript};
 use convince::{
-    ProveOptions, ProvingKey, TestSeed, VerifyingKey, input_digest, prove, setup_seeded, soundness, verify,
+    Mode, Openings, ProveOptions, ProvingKey, TestSeed, VerifyingKey, input_digest, prove, setup_seeded, soundness,
+    verify,
 };
 use convince_field::{Bits, Fr, Ints};
 use convince_onnx::{Calibration, QuantizeOptions, import, quantize_graph};
@@ -229,18 +230,21 @@ struct Run {
 /// Sets up, proves and verifies twice: through the two functions, and through channels that record.
 fn run((model, input): (Model, Vec<i32>)) -> Run {
     let (proving_key, verifying_key) = setup_seeded(&model, SETUP_SEED).expect("a provable model");
-    let options = ProveOptions { nonce: NONCE, seed: Some(PROOF_SEED), ..Default::default() };
+    let options = ProveOptions { nonce: NONCE, seed: Some(PROOF_SEED), mode: Mode::Plain, ..Default::default() };
     let proof = prove(&proving_key, &input, &options).expect("an input of the network");
-    let output = verify(&verifying_key, &proof, Some(&input), NONCE).expect("a valid proof").output;
+    let output = verify(&verifying_key, &proof, Some(&input), NONCE).expect("a valid proof").output.expect("public");
 
     let (statement_input, statement_output) = (Ints::I32(input.clone()), Ints::I32(output.clone()));
-    let statement = Statement { input: &statement_input, output: &statement_output, nonce: NONCE };
-    let mut prover = Recorder::new(PlainProver::new(transcript(&verifying_key, &statement)));
+    let statement =
+        Statement { input: Part::Public(&statement_input), output: Part::Public(&statement_output), nonce: NONCE };
+    let mut prover = Recorder::new(PlainProver::new(transcript(&verifying_key, &statement, Mode::Plain)));
     let witness = proving_key.lowered().witness(&input).expect("an input of the network");
-    run_prover(&proving_key, &witness, &mut ChaCha20Rng::from_seed(PROOF_SEED.0), &mut prover, &|_| ());
+    let mut rng = ChaCha20Rng::from_seed(PROOF_SEED.0);
+    run_prover(&proving_key, &witness, &Openings::default(), &mut rng, &mut prover, &|_| ());
     let messages = prover.channel.finish();
     assert!(proof.as_bytes().ends_with(&messages), "the facade sends what the protocol does");
-    let mut verifier = Recorder::new(PlainVerifier::new(transcript(&verifying_key, &statement), &messages));
+    let mut verifier =
+        Recorder::new(PlainVerifier::new(transcript(&verifying_key, &statement, Mode::Plain), &messages));
     run_verifier(&verifying_key, &statement, &mut verifier).expect("a valid proof");
     verifier.channel.finish().expect("no message is left over");
     assert_eq!(prover.events, verifier.events);

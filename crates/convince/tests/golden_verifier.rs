@@ -18,9 +18,9 @@ fn the_committed_proof_verifies_and_says_what_it_said() {
     let verified = verify(&key, &proof, None, b"golden").expect("a valid proof");
     assert_eq!(verified.model_commitment.to_vec(), committed_bytes("tiny.txt", "model commitment"));
     assert_eq!(verified.input_digest.to_vec(), committed_bytes("tiny.txt", "input digest"));
-    let largest = verified.output.iter().max();
-    assert_eq!(verified.output.get(verified.label), largest);
-    assert_eq!(verified.label_name.as_deref(), Some(["a", "b", "c", "d"][verified.label]));
+    let (output, answer) = (verified.output.expect("a public output"), &verified.answers[0]);
+    assert_eq!(output.get(answer.label), output.iter().max());
+    assert_eq!(answer.label_name.as_deref(), Some(["a", "b", "c", "d"][answer.label]));
 }
 
 #[test]

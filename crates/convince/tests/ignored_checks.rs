@@ -10,7 +10,8 @@ mod common;
 use ark_ff::AdditiveGroup as _;
 use common::{SEED, TINY};
 use convince::circuit::{Layer, Witness};
-use convince::protocol::{Field, Statement, run_prover, run_verifier, transcript};
+use convince::protocol::{Field, Part, Statement, run_prover, run_verifier, transcript};
+use convince::{Mode, Openings};
 use convince_field::Ints;
 use convince_pcs::PcsError;
 use convince_testing::{Forger, Known, Lie, Met, Refusal, Replaced, Verdict, Watcher, forge};
@@ -30,11 +31,11 @@ struct Forgery {
 
 impl Forgery {
     fn statement(&self) -> Statement<'_> {
-        Statement { input: &self.input, output: &self.output, nonce: b"forged" }
+        Statement { input: Part::Public(&self.input), output: Part::Public(&self.output), nonce: b"forged" }
     }
 
     fn transcript(&self) -> Transcript {
-        transcript(&TINY.verifying, &self.statement())
+        transcript(&TINY.verifying, &self.statement(), Mode::Plain)
     }
 }
 
@@ -43,7 +44,7 @@ impl Lie<Field> for Forgery {
         let inner = PlainProver::new(self.transcript());
         let mut channel = Forger::new(inner).replacing(replaced).knowing(&self.known);
         let mut rng = ChaCha20Rng::from_seed(SEED.0);
-        run_prover(&TINY.proving, &self.witness, &mut rng, &mut channel, &|_| {});
+        run_prover(&TINY.proving, &self.witness, &Openings::default(), &mut rng, &mut channel, &|_| {});
         channel.into_inner().finish()
     }
 

@@ -25,7 +25,8 @@ fn options() -> ProveOptions<'static> {
 
 fn revealing(model: Model, range: Range) -> Result<Fixture, SetupError> {
     let strategies = Strategies { range, reveal: Reveal::Label, ..Strategies::default() };
-    let (proving, verifying) = setup_with(&model, &SetupOptions { strategies, seed: Some(SEED) })?;
+    let (proving, verifying) =
+        setup_with(&model, &SetupOptions { strategies, seed: Some(SEED), ..SetupOptions::default() })?;
     Ok(Fixture { model, proving, verifying, input: sample_input(3) })
 }
 
@@ -66,13 +67,14 @@ fn the_label_is_the_interpreters_and_nothing_else_is_said() {
             let proof = prove(&fixture.proving, &input, &options()).unwrap();
             let logits = run(&TINY.model.graph, &input).unwrap().output().to_vec();
             let verified = verify(&fixture.verifying, &proof, Some(&input), &[]).unwrap();
-            assert_eq!((verified.label, verified.logits), (argmax(&logits), None));
-            assert_eq!(verified.output, [argmax(&logits) as i32]);
-            assert_eq!(verified.label_name.as_ref(), TINY.model.labels.get(verified.label));
+            let answer = &verified.answers[0];
+            assert_eq!((answer.label, &answer.logits), (argmax(&logits), &None));
+            assert_eq!(verified.output, Some(vec![argmax(&logits) as i32]));
+            assert_eq!(answer.label_name.as_ref(), TINY.model.labels.get(answer.label));
             // The output of the file is one label, and the network's integers are nowhere in it.
             let bytes = proof.as_bytes();
-            assert_eq!(proof.unverified(fixture.verifying.circuit()).unwrap().output, verified.output);
-            assert_eq!(bytes[HEAD + INPUT..][..4], (verified.label as i32).to_le_bytes());
+            assert_eq!(proof.unverified(&fixture.verifying).unwrap().output, verified.output);
+            assert_eq!(bytes[HEAD + INPUT..][..4], (answer.label as i32).to_le_bytes());
             for value in logits {
                 // Scalars end the file. Four equal bytes across two of them mean nothing where one of them is zero.
                 let mut encoded = Vec::new();
@@ -100,7 +102,7 @@ fn what_is_revealed_is_part_of_the_network_and_of_the_provers_key() {
 #[test]
 fn another_label_in_the_file_is_rejected() {
     let bytes = prove(&LABEL.proving, &LABEL.input, &options()).unwrap().as_bytes().to_vec();
-    let label = accepts(&LABEL.verifying, bytes.clone()).unwrap().label as i32;
+    let label = accepts(&LABEL.verifying, bytes.clone()).unwrap().answers[0].label as i32;
     for other in (-1..4).filter(|&other| other != label) {
         let mut bytes = bytes.clone();
         bytes[HEAD + INPUT..][..4].copy_from_slice(&other.to_le_bytes());
@@ -119,7 +121,7 @@ fn forged_labels_are_rejected_ties_among_them() {
     {
         let fixture = revealing(constant_logits(logits), range).unwrap();
         let proof = prove(&fixture.proving, &fixture.input, &options()).unwrap();
-        assert_eq!(verify(&fixture.verifying, &proof, None, &[]).unwrap().label, label);
+        assert_eq!(verify(&fixture.verifying, &proof, None, &[]).unwrap().answers[0].label, label);
         for other in (0..3).filter(|&other| other != label) {
             let witness = relabelled(&fixture, other as i64);
             assert!(check(fixture.verifying.circuit(), &witness).is_err());
@@ -185,5 +187,5 @@ fn an_output_with_a_plane_has_no_label_but_a_circuit_by_hand_has_a_map() {
     let (proving, verifying) = setup_circuit_seeded(c.finish().unwrap(), vec![], SEED).unwrap();
     // -3 x / 4, rounded and clamped: the first place has two maxima at the clamp.
     let proof = prove(&proving, &[9, -8, -100, 70, -101, -9], &options()).unwrap();
-    assert_eq!(verify(&verifying, &proof, None, &[]).unwrap().output, [1, 2]);
+    assert_eq!(verify(&verifying, &proof, None, &[]).unwrap().output, Some(vec![1, 2]));
 }

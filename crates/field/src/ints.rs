@@ -108,6 +108,16 @@ impl<'a> IntSlice<'a> {
         }
     }
 
+    /// A copy at the same width.
+    pub fn to_ints(self) -> Ints {
+        match self {
+            Self::I8(v) => Ints::I8(v.to_vec()),
+            Self::U8(v) => Ints::U8(v.to_vec()),
+            Self::I16(v) => Ints::I16(v.to_vec()),
+            Self::I32(v) => Ints::I32(v.to_vec()),
+        }
+    }
+
     /// The values as `i64`, one at a time.
     pub fn iter(self) -> impl Iterator<Item = i64> + 'a {
         (0..self.len()).map(move |i| self.get(i))

@@ -1,4 +1,4 @@
-use convince_model::{ModelError, RunError};
+use convince_model::{ModelError, NodeError, RunError};
 
 /// Why an ONNX file is not imported, or a network not quantised.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -69,8 +69,8 @@ pub enum OnnxError {
         /// The limit.
         limit: usize,
     },
-    /// A network without convolutions and matrix products.
-    #[error("the network has no convolution and no matrix product")]
+    /// A network without an operator that integers can compute.
+    #[error("the network has no operator that integers can compute")]
     NoLayers,
     /// An input of another length than the network takes.
     #[error("an input of {found} values, the network takes {expected}")]
@@ -199,6 +199,12 @@ pub enum NodeProblem {
     /// A quantised tensor that is read with another scale or zero point than it was made with.
     #[error("input {0} has another scale or zero point than the tensor was quantised with")]
     Rescaled(usize),
+    /// An operator of a quantised network that is not taken with the file's integers; see [`take`](crate::take).
+    #[error("not taken with the file's integers: {0}")]
+    NotTaken(&'static str),
+    /// An integer operator that the file's integers come to, and that is not valid.
+    #[error("with the file's integers: {0}")]
+    Integers(NodeError),
     /// Something is computed from a value that only an output may be.
     #[error("supported only as the last operator")]
     NotLast,

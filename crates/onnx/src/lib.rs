@@ -24,12 +24,14 @@ mod error;
 mod float;
 mod import;
 pub mod proto;
+mod quantised;
 mod quantize;
 mod tensor;
 
 pub use error::{NodeProblem, OnnxError, TensorProblem};
 pub use float::FloatGraph;
 pub use import::import;
+pub use quantised::{Taken, TakenLayer, take};
 pub use quantize::{
     Calibration, LayerAccuracy, QuantizeOptions, evaluate, quantize, quantize_graph, quantize_with_accuracy,
 };

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use convince_field::{IntSlice, ProofField};
 use convince_poly::{Axis, Functional, eq_truncated, outer};
 
@@ -46,6 +48,25 @@ impl Split {
     /// Number of columns.
     pub fn num_columns(&self) -> usize {
         self.places() * self.later()
+    }
+
+    /// Places of the leading axis that no row divides: a run of rows is about a multiple of them.
+    pub fn leading_block(&self) -> usize {
+        if self.axis == 0 { 1 << self.log_block } else { 1 }
+    }
+
+    /// The cut of a range of the leading axis' places alone, and which of the rows are its own.
+    ///
+    /// Panics unless the range starts at a multiple of [`Self::leading_block`], and ends at one or with the axis.
+    pub fn part(&self, range: Range<usize>) -> (Self, Range<usize>) {
+        let (block, len) = (self.leading_block(), self.shape[0]);
+        let ends = range.end == len || range.end.is_multiple_of(block);
+        assert!(range.start < range.end && range.end <= len && range.start.is_multiple_of(block) && ends);
+        let mut shape = self.shape.clone();
+        shape[0] = range.len();
+        let rows_per_block = self.num_rows() / len.div_ceil(block);
+        let rows = range.start / block * rows_per_block..range.end.div_ceil(block) * rows_per_block;
+        (Self { shape, ..self.clone() }, rows)
     }
 
     fn len(&self) -> usize {
@@ -275,6 +296,25 @@ mod tests {
             }
         }
         assert_eq!(Split::choose(&[512, 1, 3, 3], 4096).num_rows(), 2);
+    }
+
+    #[test]
+    fn parts_of_the_leading_axis_are_runs_of_rows() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        for _ in 0..300 {
+            let shape: Vec<usize> = (0..rng.gen_range(1..4)).map(|_| rng.gen_range(1..9)).collect();
+            let whole = Split::choose(&shape, rng.gen_range(1..40));
+            let values = Ints::I16((0..shape.iter().product()).map(|_| rng.r#gen()).collect());
+            let all = whole.rows(values.as_slice());
+            let (block, per_place) = (whole.leading_block(), values.len() / shape[0]);
+            let start = rng.gen_range(0..shape[0].div_ceil(block)) * block;
+            let end = (start + block * rng.gen_range(1..4)).min(shape[0]);
+            let (part, rows) = whole.part(start..end);
+            let own = part.rows(values.as_slice().range(start * per_place, (end - start) * per_place));
+            let [own, all] = [&own[..], &all[rows]]
+                .map(|rows| rows.iter().map(|row| row.iter().collect()).collect::<Vec<Vec<i64>>>());
+            assert_eq!(own, all, "{whole:?} {start}..{end}");
+        }
     }
 
     /// Dense weights on a cut axis have at most as many terms as the smaller of its two sides, about.

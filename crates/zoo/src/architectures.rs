@@ -18,6 +18,13 @@ pub(crate) fn lenet5() -> Net {
         .dense(10)
 }
 
+/// What `scripts/train_fashion.py` trains: 3x3 convolutions, their batch norms folded, and the average of each channel.
+pub(crate) fn fashion() -> Net {
+    let start = Net::new([1, 28, 28]).conv(16, 3).relu().max_pool(2, 2);
+    let middle = start.conv(32, 3).relu().conv(32, 3).relu().max_pool(2, 2);
+    middle.conv(64, 3).relu().global_average().dense(10)
+}
+
 /// VGG (Simonyan and Zisserman, 2014) on 32x32 images, as zkCNN proves it: blocks of 3x3 convolutions, each block ended by a pool,
 /// and fully connected layers 512-512-512-10.
 fn vgg(blocks: &[&[usize]]) -> Net {

@@ -1,4 +1,4 @@
-//! Networks that people prove, built in: architectures with seeded weights, and a trained LeNet-5.
+//! Networks that people prove, built in: architectures with seeded weights, and two that are trained.
 //!
 //! Seeded weights make a network that costs what the trained one costs and says nothing sensible: proofs take the same time
 //! whatever the weights are. They are scaled such that every layer has activations that are not zero, as a trained network's.
@@ -8,22 +8,25 @@
 //! assert_eq!(network.net().parameters(), 15_245_130);
 //! ```
 //!
-//! Key types: [`Architecture`] and [`ARCHITECTURES`]; [`Net`], the builder that they are written with; [`mnist`], the trained
-//! LeNet-5 and its digits.
+//! Key types: [`Architecture`] and [`ARCHITECTURES`]; [`Net`], the builder that they are written with; [`mnist`] and
+//! [`fashion`], the trained networks with images of their training sets.
 //!
 //! Related crates: `convince-onnx` imports the float network that [`Architecture::onnx`] describes, and quantises it.
 
 #![forbid(unsafe_code)]
 
 mod architectures;
+pub mod fashion;
 pub mod mnist;
 mod net;
 mod seeded;
+mod trained;
 
 use convince_model::Model;
 use convince_onnx::{Calibration, OnnxError, QuantizeOptions, quantize};
 
 pub use crate::net::{Conv, Net, Value};
+use crate::trained::Trained;
 
 /// A built-in network.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +35,20 @@ pub struct Architecture {
     pub name: &'static str,
     /// What it is, in a few words.
     pub summary: &'static str,
-    /// A file with trained weights, where there is one.
-    trained: Option<&'static [u8]>,
+    /// Trained weights, where there are any.
+    trained: Option<Trained>,
     build: fn() -> Net,
 }
 
 /// All built-in networks, the smallest first of each kind.
 pub const ARCHITECTURES: &[Architecture] = &[
     Architecture {
-        trained: Some(mnist::LENET5),
+        trained: Some(trained::LENET5),
         ..Architecture::new("lenet5", "LeNet-5, MNIST shape", architectures::lenet5)
+    },
+    Architecture {
+        trained: Some(trained::FASHION),
+        ..Architecture::new("fashion", "four 3x3 convolutions, Fashion-MNIST", architectures::fashion)
     },
     Architecture::new("vgg11", "VGG-11, CIFAR-10 shape", architectures::vgg11),
     Architecture::new("vgg16", "VGG-16, CIFAR-10 shape, as in zkCNN", architectures::vgg16),
@@ -81,7 +88,7 @@ impl Architecture {
     /// with weights from the seed (0 if none is given) otherwise. Some 10 ns a weight.
     pub fn onnx(&self, seed: Option<u64>) -> Vec<u8> {
         match (self.trained, seed) {
-            (Some(file), None) => file.to_vec(),
+            (Some(trained), None) => trained.file.to_vec(),
             (_, seed) => seeded::onnx(&self.net(), self.name, seed.unwrap_or(0)),
         }
     }
@@ -97,10 +104,11 @@ impl Architecture {
     /// # Errors
     /// What the importer and the quantiser find.
     pub fn quantized(&self, seed: Option<u64>) -> Result<Model, OnnxError> {
-        let inputs = match seed {
-            None if self.is_trained() => mnist::calibration(),
-            _ => self.images(seed.unwrap_or(0), CALIBRATION_IMAGES),
+        let (inputs, labels) = match (self.trained, seed) {
+            (Some(trained), None) => (trained.images(), trained.labels),
+            (_, seed) => (self.images(seed.unwrap_or(0), CALIBRATION_IMAGES), &[][..]),
         };
-        quantize(&self.onnx(seed), &Calibration { inputs }, &QuantizeOptions::default())
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        quantize(&self.onnx(seed), &Calibration { inputs }, &QuantizeOptions { labels, ..QuantizeOptions::default() })
     }
 }

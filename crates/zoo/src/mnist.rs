@@ -1,42 +1,12 @@
 //! The trained LeNet-5, training digits to choose scales on, and a digit to prove.
 
-macro_rules! vector {
-    ($path:expr) => {
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/mnist/", $path))
-    };
-}
-
-macro_rules! calibration {
-    ($($name:literal,)*) => { &[$((concat!($name, ".png"), vector!(concat!("calibration/", $name, ".png"))),)*] };
-}
+use crate::trained::{calibration, vector};
 
 /// Rows and columns of a digit.
 pub const SIDE: usize = 28;
 /// The trained network, an ONNX file.
-pub const LENET5: &[u8] = vector!("lenet5.onnx");
+pub const LENET5: &[u8] = vector!("mnist/lenet5.onnx");
 /// A seven that no scale was chosen on, a PNG file.
-pub const DIGIT: &[u8] = vector!("digits/17_label_7.png");
+pub const DIGIT: &[u8] = vector!("mnist/digits/17_label_7.png");
 /// Names and contents of the training digits that scales are chosen on, PNG files.
-#[rustfmt::skip]
-pub const CALIBRATION: &[(&str, &[u8])] = calibration![
-    "00_label_0", "01_label_1", "02_label_2", "03_label_3", "04_label_4", "05_label_5", "06_label_6",
-    "07_label_7", "08_label_8", "09_label_9", "10_label_0", "11_label_1", "12_label_2", "13_label_3",
-    "14_label_4", "15_label_5", "16_label_6", "17_label_7", "18_label_8", "19_label_9", "20_label_0",
-    "21_label_1", "22_label_2", "23_label_3", "24_label_4", "25_label_5", "26_label_6", "27_label_7",
-    "28_label_8", "29_label_9", "30_label_0", "31_label_1", "32_label_2", "33_label_3", "34_label_4",
-    "35_label_5", "36_label_6", "37_label_7", "38_label_8", "39_label_9", "40_label_0", "41_label_1",
-    "42_label_2", "43_label_3", "44_label_4", "45_label_5", "46_label_6", "47_label_7", "48_label_8",
-    "49_label_9", "50_label_0", "51_label_1", "52_label_2", "53_label_3", "54_label_4", "55_label_5",
-    "56_label_6", "57_label_7", "58_label_8", "59_label_9", "60_label_0", "61_label_1", "62_label_2",
-    "63_label_3",
-];
-
-/// The training digits as the network's floats.
-pub(crate) fn calibration() -> Vec<Vec<f32>> {
-    let floats = |(_, png): &(&str, &[u8])| {
-        let image = image::load_from_memory_with_format(png, image::ImageFormat::Png);
-        let pixels = image.expect("a committed image").into_luma8().into_raw();
-        pixels.into_iter().map(|pixel| f32::from(pixel) / 255.0).collect()
-    };
-    CALIBRATION.iter().map(floats).collect()
-}
+pub const CALIBRATION: &[(&str, &[u8])] = calibration!("mnist");

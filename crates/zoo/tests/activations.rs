@@ -18,6 +18,7 @@ fn alive(architecture: &Architecture, seed: u64) -> Vec<(String, f64)> {
 fn every_layer_has_values_that_are_zero_and_values_that_are_not() {
     let relus = [
         ("lenet5", 4),
+        ("fashion", 4),
         ("vgg11", 10),
         ("vgg16", 15),
         ("resnet18", 17),

@@ -6,8 +6,9 @@ use convince_onnx::import;
 use convince_zoo::{ARCHITECTURES, find};
 
 /// Parameters with biases in place of batch norms, multiply-accumulates, output.
-const SIZES: [(&str, usize, usize, [usize; 4]); 10] = [
+const SIZES: [(&str, usize, usize, [usize; 4]); 11] = [
     ("lenet5", 61_706, 416_520, [1, 10, 1, 1]),
+    ("fashion", 33_194, 3_726_208, [1, 10, 1, 1]),
     ("vgg11", 9_750_922, 153_293_824, [1, 10, 1, 1]),
     ("vgg16", 15_245_130, 313_725_952, [1, 10, 1, 1]),
     ("resnet18", 11_169_162, 555_422_720, [1, 10, 1, 1]),
@@ -48,12 +49,20 @@ fn weights_follow_from_the_seed() {
 
 #[test]
 fn trained_weights_are_there_unless_a_seed_is_given() {
-    let lenet = find("lenet5").expect("is built in");
-    assert!(lenet.is_trained());
-    assert_eq!(lenet.onnx(None), convince_zoo::mnist::LENET5);
-    assert_ne!(lenet.onnx(Some(0)), lenet.onnx(None));
-    let model = lenet.quantized(None).expect("quantises");
-    assert!(model.report.top1_agreement > 0.95);
+    for (name, file) in [("lenet5", convince_zoo::mnist::LENET5), ("fashion", convince_zoo::fashion::NETWORK)] {
+        let network = find(name).expect("is built in");
+        assert!(network.is_trained());
+        assert_eq!(network.onnx(None), file);
+        assert_ne!(network.onnx(Some(0)), network.onnx(None));
+        let model = network.quantized(None).expect("quantises");
+        assert!(model.report.top1_agreement > 0.95);
+        let net = network.net();
+        let trained = import(file).expect("a network");
+        assert_eq!((trained.input_shape(), trained.parameters()), (net.input_shape(), net.parameters()), "{name}");
+    }
+    let fashion = find("fashion").expect("is built in");
+    assert_eq!(fashion.quantized(None).expect("quantises").label(7), Some("Sneaker"));
+    assert_eq!(fashion.quantized(Some(0)).expect("quantises").label(7), None);
     let vgg = find("vgg11").expect("is built in");
     assert!(!vgg.is_trained());
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use convince::circuit::{Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
-use convince::model::{Model, Preprocessing};
+use convince::model::{Model, Preprocessing, QuantizationReport};
 use convince::{Proof, ProvingKey, Unverified, VerifyingKey, soundness};
 use serde_json::{Value, json};
 
@@ -58,6 +58,9 @@ fn model(model: &Model) -> View {
     let nodes: Vec<Row> = nodes.collect();
     let (report, preprocessing) = (model.report, &model.preprocessing);
     let parameters = model.graph.parameters();
+    let measured = |text: String| if report == QuantizationReport::UNMEASURED { "not measured".into() } else { text };
+    let agreement = format!("{:.2} % of the calibration inputs", 100.0 * report.top1_agreement);
+    let error = format!("{:.4} mean, {:.4} largest", report.mean_logit_error, report.max_logit_error);
     let text = fields(&[
         (
             "input",
@@ -67,8 +70,8 @@ fn model(model: &Model) -> View {
         ("parameters", parameters.to_string()),
         ("output scale", model.output_scale.to_string()),
         ("labels", labels(&model.labels)),
-        ("top-1 agreement", format!("{:.2} % of the calibration inputs", 100.0 * report.top1_agreement)),
-        ("logit error", format!("{:.4} mean, {:.4} largest", report.mean_logit_error, report.max_logit_error)),
+        ("top-1 agreement", measured(agreement)),
+        ("logit error", measured(error)),
     ]);
     let json = json!({
         "input_shape": model.graph.input_shape,

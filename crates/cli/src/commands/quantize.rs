@@ -1,8 +1,12 @@
+mod taken;
+
 use std::path::Path;
 
 use convince::container::kind_of;
 use convince::model;
-use convince_onnx::{Calibration, FloatGraph, LayerAccuracy, QuantizeOptions, import, quantize_with_accuracy};
+use convince_onnx::{
+    Calibration, FloatGraph, LayerAccuracy, OnnxError, QuantizeOptions, import, quantize_with_accuracy, take,
+};
 use serde::Serialize;
 
 use crate::args::{Layout, Quantize};
@@ -13,6 +17,9 @@ use crate::progress::Progress;
 
 #[derive(Serialize)]
 struct Report {
+    taken: bool,
+    /// Why a file that is quantised is not taken as it is.
+    not_taken: Option<String>,
     top1_agreement: f64,
     max_logit_error: f64,
     mean_logit_error: f64,
@@ -47,8 +54,23 @@ impl From<LayerAccuracy> for Layer {
 /// `convince quantize`.
 pub(super) fn run(args: &Quantize, output: Output) -> Result<Exit, Error> {
     let target = Target::new(&args.output)?;
-    let graph = float_graph(&args.model)?;
-    let options = options(args, &graph)?;
+    let bytes = onnx_file(&args.model)?;
+    let float = import(&bytes);
+    let options = options(args, float.as_ref().ok())?;
+    let not_taken = match (take(&bytes, &options), &float) {
+        (Ok(Some(taken)), float) => {
+            return taken::write(args, (&target, output), (taken, float.as_ref().ok()), &options);
+        }
+        // A file that is neither: where the float network's input is the obstacle, the integers' says more.
+        (Err(error), Err(OnnxError::Input { .. })) => return Err(error).at(args.model.display()),
+        (Err(error), Ok(_)) => Some(error.to_string()),
+        (Ok(None), _) | (Err(_), Err(_)) => None,
+    };
+    let graph = float.at(args.model.display())?;
+    if args.calibrate.is_empty() {
+        let why = not_taken.unwrap_or_else(|| "the network is not quantised".into());
+        return Err(Error::new(format!("{}: {why}; --calibrate FILES are needed", args.model.display())));
+    }
     let inputs = calibration(args, &options, &graph)?;
     let count = inputs.len();
     let progress = Progress::start("choosing scales");
@@ -58,6 +80,8 @@ pub(super) fn run(args: &Quantize, output: Output) -> Result<Exit, Error> {
     let bytes = model.to_bytes();
     target.write(&bytes)?;
     let report = Report {
+        taken: false,
+        not_taken,
         top1_agreement: model.report.top1_agreement,
         max_logit_error: model.report.max_logit_error,
         mean_logit_error: model.report.mean_logit_error,
@@ -65,13 +89,19 @@ pub(super) fn run(args: &Quantize, output: Output) -> Result<Exit, Error> {
         layers: args.report.then(|| layers.into_iter().map(Layer::from).collect()),
     };
     output.result(&report, || {
-        let summary = fields(&[
+        let mut lines = vec![
             ("model", format!("{}, {}", target.path().display(), size(bytes.len() as u64))),
             ("parameters", report.parameters.to_string()),
             ("top-1 agreement", format!("{:.2} % of {count} calibration inputs", 100.0 * report.top1_agreement)),
             ("logit error", format!("{:.4} mean, {:.4} largest", report.mean_logit_error, report.max_logit_error)),
-        ]);
-        summary + &report.layers.as_deref().map_or_else(String::new, accuracy)
+        ];
+        if let Some(why) = &report.not_taken {
+            lines.push((
+                "quantisation",
+                format!("anew, of the float network that the file stands for: {}", printable(why)),
+            ));
+        }
+        fields(&lines) + &report.layers.as_deref().map_or_else(String::new, accuracy)
     })?;
     Ok(Exit::Valid)
 }
@@ -96,14 +126,19 @@ fn accuracy(layers: &[Layer]) -> String {
 
 /// Reads an ONNX file.
 pub(super) fn float_graph(path: &Path) -> Result<FloatGraph, Error> {
+    import(&onnx_file(path)?).at(path.display())
+}
+
+fn onnx_file(path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = input::read(path)?;
     if let Ok(kind) = kind_of(&bytes) {
         return Err(Error::new(format!("{}: a {kind} file where an ONNX file is needed", path.display())));
     }
-    import(&bytes).at(path.display())
+    Ok(bytes)
 }
 
-fn options(args: &Quantize, graph: &FloatGraph) -> Result<QuantizeOptions, Error> {
+/// The options, which must fit the network if it is known.
+fn options(args: &Quantize, graph: Option<&FloatGraph>) -> Result<QuantizeOptions, Error> {
     let defaults = QuantizeOptions::default();
     let options = QuantizeOptions {
         mean: args.mean.clone(),
@@ -115,6 +150,7 @@ fn options(args: &Quantize, graph: &FloatGraph) -> Result<QuantizeOptions, Error
         },
         labels: args.labels.as_deref().map(labels).transpose()?.unwrap_or_default(),
     };
+    let Some(graph) = graph else { return Ok(options) };
     // Found here, a mistake costs nothing; the quantiser would find it at its end.
     let preprocessing = options.preprocessing(graph);
     preprocessing.validate(graph.input_shape(), preprocessing.bits).at("--mean, --std, --scale")?;

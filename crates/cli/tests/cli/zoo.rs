@@ -27,7 +27,7 @@ fn the_zoo_is_listed() {
         assert!(network["weights"] == "trained" || network["weights"] == "seeded", "{network}");
     }
     let listed = convince(&["zoo"]).succeeds().stdout;
-    for name in ["lenet5", "vgg11", "vgg16", "resnet18", "mobilenet-v1", "squeezenet", "unet"] {
+    for name in ["lenet5", "fashion", "vgg11", "vgg16", "resnet18", "mobilenet-v1", "squeezenet", "unet"] {
         assert!(networks.iter().any(|network| network["name"] == name), "{name}");
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}: {listed}");
     }

@@ -1,9 +1,8 @@
 use convince_circuit::{Circuit, WireKind};
-use convince_field::Ints;
 use convince_pcs::CommitmentScheme;
-use convince_transcript::Counter;
+use convince_pcs::hyrax::hiding::Counts;
 
-use crate::protocol::{Field, Scheme, num_rows, splits};
+use crate::protocol::{Scheme, count, num_rows, splits};
 
 /// What the messages of a proof come to, whoever makes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,10 +13,11 @@ pub(super) struct Messages {
     pub(super) rounds: usize,
 }
 
-/// Counts the messages of a proof.
+/// Counts the messages of a hiding proof.
 pub(super) fn messages(circuit: &Circuit, width: usize) -> Messages {
-    let counter = reductions(circuit);
+    let counter = count(circuit);
     let advice = num_rows(&splits(circuit, WireKind::Advice, width)) * Scheme::ROW_BYTES;
-    let (bytes, rounds) = Scheme::opening_size(width);
+    let counts = Counts { messages: counter.scalars, products: counter.products };
+    let (bytes, rounds) = counts.closing_size(width);
     Messages { bytes: counter.bytes + advice + bytes, rounds: counter.rounds + rounds }
 }

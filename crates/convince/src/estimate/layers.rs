@@ -166,7 +166,7 @@ impl Sizes<'_> {
             key_rows: rows(WireKind::Weight),
             leaves: statistics.leaves,
             rounds: messages.rounds,
-            proof_bytes: head_bytes(self.circuit, true) + messages.bytes,
+            proof_bytes: head_bytes(self.circuit, self.width, true) + messages.bytes,
             ..Cost::default()
         };
         cost.predicted(self.width)

@@ -9,6 +9,7 @@ mod layers;
 mod rates;
 
 use convince_circuit::{Circuit, WireKind};
+use convince_pcs::hyrax::hiding::MIN_WIDTH;
 use convince_pcs::hyrax::{MAX_WIDTH, TABLE_COLUMNS, argument_rounds, padded_width};
 use convince_pcs::{WireShape, choose_width};
 use serde::Serialize;
@@ -95,7 +96,7 @@ pub(crate) fn width(circuit: &Circuit) -> usize {
         circuit.wires_of(kind).map(move |id| WireShape { shape: circuit.wire(id).shape.clone(), in_proof })
     };
     let all: Vec<WireShape> = shapes(WireKind::Weight, false).chain(shapes(WireKind::Advice, true)).collect();
-    choose_width(&all, MAX_WIDTH)
+    choose_width(&all, MAX_WIDTH).max(MIN_WIDTH)
 }
 
 /// Estimates a proof of a circuit. Takes about as long as verifying one.

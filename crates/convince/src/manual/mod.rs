@@ -16,6 +16,7 @@
 //! | [`gates`] | general layered arithmetic circuits, layers of one's own |
 //! | [`ends`] | the public output, whole or its label alone, and the public input |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
+//! | [`zero_knowledge`] | what is private and what is not; the hiding channel, its closing argument, the simulator |
 //! | [`errors`] | how the soundness error is counted |
 //! | [`trust`] | what is assumed and what is defended, in plain words |
 //! | [`threats`] | threat, the check that stops it, the test that turns red without it |
@@ -58,6 +59,9 @@ pub mod ends {}
 
 #[doc = include_str!("opening.md")]
 pub mod opening {}
+
+#[doc = include_str!("zero_knowledge.md")]
+pub mod zero_knowledge {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}

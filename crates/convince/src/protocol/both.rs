@@ -14,6 +14,10 @@ pub(super) const ADVICE: Label = "convince/advice";
 /// A circuit with what its proofs need besides statement and messages.
 pub(crate) struct Frame {
     pub(crate) advice_splits: Vec<Split>,
+    /// The cut of a private input.
+    pub(crate) input_split: Split,
+    /// The cut of a private output.
+    pub(crate) output_split: Split,
     pub(crate) counts: Counts,
 }
 
@@ -22,7 +26,13 @@ impl Frame {
     pub(crate) fn new(circuit: &Circuit, width: usize) -> Self {
         let counter = count(circuit);
         let counts = Counts { messages: counter.scalars, products: counter.products };
-        Self { advice_splits: splits(circuit, WireKind::Advice, width), counts }
+        let split = |id: WireId| Split::choose(&circuit.wire(id).shape, width);
+        Self {
+            advice_splits: splits(circuit, WireKind::Advice, width),
+            input_split: split(circuit.input()),
+            output_split: split(circuit.output().wire),
+            counts,
+        }
     }
 
     pub(crate) fn num_advice_rows(&self) -> usize {
@@ -34,7 +44,7 @@ impl Frame {
 pub(crate) fn count(circuit: &Circuit) -> Counter {
     let mut counter = Counter::default();
     let output = Ints::I8(vec![0; circuit.shape(circuit.output()).iter().product()]);
-    let claims: Result<Vec<Claim<Field, Field>>, _> = convince_gkr::verify(circuit, &output, &mut counter);
+    let claims: Result<Vec<Claim<Field, Field>>, _> = convince_gkr::verify(circuit, Some(&output), &mut counter);
     debug_assert!(claims.is_ok(), "a counter takes every message: {:?}", claims.err());
     counter
 }
@@ -66,7 +76,7 @@ pub(super) fn places(circuit: &Circuit, list: &[WireId]) -> Vec<Option<usize>> {
 /// The channel's; [`Check::PublicWire`] is asserted here.
 pub(super) fn claims<C: VerifierChannel<Field>>(
     circuit: &Circuit,
-    output: &Ints,
+    output: Option<&Ints>,
     committed: &[WireId],
     evaluate: impl Fn(&Claim<Field, C::Scalar>) -> Field,
     channel: &mut C,

@@ -28,12 +28,13 @@ use sha2::{Digest, Sha256};
 
 use crate::VerifyingKey;
 
-pub(crate) use both::{Frame, committed_order};
+use both::committed_order;
+pub(crate) use both::{Frame, Setting, count};
 #[cfg(feature = "prover")]
-pub(crate) use prover::Prover;
+pub(crate) use prover::{Prover, with_blinds};
 #[cfg(feature = "prover")]
 pub use prover::{run_hiding_prover, run_prover};
-pub(crate) use verifier::Verifier;
+pub(crate) use verifier::{Verifier, with_rows};
 pub use verifier::{run_hiding_verifier, run_verifier};
 
 /// The field of every proof: the one place above the back ends where it is chosen.

@@ -52,7 +52,7 @@ impl Prover<'_> {
         let mut recorder = opening.recorder();
         let output = ints(self.witness.tensor(circuit, circuit.output()));
         // Constants of the tape are the verifier's concern: a prover evaluates no public wire.
-        let claims = both::claims(circuit, &output, &self.order(), |_| Field::default(), &mut recorder);
+        let claims = both::claims(circuit, Some(&output), &self.order(), |_| Field::default(), &mut recorder);
         match claims {
             Ok(claims) => opening.close(&self.wires(&advice), &claims, recorder, rng),
             // A false public statement that no verifier goes on with.
@@ -126,7 +126,7 @@ pub fn run_prover<C: ProverChannel<Field>>(
     channel: &mut C,
     progress: &dyn Fn(Phase),
 ) {
-    let blinds = openings.blinds(key.width());
+    let blinds = openings.blinds();
     key.prover(witness, &blinds, progress).plain(rng, channel);
 }
 
@@ -141,6 +141,6 @@ pub fn run_hiding_prover<C: ProverChannel<Field>>(
     clear: C,
     progress: &dyn Fn(Phase),
 ) -> C {
-    let blinds = openings.blinds(key.width());
+    let blinds = openings.blinds();
     key.prover(witness, &blinds, progress).hiding(rng, clear)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Verifier<'a> {
     /// The integers of all other input and weight wires.
     pub(crate) public: Vec<(WireId, IntSlice<'a>)>,
     /// The output's integers, if they are public.
-    pub(crate) output: &'a Ints,
+    pub(crate) output: Option<&'a Ints>,
 }
 
 impl<'a> Verifier<'a> {

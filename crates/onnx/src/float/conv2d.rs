@@ -2,8 +2,8 @@ use std::ops::Range;
 
 use convince_model::Shape;
 
-use super::Floats;
 use super::gemm::dot;
+use super::{Floats, Steps};
 
 /// Two-dimensional convolution with zero padding.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub(crate) struct FloatConv2d {
     /// Of rows and of columns.
     pub(crate) dilation: [usize; 2],
     pub(crate) groups: usize,
+    /// Of a network that is quantised already.
+    pub(crate) steps: Option<Steps>,
 }
 
 /// Output places whose patches are gathered at a time: patches and a weight row stay in the cache.
@@ -27,7 +29,8 @@ const BLOCK: usize = 64;
 impl FloatConv2d {
     /// A convolution without padding, with steps of 1.
     pub(crate) fn plain(weight: Floats, weight_shape: [usize; 4], bias: Option<Floats>, groups: usize) -> Self {
-        Self { weight, weight_shape, bias, stride: [1; 2], padding: [0; 4], dilation: [1; 2], groups }
+        let (stride, padding, dilation) = ([1; 2], [0; 4], [1; 2]);
+        Self { weight, weight_shape, bias, stride, padding, dilation, groups, steps: None }
     }
 
     pub(super) fn run(&self, input: &[f32], shape: Shape, out_shape: Shape) -> Vec<f32> {
@@ -182,7 +185,7 @@ mod tests {
             let shape = [1, ci * groups, rows, columns];
             let input: Vec<f32> = (0..shape.iter().product()).map(|i| ((i * 11 + seed) % 64) as f32).collect();
             let bias = (seed % 2 == 0).then(|| Arc::new(vec![5.0; co * groups]));
-            let op = FloatConv2d { weight, weight_shape, bias, stride, padding, dilation, groups };
+            let op = FloatConv2d { weight, weight_shape, bias, stride, padding, dilation, groups, steps: None };
             let sizes = (output_size(&op, 0, rows), output_size(&op, 1, columns));
             let (Some(out_rows), Some(out_columns)) = sizes else { return Ok(()) };
             let out_shape = [1, co * groups, out_rows, out_columns];

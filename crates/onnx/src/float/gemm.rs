@@ -1,4 +1,4 @@
-use super::Floats;
+use super::{Floats, Steps};
 
 /// Matrix times flattened input.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,6 +7,8 @@ pub(crate) struct FloatGemm {
     pub(crate) weight: Floats,
     pub(crate) weight_shape: [usize; 2],
     pub(crate) bias: Option<Floats>,
+    /// Of a network that is quantised already.
+    pub(crate) steps: Option<Steps>,
 }
 
 /// Partial sums side by side: float addition is not reordered by the compiler.
@@ -40,7 +42,8 @@ mod tests {
     #[test]
     fn rows_are_outputs() {
         let weight = (0..30).map(|i| i as f32).collect();
-        let op = FloatGemm { weight: Arc::new(weight), weight_shape: [2, 15], bias: Some(Arc::new(vec![0.5, -0.5])) };
+        let bias = Some(Arc::new(vec![0.5, -0.5]));
+        let op = FloatGemm { weight: Arc::new(weight), weight_shape: [2, 15], bias, steps: None };
         let ones = op.run(&[1.0; 15]);
         assert_eq!(ones, [105.5, 105.0 + 225.0 - 0.5]);
     }

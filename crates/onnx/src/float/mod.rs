@@ -6,6 +6,7 @@ mod gemm;
 mod head;
 mod linear;
 mod max_pool;
+mod quantizer;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub(crate) use self::activation::{Activation, Binary, Expr, Unary, erf};
 pub(crate) use self::conv2d::FloatConv2d;
 pub(crate) use self::gemm::FloatGemm;
 pub(crate) use self::linear::{FloatLinear, FloatTerm};
+pub(crate) use self::quantizer::{Quantizer, Steps};
 use crate::OnnxError;
 
 /// A float network: operators on earlier values, each value `[1, C, H, W]`, row-major.
@@ -59,6 +61,8 @@ pub(crate) enum FloatOp {
     ArgMax,
     /// Softmax over the channels at each place. Only as the last node.
     Softmax,
+    /// Rounding to integers of 8 bits and back, in a network whose file is quantised and that is taken as it is.
+    Quantize(Quantizer),
 }
 
 /// Parameters as they are in the file, shared with it where their order is the same.
@@ -156,6 +160,7 @@ impl FloatNode {
             FloatOp::Product => input.iter().zip(inputs[1].0).map(|(a, b)| a * b).collect(),
             FloatOp::ArgMax => head::arg_max(input, shape),
             FloatOp::Softmax => head::softmax(input, shape),
+            FloatOp::Quantize(op) => input.iter().map(|&v| op.apply(v)).collect(),
         };
         match value.iter().all(|v| v.is_finite()) {
             true => Ok(value),
@@ -176,6 +181,7 @@ impl FloatOp {
             Self::Product => "Product",
             Self::ArgMax => "ArgMax",
             Self::Softmax => "Softmax",
+            Self::Quantize(_) => "QuantizeLinear",
         }
     }
 
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn values_that_overflow_are_errors() {
-        let op = FloatGemm { weight: Arc::new(vec![f32::MAX; 2]), weight_shape: [1, 2], bias: None };
+        let op = FloatGemm { weight: Arc::new(vec![f32::MAX; 2]), weight_shape: [1, 2], bias: None, steps: None };
         let node = FloatNode { name: "fc".into(), op: FloatOp::Gemm(op), inputs: vec![0], shape: [1, 1, 1, 1] };
         let graph = FloatGraph { input_shape: [1, 2, 1, 1], nodes: vec![node] };
         assert_eq!(graph.run(&[1.0, 1.0]), Err(OnnxError::ValueNotFinite { node: "fc".into() }));

@@ -4,6 +4,7 @@ use crate::NodeProblem;
 use crate::proto::AttributeProto;
 
 /// A node's attributes, no two of one name.
+#[derive(Clone, Copy)]
 pub(super) struct Attributes<'a> {
     all: &'a [AttributeProto],
 }

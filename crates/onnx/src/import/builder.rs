@@ -4,6 +4,7 @@ use convince_field::{AxisMap, TensorMap};
 use convince_model::{MAX_TOTAL_LEN, Shape};
 
 use super::call::{Computed, shape as unfit};
+use super::quantised::Origins;
 use super::view::{self, Digit, View, arrangement};
 use crate::NodeProblem;
 use crate::float::{Activation, FloatConv2d, FloatLinear, FloatNode, FloatOp, FloatTerm};
@@ -15,6 +16,8 @@ pub(super) struct Builder {
     pub(super) nodes: Vec<FloatNode>,
     /// The file's node that is imported.
     pub(super) name: String,
+    /// What is known of the integers behind constants, if the file's quantisation is to be kept.
+    pub(super) origins: Option<Origins>,
     /// Values, parameters and maps so far.
     size: usize,
     /// Elements that constants computed from others may still have.
@@ -59,7 +62,15 @@ impl Layout {
 impl Builder {
     pub(super) fn new(constants: usize) -> Self {
         let folding = constants.saturating_mul(2).saturating_add(FREE_FOLDING);
-        Self { input_shape: [1; 4], nodes: Vec::new(), name: String::new(), size: 0, folding, filled: MAX_TOTAL_LEN }
+        Self {
+            input_shape: [1; 4],
+            nodes: Vec::new(),
+            name: String::new(),
+            origins: None,
+            size: 0,
+            folding,
+            filled: MAX_TOTAL_LEN,
+        }
     }
 
     /// Counts a value of that shape and `others` numbers more.

@@ -3,7 +3,7 @@
 use super::attributes::Attributes;
 use super::view::View;
 use crate::NodeProblem;
-use crate::float::Floats;
+use crate::float::{Floats, Quantizer};
 use crate::tensor::{Data, Tensor};
 
 /// What a name stands for.
@@ -12,14 +12,7 @@ pub(super) enum Value {
     Constant(Tensor),
     Computed(Computed),
     /// 8-bit integers, as the numbers that they stand for.
-    Quantised(Computed, Quantisation),
-}
-
-/// What the integers of a quantised tensor stand for: `scale * (q - zero)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Quantisation {
-    pub(super) scale: f32,
-    pub(super) zero: i64,
+    Quantised(Computed, Quantizer),
 }
 
 /// A tensor that depends on the network's input.

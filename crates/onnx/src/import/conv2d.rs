@@ -38,8 +38,9 @@ pub(super) fn convolve(
         return Err(unfit("bias", bias));
     }
     let bias = bias.map(|(_, values)| values.clone());
+    let steps = builder.steps(weight, 0, bias.as_ref());
     let Window { stride, padding, dilation, out, .. } = window;
-    let op = FloatConv2d { weight: weight.clone(), weight_shape, bias, stride, padding, dilation, groups };
+    let op = FloatConv2d { weight: weight.clone(), weight_shape, bias, stride, padding, dilation, groups, steps };
     let out = [1, co, out[0], out[1]];
     builder.push_row_major(FloatOp::Conv2d(op), vec![input], &out[..dims.len()])
 }
@@ -100,8 +101,10 @@ pub(super) fn import_transposed(call: &Call<'_>, builder: &mut Builder) -> Outco
     }
     let weight_shape = [co, ci / groups, rows, columns];
     let bias = call.per_channel(2, co)?.cloned();
+    // Steps along the second axis would be one for each output of a group.
+    let steps = builder.steps(weight, if groups == 1 { 1 } else { usize::MAX }, bias.as_ref());
     let weight = turned(weight, weight_shape, groups);
-    let op = FloatConv2d { weight, weight_shape, bias, stride: [1; 2], padding, dilation, groups };
+    let op = FloatConv2d { weight, weight_shape, bias, stride: [1; 2], padding, dilation, groups, steps };
     let out = [1, co, out[0], out[1]];
     Ok(builder.push_row_major(FloatOp::Conv2d(op), vec![input], &out[..dims.len()])?.into())
 }

@@ -6,7 +6,7 @@ use super::builder::{Builder, Plain, len};
 use super::call::{Call, Computed, Outcome, Value, shape as unfit};
 use super::view::View;
 use crate::NodeProblem;
-use crate::float::{FloatConv2d, FloatGemm, FloatOp, Floats};
+use crate::float::{FloatConv2d, FloatGemm, FloatOp, Floats, Steps};
 
 /// `alpha * A * B + beta * C`, with `A` and `B` transposed or not, and `A` computed.
 pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
@@ -27,11 +27,16 @@ pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
         input.view = input.view.transposed(&[1, 0]);
     }
     let (dims, values) = call.weights(1)?;
-    let weight = matrix(dims, values, flag("transB")?, alpha)?;
+    let is_transposed = flag("transB")?;
+    let weight = matrix(dims, values, is_transposed, alpha)?;
     if weight.values.iter().any(|v| !v.is_finite()) {
         return Err(NodeProblem::Attribute { name: "alpha".into(), value: "a factor that overflows".into() });
     }
-    let bias = match call.floats(2)? {
+    let given = call.floats(2)?;
+    let is_plain = alpha == 1.0 && (beta == 1.0 || given.is_none());
+    let steps = builder.steps(values, usize::from(!is_transposed), given.map(|(_, bias)| bias));
+    let steps = steps.filter(|steps| is_plain && steps.bias.as_ref().is_none_or(|bias| bias.len() == weight.rows));
+    let bias = match given {
         None => None,
         Some((dims, values)) => {
             let scaled = |values: &[f32]| values.iter().map(|b| b * beta).collect::<Vec<f32>>();
@@ -46,7 +51,7 @@ pub(super) fn import_gemm(call: &Call<'_>, builder: &mut Builder) -> Outcome {
             Some(Arc::new(bias))
         }
     };
-    Ok(product(builder, &input, 1, weight, bias)?.into())
+    Ok(product(builder, &input, 1, Matrix { bias, steps, ..weight })?.into())
 }
 
 /// A tensor times a constant matrix, or the other way round.
@@ -63,8 +68,9 @@ pub(super) fn import_matmul(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     if rank < 2 {
         return Err(unfit("input", &input.view.dims()));
     }
-    let weight = matrix(dims, values, index == 0, 1.0)?;
-    Ok(product(builder, input, rank - 1 - usize::from(index == 0), weight, None)?.into())
+    let steps = builder.steps(values, usize::from(index == 1), None);
+    let weight = Matrix { steps, ..matrix(dims, values, index == 0, 1.0)? };
+    Ok(product(builder, input, rank - 1 - usize::from(index == 0), weight)?.into())
 }
 
 /// A tensor times a constant matrix, given as numbers.
@@ -75,7 +81,10 @@ pub(super) fn multiply(
 ) -> Result<Computed, NodeProblem> {
     match input.view.axes.len() {
         0 | 1 => Err(unfit("input", &input.view.dims())),
-        rank => product(builder, input, rank - 1, matrix(dims, values, false, 1.0)?, None),
+        rank => {
+            let steps = builder.steps(values, 1, None);
+            product(builder, input, rank - 1, Matrix { steps, ..matrix(dims, values, false, 1.0)? })
+        }
     }
 }
 
@@ -84,6 +93,9 @@ struct Matrix {
     values: Floats,
     rows: usize,
     columns: usize,
+    /// Added to the products.
+    bias: Option<Floats>,
+    steps: Option<Steps>,
 }
 
 /// `factor` times the transposed of a constant, or times the constant itself if it `is_transposed` already.
@@ -98,19 +110,13 @@ fn matrix(dims: &[usize], values: &Floats, is_transposed: bool, factor: f32) -> 
             Arc::new((0..rows * columns).map(at).collect())
         }
     };
-    Ok(Matrix { values, rows, columns })
+    Ok(Matrix { values, rows, columns, bias: None, steps: None })
 }
 
 /// The matrix times every line of the tensor along `axis`.
-fn product(
-    builder: &mut Builder,
-    input: &Computed,
-    axis: usize,
-    weight: Matrix,
-    bias: Option<Floats>,
-) -> Result<Computed, NodeProblem> {
+fn product(builder: &mut Builder, input: &Computed, axis: usize, weight: Matrix) -> Result<Computed, NodeProblem> {
     let dims = input.view.dims();
-    let Matrix { mut values, rows, columns } = weight;
+    let Matrix { mut values, rows, columns, bias, steps } = weight;
     if dims[axis] != columns {
         return Err(unfit("weight", &[rows, columns]));
     }
@@ -123,14 +129,14 @@ fn product(
             }
             values = Arc::new(ordered);
         }
-        let op = FloatOp::Gemm(FloatGemm { weight: values, weight_shape: [rows, columns], bias });
+        let op = FloatOp::Gemm(FloatGemm { weight: values, weight_shape: [rows, columns], bias, steps });
         let id = builder.push(op, vec![input.id], [1, rows, 1, 1])?;
         let mut out = dims;
         out[axis] = rows;
         return Ok(Computed { id, view: View::row_major(&out) });
     }
     let Plain { id, mut shape, layout } = builder.channels(input, axis)?;
-    let op = FloatConv2d::plain(values, [rows, columns, 1, 1], bias, 1);
+    let op = FloatConv2d { steps, ..FloatConv2d::plain(values, [rows, columns, 1, 1], bias, 1) };
     shape[1] = rows;
     let id = builder.push(FloatOp::Conv2d(op), vec![id], shape)?;
     Ok(Computed { id, view: layout.view(shape) })

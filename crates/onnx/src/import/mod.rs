@@ -9,6 +9,7 @@ mod builder;
 mod call;
 mod chain;
 mod constants;
+mod contrib;
 mod conv2d;
 mod depth;
 mod gemm;
@@ -32,11 +33,11 @@ use self::attributes::Attributes;
 use self::builder::{Builder, shape_of};
 use self::call::{Call, Computed, Value};
 use self::operators::operator_import;
-use self::simplify::simplify;
+use self::simplify::{needed, simplify};
 use self::view::View;
-use crate::float::{FloatGraph, FloatOp};
+use crate::float::{FloatGraph, FloatOp, Quantizer};
 use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, data_type};
-use crate::tensor::Tensor;
+use crate::tensor::{Data, Tensor};
 use crate::{NodeProblem, OnnxError};
 
 /// Operator sets whose definition of the supported operators is the one implemented.
@@ -51,6 +52,20 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 /// # Errors
 /// Any [`OnnxError`] but those of quantisation.
 pub fn import(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
+    read(bytes, false).map(|(graph, _)| graph)
+}
+
+/// Reads a file whose quantisation is kept: what QuantizeLinear does are nodes, parameters know their integers, and
+/// nothing is merged. Its input may be integers of 8 bits; the first node then quantises the numbers that they stand for,
+/// and is returned too.
+///
+/// # Errors
+/// Those of [`import`].
+pub(crate) fn import_quantised(bytes: &[u8]) -> Result<(FloatGraph, Option<Quantizer>), OnnxError> {
+    read(bytes, true)
+}
+
+fn read(bytes: &[u8], keeps_quantisation: bool) -> Result<(FloatGraph, Option<Quantizer>), OnnxError> {
     let model = ModelProto::decode(bytes)?;
     let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
     let opset = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
@@ -65,11 +80,12 @@ pub fn import(bytes: &[u8]) -> Result<FloatGraph, OnnxError> {
         define(&mut values, &proto.name, Value::Constant(tensor))?;
     }
     let mut importer = Importer { opset, values, builder: Builder::new(constants) };
-    importer.define_input(graph)?;
+    importer.builder.origins = keeps_quantisation.then(quantised::Origins::default);
+    let quantizer = importer.define_input(graph)?;
     for node in &graph.node {
         importer.add_node(node)?;
     }
-    importer.finish(graph)
+    Ok((importer.finish(graph)?, quantizer))
 }
 
 fn is_standard(domain: &str) -> bool {
@@ -90,8 +106,8 @@ fn define<'a>(values: &mut HashMap<&'a str, Value>, name: &'a str, value: Value)
 }
 
 impl<'a> Importer<'a> {
-    /// The one input that is no initialiser.
-    fn define_input(&mut self, graph: &'a GraphProto) -> Result<(), OnnxError> {
+    /// The one input that is no initialiser; what its integers stand for, if it is of integers.
+    fn define_input(&mut self, graph: &'a GraphProto) -> Result<Option<Quantizer>, OnnxError> {
         let is_input =
             |info: &&ValueInfoProto| !matches!(self.values.get(info.name.as_str()), Some(Value::Constant(_)));
         let inputs: Vec<_> = graph.input.iter().filter(is_input).collect();
@@ -99,6 +115,7 @@ impl<'a> Importer<'a> {
             return Err(OnnxError::InputCount(inputs.len()));
         };
         let dims = input_dims(info)?;
+        let quantizer = self.input_quantizer(graph, info)?;
         self.builder.grow(&dims, 0).map_err(|_| OnnxError::TooLarge { limit: MAX_TOTAL_LEN })?;
         self.builder.input_shape = shape_of(&dims);
         let mut input = Computed { id: 0, view: View::row_major(&dims) };
@@ -106,7 +123,42 @@ impl<'a> Importer<'a> {
             self.builder.input_shape = [batch, channels, rows, columns];
             input.view = View::row_major(&self.builder.input_shape).transposed(&[0, 2, 3, 1]);
         }
-        define(&mut self.values, &info.name, Value::Computed(input))
+        let Some(format) = quantizer else {
+            define(&mut self.values, &info.name, Value::Computed(input))?;
+            return Ok(None);
+        };
+        info.name.clone_into(&mut self.builder.name);
+        let quantised = quantised::quantise(&mut self.builder, &input, format);
+        let quantised = quantised.map_err(|_| bad_input(info, "of a scale that is not supported".into()))?;
+        define(&mut self.values, &info.name, quantised)?;
+        Ok(quantizer)
+    }
+
+    /// What integers of 8 bits as the network's input stand for, as their first reader says.
+    fn input_quantizer(&self, graph: &GraphProto, info: &ValueInfoProto) -> Result<Option<Quantizer>, OnnxError> {
+        let is_signed = match element_type(info) {
+            Some(data_type::FLOAT) => return Ok(None),
+            Some(data_type::UINT8) if self.builder.origins.is_some() => false,
+            Some(data_type::INT8) if self.builder.origins.is_some() => true,
+            other => return Err(bad_input(info, format!("of element type {}", other.unwrap_or_default()))),
+        };
+        let constant = |name: Option<&String>| match self.values.get(name?.as_str()) {
+            Some(Value::Constant(tensor)) if tensor.len() == 1 => Some(&tensor.data),
+            _ => None,
+        };
+        let mut readers = graph.node.iter().filter(|node| node.input.first() == Some(&info.name));
+        let parameters = readers.find_map(|node| match constant(node.input.get(1))? {
+            Data::Floats(scale) => Some((scale[0], constant(node.input.get(2)))),
+            _ => None,
+        });
+        match parameters {
+            Some((scale, None)) if scale > 0.0 => Ok(Some(Quantizer { scale, zero: 0, is_signed })),
+            Some((scale, Some(Data::Bytes { values, is_signed: signs }))) if scale > 0.0 && *signs == is_signed => {
+                // A byte fits.
+                Ok(Some(Quantizer { scale, zero: values[0] as i32, is_signed }))
+            }
+            _ => Err(bad_input(info, "of integers that no node gives a scale".into())),
+        }
     }
 
     fn add_node(&mut self, proto: &'a NodeProto) -> Result<(), OnnxError> {
@@ -162,8 +214,12 @@ impl<'a> Importer<'a> {
                 self.builder.arrange(value.id, &value.view.four()).map_err(problem)?
             }
         };
-        let Builder { input_shape, nodes, .. } = self.builder;
-        let network = simplify(FloatGraph { input_shape, nodes }, id);
+        let Builder { input_shape, nodes, origins, .. } = self.builder;
+        let network = match origins {
+            None => simplify(FloatGraph { input_shape, nodes }, id),
+            Some(_) => needed(FloatGraph { input_shape, nodes }, id),
+        };
+        let network = without_last_rounding(network);
         let inner = network.nodes.split_last().map_or(&[][..], |(_, inner)| inner);
         match inner.iter().find(|node| is_head(&node.op)) {
             None => Ok(network),
@@ -174,6 +230,20 @@ impl<'a> Importer<'a> {
             }),
         }
     }
+}
+
+/// The network without the rounding of a softmax's or an arg-max's result, which follows it where quantisation is kept:
+/// what is proven are the logits.
+fn without_last_rounding(mut network: FloatGraph) -> FloatGraph {
+    let is_head = |op: &FloatOp| matches!(op, FloatOp::ArgMax | FloatOp::Softmax);
+    if let [.., head, last] = &network.nodes[..]
+        && matches!(last.op, FloatOp::Quantize(_))
+        && last.inputs == [network.nodes.len() - 1]
+        && is_head(&head.op)
+    {
+        network.nodes.pop();
+    }
+    network
 }
 
 /// Whether a network reads its input `[1, H, W, C]` as `[1, C, H, W]` alone, as exporters from TensorFlow write it.
@@ -219,12 +289,17 @@ fn constant_of(proto: &NodeProto, node: &str) -> Option<Result<Tensor, OnnxError
     }))
 }
 
+fn bad_input(info: &ValueInfoProto, found: String) -> OnnxError {
+    OnnxError::Input { name: info.name.clone(), found }
+}
+
+fn element_type(info: &ValueInfoProto) -> Option<i32> {
+    Some(info.r#type.as_ref()?.tensor_type.as_ref()?.elem_type)
+}
+
 fn input_dims(info: &ValueInfoProto) -> Result<Vec<usize>, OnnxError> {
-    let bad = |found: String| OnnxError::Input { name: info.name.clone(), found };
+    let bad = |found: String| bad_input(info, found);
     let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).ok_or_else(|| bad("no tensor".into()))?;
-    if tensor.elem_type != data_type::FLOAT {
-        return Err(bad(format!("of element type {}", tensor.elem_type)));
-    }
     let shape = tensor.shape.as_ref().ok_or_else(|| bad("of unknown shape".into()))?;
     let of_shape = || bad(format!("of shape {}", show(shape)));
     if !(2..=4).contains(&shape.dim.len()) {

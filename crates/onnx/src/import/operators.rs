@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::call::{Call, Outcome};
 use super::{
-    activation, arithmetic, axes, batch_norm, conv2d, depth, gemm, lrn, pool, quantised, reduce, resize, shape,
+    activation, arithmetic, axes, batch_norm, contrib, conv2d, depth, gemm, lrn, pool, quantised, reduce, resize, shape,
 };
 use crate::NodeProblem;
 
@@ -57,6 +57,15 @@ pub(super) fn operator_import(operator: &str) -> Option<Import> {
         "Transpose" => shape::import_transpose,
         "Unsqueeze" => shape::import_unsqueeze,
         "Upsample" => resize::import_upsample,
+        "com.microsoft.DequantizeLinear" => quantised::import_dequantize,
+        "com.microsoft.QGemm" => contrib::import_gemm,
+        "com.microsoft.QLinearAdd" | "com.microsoft.QLinearMul" => contrib::import_pair,
+        "com.microsoft.QLinearAveragePool"
+        | "com.microsoft.QLinearGlobalAveragePool"
+        | "com.microsoft.QLinearLeakyRelu"
+        | "com.microsoft.QLinearSigmoid" => contrib::import_unary,
+        "com.microsoft.QLinearConcat" => contrib::import_concat,
+        "com.microsoft.QuantizeLinear" => quantised::import_quantize,
         // Of constants alone.
         "Ceil" | "ConstantOfShape" | "Floor" | "Range" | "ReduceProd" => constants_only,
         _ => return None,

@@ -41,7 +41,8 @@ const MAX_NUMERATOR: usize = 1 << 15;
 pub(super) fn import_average(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     let attributes = &call.attributes;
     let names = ["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
-    call.expect(1, &names)?;
+    call.expect(1, &[&names[..], &["channels_last"]].concat())?;
+    attributes.int_is("channels_last", 0)?;
     let dims = call.computed(0)?.view.dims();
     let (input, shape) = builder.image(call.computed(0)?)?;
     let window = Window::read(attributes, kernel(call, dims.len() - 2)?, &dims)?;
@@ -93,7 +94,8 @@ fn least_common_multiple(a: usize, b: usize) -> Option<usize> {
 
 /// Means and maxima of each channel.
 pub(super) fn import_global(call: &Call<'_>, builder: &mut Builder) -> Outcome {
-    call.expect(1, &[])?;
+    call.expect(1, &["channels_last"])?;
+    call.attributes.int_is("channels_last", 0)?;
     let input = call.computed(0)?;
     let dims = input.view.dims();
     if call.operator == "GlobalAveragePool" {

@@ -4,15 +4,19 @@
 //! integer, which is also how such networks write ReLU; its rounding is left out, since quantising the network anew
 //! rounds. Weights are the numbers that their integers stand for, exactly but for the rounding of one product in single
 //! precision.
+//!
+//! Where the file's quantisation is to be kept ([`Builder::origins`]), QuantizeLinear is a node of its own, and
+//! convolutions and matrix products know the steps of their weights and the integers of their biases.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::builder::Builder;
-use super::call::{Call, Computed, Outcome, Quantisation, Value, shape as unfit};
+use super::call::{Call, Computed, Outcome, Value, shape as unfit};
 use super::chain::apply;
 use super::{conv2d, gemm};
 use crate::NodeProblem;
-use crate::float::{Activation, Floats, Unary};
+use crate::float::{Activation, FloatOp, Floats, Quantizer, Steps, Unary};
 use crate::tensor::{Data, Tensor};
 
 /// Operators that mean the same on integers as on the numbers that they stand for: they pick elements.
@@ -39,7 +43,7 @@ const TRANSPARENT: [&str; 15] = [
 pub(super) fn seen(
     operator: &str,
     inputs: Vec<Option<Value>>,
-) -> Result<(Vec<Option<Value>>, Option<Quantisation>), NodeProblem> {
+) -> Result<(Vec<Option<Value>>, Option<Quantizer>), NodeProblem> {
     let mut found = None;
     if !TRANSPARENT.contains(&operator) {
         return Ok((inputs, None));
@@ -62,46 +66,79 @@ pub(super) fn seen(
     Ok((seen, found))
 }
 
-/// Scale, zero point and type of a quantised tensor as inputs `index` and `index + 1` of a node.
-struct Format {
-    quantisation: Quantisation,
-    /// The numbers that have an integer.
-    ends: (f32, f32),
+/// The integers behind constants that DequantizeLinear or an operator on integers made numbers of, found by the
+/// numbers' place in memory.
+#[derive(Default)]
+pub(super) struct Origins(HashMap<*const Vec<f32>, (Floats, Origin)>);
+
+/// A constant's integers.
+#[derive(Clone)]
+struct Origin {
+    /// Float value of the integer 1: one, or one for each place along `axis`.
+    steps: Floats,
+    axis: usize,
+    range: (i64, i64),
+    /// The integers themselves, where they are of more than 8 bits.
+    wide: Option<Arc<Vec<i64>>>,
 }
 
-impl Format {
-    fn read(call: &Call<'_>, index: usize) -> Result<Self, NodeProblem> {
-        let scale = call.scalar(index)?.ok_or(NodeProblem::MissingInput(index))?;
-        if scale <= 0.0 {
-            return Err(NodeProblem::Scales);
-        }
-        let (zero, low) = match call.tensor(index + 1)? {
-            None => (0, 0),
-            Some(Tensor { data: Data::Bytes { values, is_signed }, .. }) if values.len() == 1 => {
-                (values[0], if *is_signed { -128 } else { 0 })
-            }
-            Some(_) => return Err(NodeProblem::ElementType(index + 1)),
-        };
-        let number = |q: i64| (f64::from(scale) * (q - zero) as f64) as f32;
-        Ok(Self { quantisation: Quantisation { scale, zero }, ends: (number(low), number(low + 255)) })
+impl Builder {
+    fn origin(&self, values: &Floats) -> Option<&Origin> {
+        self.origins.as_ref()?.0.get(&Arc::as_ptr(values)).map(|(_, origin)| origin)
     }
 
-    /// The quantised tensor whose numbers a node computes.
-    fn quantise(&self, builder: &mut Builder, input: &Computed) -> Result<Value, NodeProblem> {
-        let (min, max) = self.ends;
-        if !min.is_finite() || !max.is_finite() {
-            return Err(NodeProblem::Overflow);
+    fn remember(&mut self, values: &Floats, origin: impl FnOnce() -> Origin) {
+        if let Some(Origins(known)) = &mut self.origins {
+            // Held, the numbers keep their place to themselves.
+            known.insert(Arc::as_ptr(values), (values.clone(), origin()));
         }
-        let clip = Unary::Activation(Activation::Clip { min, max });
-        Ok(Value::Quantised(apply(builder, input, clip)?, self.quantisation))
     }
+
+    /// What is known of the integers of weights whose outputs lie along `axis`, and of a bias: nothing, unless the
+    /// weights were dequantised with one step, or one for each output.
+    pub(super) fn steps(&self, weight: &Floats, axis: usize, bias: Option<&Floats>) -> Option<Steps> {
+        let origin = self.origin(weight).filter(|origin| origin.steps.len() == 1 || origin.axis == axis)?;
+        let bias = bias.and_then(|bias| self.origin(bias)).and_then(|origin| origin.wide.clone());
+        Some(Steps { weight: origin.steps.clone(), range: origin.range, bias })
+    }
+}
+
+/// Scale, zero point and type of a quantised tensor as inputs `index` and `index + 1` of a node.
+pub(super) fn read(call: &Call<'_>, index: usize) -> Result<Quantizer, NodeProblem> {
+    let scale = call.scalar(index)?.ok_or(NodeProblem::MissingInput(index))?;
+    if scale <= 0.0 {
+        return Err(NodeProblem::Scales);
+    }
+    let (zero, is_signed) = match call.tensor(index + 1)? {
+        None => (0, false),
+        Some(Tensor { data: Data::Bytes { values, is_signed }, .. }) if values.len() == 1 => (values[0], *is_signed),
+        Some(_) => return Err(NodeProblem::ElementType(index + 1)),
+    };
+    // A byte fits.
+    Ok(Quantizer { scale, zero: zero as i32, is_signed })
+}
+
+/// The quantised tensor whose numbers a node computes.
+pub(super) fn quantise(builder: &mut Builder, input: &Computed, format: Quantizer) -> Result<Value, NodeProblem> {
+    let (low, high) = format.range();
+    let [min, max] = [low, high].map(|q| (f64::from(format.scale) * f64::from(q)) as f32);
+    if !min.is_finite() || !max.is_finite() {
+        return Err(NodeProblem::Overflow);
+    }
+    if builder.origins.is_some() {
+        let id = builder.push(FloatOp::Quantize(format), vec![input.id], builder.shape(input.id))?;
+        return Ok(Value::Quantised(Computed { id, view: input.view.clone() }, format));
+    }
+    let clip = Unary::Activation(Activation::Clip { min, max });
+    Ok(Value::Quantised(apply(builder, input, clip)?, format))
 }
 
 /// A quantised input, which must be of the scale and zero point that the node gives.
-fn numbers<'a>(call: &Call<'a>, index: usize) -> Result<&'a Computed, NodeProblem> {
+pub(super) fn numbers<'a>(call: &Call<'a>, index: usize) -> Result<&'a Computed, NodeProblem> {
     match call.value(index)? {
-        Value::Quantised(computed, quantisation) => {
-            match Format::read(call, index + 1)?.quantisation == *quantisation {
+        Value::Quantised(computed, quantizer) => {
+            let given = read(call, index + 1)?;
+            match (given.scale, given.zero) == (quantizer.scale, quantizer.zero) {
                 true => Ok(computed),
                 false => Err(NodeProblem::Rescaled(index)),
             }
@@ -113,8 +150,8 @@ fn numbers<'a>(call: &Call<'a>, index: usize) -> Result<&'a Computed, NodeProble
 
 pub(super) fn import_quantize(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(3, &["axis", "saturate"])?;
-    let format = Format::read(call, 1)?;
-    Ok(vec![format.quantise(builder, call.computed(0)?)?])
+    let format = read(call, 1)?;
+    Ok(vec![quantise(builder, call.computed(0)?, format)?])
 }
 
 pub(super) fn import_dequantize(call: &Call<'_>, _: &mut Builder) -> Outcome {
@@ -130,6 +167,7 @@ pub(super) fn constant(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) 
     let scales = call.floats(1)?.ok_or(NodeProblem::MissingInput(1))?.1;
     let axis = if scales.len() == 1 { 0 } else { call.axis(axis, tensor.shape.len())? };
     let values = dequantised(tensor, axis, scales, call.tensor(2)?)?;
+    builder.remember(&values, || origin(tensor, axis, scales, call.tensor(2).ok().flatten()));
     Ok(Tensor { shape: tensor.shape.clone(), data: Data::Floats(values) })
 }
 
@@ -196,34 +234,73 @@ fn dequantised(tensor: &Tensor, axis: usize, scales: &[f32], zeros: Option<&Tens
     }
 }
 
+/// What [`dequantised`] makes numbers of.
+fn origin(tensor: &Tensor, axis: usize, scales: &Floats, zeros: Option<&Tensor>) -> Origin {
+    let zeros = zeros.map(|zeros| &zeros.data);
+    let ends = match zeros {
+        Some(Data::Ints(zeros) | Data::Bytes { values: zeros, .. }) => {
+            zeros.iter().fold(None, |ends: Option<(i64, i64)>, &zero| {
+                Some(ends.map_or((zero, zero), |(low, high)| (low.min(zero), high.max(zero))))
+            })
+        }
+        _ => None,
+    };
+    let (least, most) = ends.unwrap_or((0, 0));
+    let (low, wide) = match &tensor.data {
+        Data::Bytes { is_signed, .. } => (if *is_signed { -128 } else { 0 }, None),
+        Data::Ints(values) if (least, most) == (0, 0) => (0, Some(values.clone())),
+        Data::Ints(_) | Data::Floats(_) => (0, None),
+    };
+    Origin { steps: scales.clone(), axis, range: (low - most, low + 255 - least), wide }
+}
+
 /// A constant of integers as input `index` with its scale and zero point behind it, as numbers.
-fn parameters<'a>(call: &Call<'a>, index: usize, axis: usize) -> Result<(&'a Tensor, Floats), NodeProblem> {
+pub(super) fn parameters<'a>(
+    call: &Call<'a>,
+    builder: &mut Builder,
+    index: usize,
+    axis: usize,
+) -> Result<(&'a Tensor, Floats), NodeProblem> {
     let tensor = call.tensor(index)?.ok_or(NodeProblem::MissingInput(index))?;
     let (_, scales) = call.weights(index + 1)?;
-    Ok((tensor, dequantised(tensor, axis, scales, call.tensor(index + 2)?)?))
+    let zeros = call.tensor(index + 2)?;
+    let values = dequantised(tensor, axis, scales, zeros)?;
+    builder.remember(&values, || origin(tensor, axis, scales, zeros));
+    Ok((tensor, values))
+}
+
+/// A bias of integers as input `index`, of the scale of the accumulators of weights as input `weight` on an input whose
+/// scale is input `input`.
+pub(super) fn bias<'a>(
+    call: &Call<'a>,
+    builder: &mut Builder,
+    index: usize,
+    (input, weight): (usize, usize),
+) -> Result<Option<(&'a [usize], Floats)>, NodeProblem> {
+    let Some(bias) = call.tensor(index)? else { return Ok(None) };
+    let scale = call.scalar(input)?.ok_or(NodeProblem::MissingInput(input))?;
+    let scales: Floats = Arc::new(call.weights(weight)?.1.iter().map(|w| w * scale).collect());
+    let values = dequantised(bias, 0, &scales, None)?;
+    builder.remember(&values, || origin(bias, 0, &scales, None));
+    Ok(Some((&bias.shape, values)))
 }
 
 /// Convolution of integers: inputs x, scale, zero, w, scales, zeros, scale and zero of the output, bias.
 pub(super) fn import_conv(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(9, &conv2d::ATTRIBUTES)?;
     let input = numbers(call, 0)?;
-    let (weight, values) = parameters(call, 3, 0)?;
-    let scale = call.scalar(1)?.ok_or(NodeProblem::MissingInput(1))?;
-    let scales: Vec<f32> = call.weights(4)?.1.iter().map(|w| w * scale).collect();
-    let bias = match call.tensor(8)? {
-        None => None,
-        Some(bias) => Some((&bias.shape[..], dequantised(bias, 0, &scales, None)?)),
-    };
+    let (weight, values) = parameters(call, builder, 3, 0)?;
+    let bias = bias(call, builder, 8, (1, 4))?;
     let bias = bias.as_ref().map(|(dims, values)| (*dims, values));
     let out = conv2d::convolve(call, builder, input, (&weight.shape, &values), bias)?;
-    Ok(vec![Format::read(call, 6)?.quantise(builder, &out)?])
+    Ok(vec![quantise(builder, &out, read(call, 6)?)?])
 }
 
 /// Product of integers with a constant matrix: inputs a, scale, zero, b, scales, zeros, scale and zero of the output.
 pub(super) fn import_matmul(call: &Call<'_>, builder: &mut Builder) -> Outcome {
     call.expect(8, &[])?;
     let input = numbers(call, 0)?;
-    let (weight, values) = parameters(call, 3, 1)?;
+    let (weight, values) = parameters(call, builder, 3, 1)?;
     let out = gemm::multiply(builder, input, (&weight.shape, &values))?;
-    Ok(vec![Format::read(call, 6)?.quantise(builder, &out)?])
+    Ok(vec![quantise(builder, &out, read(call, 6)?)?])
 }

@@ -35,6 +35,12 @@ pub(super) fn simplify(graph: FloatGraph, output: usize) -> FloatGraph {
     without(graph, &live)
 }
 
+/// The nodes that value `output` of `graph` depends on, as they are.
+pub(super) fn needed(graph: FloatGraph, output: usize) -> FloatGraph {
+    let live = readers(&graph, output).old;
+    without(graph, &live)
+}
+
 struct Readers {
     old: Vec<usize>,
     new: Vec<usize>,

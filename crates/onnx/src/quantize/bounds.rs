@@ -17,7 +17,7 @@ pub(super) fn lower_bounds(graph: &FloatGraph, input: f64) -> Vec<f64> {
             i => graph.nodes[i - 1].shape,
         };
         let bound = match &node.op {
-            FloatOp::Conv2d(_) | FloatOp::Gemm(_) => f64::NEG_INFINITY,
+            FloatOp::Conv2d(_) | FloatOp::Gemm(_) | FloatOp::Quantize(_) => f64::NEG_INFINITY,
             FloatOp::MaxPool(_) | FloatOp::ArgMax | FloatOp::Softmax => inputs[0],
             FloatOp::Activation(activation) => activation_bound(activation, inputs[0]),
             FloatOp::Product if inputs.iter().all(|&bound| bound == 0.0) => 0.0,

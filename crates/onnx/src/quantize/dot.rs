@@ -89,7 +89,8 @@ impl<'a> Dot<'a> {
         let mean = importance.iter().sum::<f64>() / importance.len().max(1) as f64;
         let least = if mean > 0.0 { 1e-3 * mean } else { 1.0 };
         importance.iter_mut().for_each(|v| *v = v.max(least));
-        let bias_bits = bias_bits(taps, if is_signed { Bits::I8 } else { Bits::U8 });
+        let bits = if is_signed { Bits::I8 } else { Bits::U8 };
+        let bias_bits = bias_bits(taps, Bits::I8, (bits.low(), bits.high()));
         Some(Self { op, weight, bias, rows, taps, groups, run, importance, input_scale, bias_bits })
     }
 
@@ -329,8 +330,8 @@ pub(super) struct Parameters {
 /// The widest signed format within a quarter of the bound of the layer's dot product: it depends on the architecture
 /// alone, holds any bias of a trained network, and widens the accumulators, whose range the proof's tables follow, by
 /// a quarter at most.
-fn bias_bits(taps: usize, input: Bits) -> Bits {
-    let (low, high) = dot_bound(taps, Bits::I8, input.low(), input.high());
+pub(crate) fn bias_bits(taps: usize, weight: Bits, input: (i64, i64)) -> Bits {
+    let (low, high) = dot_bound(taps, weight, input.0, input.1);
     let within = |bits: &Bits| low / 4 <= bits.low().into() && i128::from(bits.high()) <= high / 4;
     (1..=Bits::MAX_WIDTH).rev().map(Bits::signed).find(within).unwrap_or(Bits::signed(1))
 }

@@ -189,6 +189,7 @@ mod tests {
             weight: Arc::new(vec![1.0, 2.0, 3.0, 4.0, -5.0, -6.0, -7.0, -8.0]),
             weight_shape: [1, 8],
             bias: None,
+            steps: None,
         };
         let nodes = vec![
             node(FloatOp::Conv2d(first), 0, [1, 2, 2, 2]),

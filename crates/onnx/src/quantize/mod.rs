@@ -33,15 +33,18 @@ mod tests;
 mod units;
 mod walk;
 
-use convince_field::Bits;
+use convince_field::{Bits, TensorMap};
 use convince_model::{Layout, Model, Preprocessing, QuantizationReport, run};
 use rayon::prelude::*;
 
+pub(crate) use self::dot::bias_bits;
 use self::equalize::equalize;
-use self::report::{Comparison, logits_graph, summary};
+pub(crate) use self::report::logits_graph;
+use self::report::{Comparison, summary};
 pub use self::report::{LayerAccuracy, evaluate};
+pub(crate) use self::units::{input_shapes, keeps_integers};
 use self::walk::Walked;
-use crate::float::FloatOp;
+use crate::float::{FloatLinear, FloatNode, FloatOp};
 use crate::{FloatGraph, OnnxError, import};
 
 /// Inputs that scales are chosen on: floats of the network's input space, `[C, H, W]` row-major.
@@ -125,10 +128,7 @@ pub fn quantize_with_accuracy(
     options: &QuantizeOptions,
 ) -> Result<(Model, Vec<LayerAccuracy>), OnnxError> {
     check_inputs(graph, calibration)?;
-    let graph = &logits_graph(graph);
-    if graph.nodes.is_empty() {
-        return Err(OnnxError::NoLayers);
-    }
+    let graph = &with_layers(logits_graph(graph));
     let preprocessing = input_format(options.preprocessing(graph), graph, calibration)?;
     let count = (CALIBRATION_BUDGET / macs(graph).max(1)).clamp(1, calibration.inputs.len());
     let every = calibration.inputs.len().div_ceil(count);
@@ -148,6 +148,15 @@ pub fn quantize_with_accuracy(
     let comparisons: Result<Vec<_>, OnnxError> = calibration.inputs.par_iter().enumerate().map(compare).collect();
     model.report = summary(&comparisons?)?;
     Ok((model, walked.layers))
+}
+
+/// A network that only renames its input's axes, or only names its largest value, as one that copies it.
+fn with_layers(mut graph: FloatGraph) -> FloatGraph {
+    if graph.nodes.is_empty() {
+        let op = FloatOp::Linear(FloatLinear::map(TensorMap::IDENTITY));
+        graph.nodes.push(FloatNode { name: "input".into(), op, inputs: vec![0], shape: graph.input_shape });
+    }
+    graph
 }
 
 /// The network as it is, or the one with equalised channels where its integers end clearly closer to the floats.

@@ -48,7 +48,7 @@ impl LayerAccuracy {
 }
 
 /// The network up to its logits: without an arg-max or a softmax at its end, which the integer network leaves out.
-pub(super) fn logits_graph(graph: &FloatGraph) -> FloatGraph {
+pub(crate) fn logits_graph(graph: &FloatGraph) -> FloatGraph {
     let mut graph = graph.clone();
     while graph.nodes.last().is_some_and(|node| matches!(node.op, FloatOp::ArgMax | FloatOp::Softmax)) {
         graph.nodes.pop();

@@ -82,7 +82,8 @@ impl Net {
         let taps: usize = self.0.shape(input).iter().product();
         let scale = (taps as f32).sqrt().recip();
         let weight = Arc::new(noise(outputs * taps, 77).into_iter().map(|w| w * scale).collect());
-        let op = FloatGemm { weight, weight_shape: [outputs, taps], bias: Some(Arc::new(noise(outputs, 78))) };
+        let bias = Some(Arc::new(noise(outputs, 78)));
+        let op = FloatGemm { weight, weight_shape: [outputs, taps], bias, steps: None };
         self.push(FloatOp::Gemm(op), &[input], [1, outputs, 1, 1])
     }
 

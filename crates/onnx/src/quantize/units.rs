@@ -104,17 +104,19 @@ fn takes_tail(graph: &FloatGraph, node: &FloatNode) -> bool {
         FloatOp::Conv2d(_) | FloatOp::Gemm(_) | FloatOp::Product => true,
         FloatOp::Linear(linear) => !keeps_integers(linear, &input_shapes(graph, node)),
         // A function's table is made for the function alone; it would have to be made for all of them together.
-        FloatOp::Activation(_) | FloatOp::MaxPool(_) | FloatOp::ArgMax | FloatOp::Softmax => false,
+        FloatOp::Activation(_) | FloatOp::MaxPool(_) | FloatOp::ArgMax | FloatOp::Softmax | FloatOp::Quantize(_) => {
+            false
+        }
     }
 }
 
-pub(super) fn input_shapes(graph: &FloatGraph, node: &FloatNode) -> Vec<Shape> {
+pub(crate) fn input_shapes(graph: &FloatGraph, node: &FloatNode) -> Vec<Shape> {
     node.inputs.iter().map(|&input| graph.shape(input)).collect()
 }
 
 /// Whether the integers of inputs of equal scales are those of the output: every element is one element of an input,
 /// or 0.
-pub(super) fn keeps_integers(linear: &FloatLinear, shapes: &[Shape]) -> bool {
+pub(crate) fn keeps_integers(linear: &FloatLinear, shapes: &[Shape]) -> bool {
     let terms = || linear.terms.iter().zip(shapes);
     linear.constant == 0.0
         && terms().all(|(term, &shape)| selects(&term.map, shape))

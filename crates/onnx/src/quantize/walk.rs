@@ -124,7 +124,8 @@ impl<'a> Walk<'a> {
                 let scale = self.input(unit, 0).scale;
                 self.push(&unit.node.name, Op::MaxPool(*pool), &unit.node.inputs, scale)
             }
-            FloatOp::ArgMax | FloatOp::Softmax => Err(OnnxError::NoLayers),
+            // The first two end a network and are cut off before, the third is in no network that comes here.
+            FloatOp::ArgMax | FloatOp::Softmax | FloatOp::Quantize(_) => Err(OnnxError::NoLayers),
         }
     }
 

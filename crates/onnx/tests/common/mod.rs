@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use convince_model::Preprocessing;
 use convince_onnx::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
+use convince_onnx::{Calibration, FloatGraph, QuantizeOptions};
 use prost::Message;
 
 /// Shape and elements of a committed array of floats.
@@ -34,6 +36,30 @@ pub(crate) fn read(name: &str) -> Vec<u8> {
 
 pub(crate) fn vectors() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors")
+}
+
+/// The committed training images of a network on 28x28 grey images, `vectors/FOLDER/calibration`, in the order of their names.
+pub(crate) fn calibration(folder: &str, graph: &FloatGraph) -> Calibration {
+    let preprocessing = QuantizeOptions::default().preprocessing(graph);
+    let mut paths: Vec<_> = fs::read_dir(vectors().join(folder).join("calibration"))
+        .expect("committed folder")
+        .map(|entry| entry.expect("committed folder").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "png"))
+        .collect();
+    paths.sort();
+    let load = |path| {
+        let image = image::open(path).expect("committed image").into_luma8();
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        preprocessing.image_to_floats(image.as_raw(), height, width, 1).expect("28x28 pixels")
+    };
+    Calibration { inputs: paths.iter().map(load).collect() }
+}
+
+/// Committed images as a network's floats.
+pub(crate) fn images(name: &str, preprocessing: &Preprocessing) -> Vec<Vec<f32>> {
+    let (shape, pixels) = bytes(name);
+    let len = shape[1..].iter().product();
+    pixels.chunks_exact(len).map(|image| preprocessing.bytes_to_floats(&shape[1..], image).expect("28x28")).collect()
 }
 
 /// An input or output of fixed size but for its batch axis.

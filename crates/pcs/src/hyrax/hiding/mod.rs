@@ -86,6 +86,15 @@ impl Counts {
     }
 }
 
+/// What error accounting needs of a closing argument for this many claims on wires and assertions on the tape: `(count, degree)`
+/// of everything's batching by kappa, the products' by tau, the check of each product at e, the rounds of the column sumcheck, those
+/// of the inner-product argument, and eta, c and rho. Each fails with probability `degree / 2^128`.
+pub fn closing_error_terms(width: usize, counts: Counts, assertions: usize, claims: usize) -> [(usize, usize); 6] {
+    let batched = claims + assertions + 2 * counts.products;
+    let products = (1, counts.products.saturating_sub(1));
+    [(1, batched), products, (1, 2), (log2_ceil(width), 2), (argument_rounds(width), 3), (3, 1)]
+}
+
 /// Uniform scalars, 64 bytes of the generator reduced for each.
 fn random(count: usize, rng: &mut (impl RngCore + CryptoRng)) -> Zeroizing<Vec<Fr>> {
     let mut bytes = Zeroizing::new(vec![0; 64 * count]);
