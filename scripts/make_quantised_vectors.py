@@ -8,8 +8,9 @@ the same files. `onnxruntime.quantization` quantises the trained LeNet-5 of `vec
 weights; ONNX Runtime with its default optimisations, on a CPU, computes the integers.
 
 NAME.onnx is the network. NAME.txt has a line for each quantised tensor: the node that computes it, its number of
-elements, its zero point and its type; the first is the network's input. NAME.npy, of bytes, has a row for each input:
-all these tensors' elements, one after the other, in two's complement where they are signed.
+elements, its zero point and its type; the first is the network's input, or the pixels that it normalises. NAME.npy, of bytes, has a row for each input:
+all these tensors' elements, one after the other, in two's complement where they are signed. dense-mixed.onnx, which has
+a product of floats in its middle, is alone.
 
 Weights are of 7 bits where activations are unsigned and weights signed: without VNNI, x86 kernels of ONNX Runtime
 saturate sums of two products at 16 bits otherwise, so that their integers depend on the machine.
@@ -91,7 +92,7 @@ class Net:
 
 
 def residual():
-    """Unequal padding, a residual sum, a maximum, means over windows and over the image, a concatenation."""
+    """Unequal padding, a residual sum, a maximum, means over windows and over the image, a concatenation, a product."""
     net = Net(7, (3, 16, 16))
     stem = net.add("Relu", [net.conv("input", 8, 3, (3, 3), pads=[0, 1, 2, 1])])
     pooled = net.add("MaxPool", [stem], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
@@ -103,8 +104,8 @@ def residual():
     means = net.add("AveragePool", [total], kernel_shape=[2, 2], strides=[2, 2])
     strided = net.conv(deep, 6, 8, (1, 1), strides=[2, 2])
     both = net.add("Concat", [means, strided], axis=1)
-    squashed = net.add("Sigmoid", [both])
-    image = net.add("GlobalAveragePool", [squashed])
+    gated = net.add("Mul", [net.add("Sigmoid", [both]), both])
+    image = net.add("GlobalAveragePool", [gated])
     flat = net.add("Flatten", [image])
     return net.model(net.gemm(flat, 5, 14), 5)
 
@@ -121,6 +122,17 @@ def dense():
         if outputs > 6:
             x = net.add("LeakyRelu", [x], alpha=0.1)
     return net.model(x, 6)
+
+
+def normalised():
+    """A convolution of pixels that the network itself normalises, before the first rounding."""
+    net = Net(13, (3, 16, 16))
+    apart = (3, 1, 1)
+    mean = net.constant("mean", np.reshape([0.485, 0.456, 0.406], apart))
+    deviation = net.constant("deviation", np.reshape([0.229, 0.224, 0.225], apart))
+    x = net.add("Div", [net.add("Sub", ["input", mean]), deviation])
+    x = net.add("Relu", [net.conv(x, 4, 3, (3, 3), strides=[2, 2], pads=[1, 1, 1, 1])])
+    return net.model(net.gemm(net.add("Flatten", [x]), 4, 256), 4)
 
 
 def ties():
@@ -158,19 +170,29 @@ def main():
     u8, s8 = QuantType.QUInt8, QuantType.QInt8
     write(out, "lenet5-qdq", lenet, images, 3, qdq, (u8, s8), per_channel=True, reduce_range=True)
     write(out, "residual-qdq", net, colours, 6, qdq, (u8, s8), per_channel=True, reduce_range=True)
-    write(out, "residual-qdq-signed", net, colours, 6, qdq, (s8, s8), reduce_range=True, symmetric=True)
+    write(out, "residual-qdq-signed", net, colours, 4, qdq, (s8, s8), reduce_range=True, symmetric=True)
     write(out, "residual-qoperator", net, colours, 6, operators, (u8, u8))
     write(out, "dense-qdq", mlp, lines, 32, qdq, (u8, s8), per_channel=True, reduce_range=True)
     write(out, "dense-qoperator", mlp, lines, 32, operators, (u8, u8))
     write_as_it_is(out, "ties-bytes", ties(), np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16))
+    pixels = random.integers(0, 256, (64, 3, 16, 16), dtype=np.uint8)
+    made = quantised(normalised(), pixels / np.float32(255), qdq, (u8, s8), per_channel=True, reduce_range=True)
+    write_as_it_is(out, "normalised-qdq", made, pixels[:6])
+    mixed = quantised(mlp, lines, qdq, (u8, s8), reduce_range=True, nodes_to_exclude=["matmul3"])
+    (out / "dense-mixed.onnx").write_bytes(mixed.SerializeToString(deterministic=True))
     files = sorted(file for file in out.iterdir())
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
     (out / "SHA256SUMS").write_text("".join(sums))
     print(f"{sum(file.stat().st_size for file in files):,} bytes in {out}")
 
 
-def write(folder, name, model, inputs, count, style, types, symmetric=False, **options):
+def write(folder, name, model, inputs, count, style, types, **options):
     """Quantises a network and runs it on the first `count` inputs."""
+    write_as_it_is(folder, name, quantised(model, inputs, style, types, **options), inputs[:count])
+
+
+def quantised(model, inputs, style, types, symmetric=False, **options):
+    """The network, quantised on inputs."""
     extra = {"ActivationSymmetric": symmetric}
     value = model.graph.input[0].name
     with tempfile.TemporaryDirectory() as scratch:
@@ -181,7 +203,7 @@ def write(folder, name, model, inputs, count, style, types, symmetric=False, **o
         made = onnx.load(target)
     for entry in made.graph.value_info[:]:
         made.graph.value_info.remove(entry)
-    write_as_it_is(folder, name, made, inputs[:count])
+    return made
 
 
 def write_as_it_is(folder, name, made, inputs):
@@ -198,7 +220,13 @@ def write_as_it_is(folder, name, made, inputs):
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(shown.SerializeToString(), options)
-    results = [session.run(None, {value: image[None]}) for image in inputs]
+    is_float = made.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    if is_float and inputs.dtype == np.uint8:
+        # What the network takes are floats, what the integer network takes are the pixels.
+        tensors.insert(0, (value, TensorProto.UINT8, value, 0))
+        results = [session.run(None, {value: image[None] / np.float32(255)}) for image in inputs]
+    else:
+        results = [session.run(None, {value: image[None]}) for image in inputs]
     if len(computed) < len(tensors):
         results = [[image, *arrays] for image, arrays in zip(inputs, results)]
     rows = [np.concatenate([np.asarray(array).reshape(-1).view(np.uint8) for array in arrays]) for arrays in results]
@@ -225,7 +253,7 @@ def quantised_tensors(model):
             continue
         if operator == "QuantizeLinear":
             zero = node.input[2]
-        elif operator in ("QLinearConv", "QLinearMatMul", "QLinearAdd"):
+        elif operator in ("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul"):
             zero = node.input[7]
         elif operator == "QGemm":
             zero = node.input[8]

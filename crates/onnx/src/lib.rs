@@ -10,11 +10,15 @@
 //! GlobalMaxPool, ReduceMean, ReduceSum; the usual activations, also where a file spells them out; Clip, PRelu; Add,
 //! Sub, Mul, Sum, Mean, Max and Min of tensors and constants, Div and Pow by constants; BatchNormalization, LRN;
 //! Concat, Split, Slice, Gather, Pad, Expand, Resize and Upsample to the nearest, DepthToSpace, SpaceToDepth; whatever
-//! only changes axes; arithmetic on constants; ArgMax and Softmax as the last operator. Networks that are quantised
-//! already (QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul) are read as the float networks that they stand
-//! for, and quantised anew. `quantize` documents the numbers.
+//! only changes axes; arithmetic on constants; ArgMax and Softmax as the last operator.
 //!
-//! Key types: [`FloatGraph`], [`Calibration`], [`QuantizeOptions`], [`OnnxError`].
+//! Networks that are quantised already (QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul, and ONNX Runtime's
+//! QGemm, QLinearAdd, QLinearMul, QLinearConcat, QLinearAveragePool, QLinearGlobalAveragePool, QLinearLeakyRelu,
+//! QLinearSigmoid) [`take`] takes as they are: with their integers, scales and zero points, so that what is proven are the
+//! integers of ONNX Runtime where a requantisation can round as it does, and counted where not. [`import`] reads them as
+//! the float networks that they stand for. [`take`] and [`quantize`] document the numbers.
+//!
+//! Key types: [`FloatGraph`], [`Calibration`], [`QuantizeOptions`], [`Taken`], [`OnnxError`].
 //!
 //! Related crates: `convince-model` defines the integer network. Nothing that verifies a proof depends on this crate.
 

@@ -4,10 +4,11 @@ mod common;
 
 use common::{branched_model, encode, model, node, small_model, wave};
 use convince_onnx::proto::ModelProto;
-use convince_onnx::{Calibration, FloatGraph, OnnxError, QuantizeOptions, import, quantize_graph};
+use convince_onnx::{Calibration, FloatGraph, OnnxError, QuantizeOptions, Taken, import, quantize_graph, take};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
+use prost::Message;
 
 /// Imports a file and runs the network if it is small.
 fn run_it(file: &[u8]) -> Result<Option<(FloatGraph, Vec<f32>)>, OnnxError> {
@@ -20,6 +21,24 @@ fn run_it(file: &[u8]) -> Result<Option<(FloatGraph, Vec<f32>)>, OnnxError> {
     let output = graph.run(&input)?;
     assert_eq!(output.len(), graph.output_len());
     Ok(Some((graph, input)))
+}
+
+/// Takes a file with its integers, and runs the network that it gives.
+fn take_it(file: &[u8]) -> Result<Option<Taken>, OnnxError> {
+    let taken = take(file, &QuantizeOptions::default())?;
+    if let Some(Taken { model, .. }) = &taken
+        && model.graph.infer()?.iter().map(|info| info.num_elements()).sum::<usize>() < 1 << 20
+    {
+        let len = model.graph.infer()?[0].num_elements();
+        convince_model::run(&model.graph, &vec![0; len])?;
+        assert_eq!(convince_model::Model::from_bytes(&model.to_bytes()).as_ref(), Ok(model));
+    }
+    Ok(taken)
+}
+
+/// A committed network that is quantised.
+fn quantised_file(name: &str) -> Vec<u8> {
+    std::fs::read(common::vectors().join("onnx/quantised").join(name)).expect("committed file")
 }
 
 /// What a program does with a file that imports.
@@ -120,6 +139,19 @@ fn change(model: &mut ModelProto, kind: u8, a: &Index, b: &Index, value: i64) {
     }
 }
 
+/// Changes, inserts and removes bytes.
+fn change_bytes(bytes: &mut Vec<u8>, changes: Vec<(Index, u8, u8)>) {
+    for (place, byte, kind) in changes {
+        let at = place.index(bytes.len());
+        match kind {
+            0 => bytes[at] = byte,
+            1 => bytes[at] ^= 1 << (byte % 8),
+            2 => bytes.insert(at, byte),
+            _ => drop(bytes.remove(at)),
+        }
+    }
+}
+
 proptest! {
     // Quantising this one takes longer.
     #![proptest_config(ProptestConfig { cases: 1500, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
@@ -140,16 +172,35 @@ proptest! {
         changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0u8..4), 1..4),
     ) {
         let mut bytes = encode(&branched_model());
-        for (place, byte, kind) in changes {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes[at] ^= 1 << (byte % 8),
-                2 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        change_bytes(&mut bytes, changes);
         let _ = use_it(&bytes);
+    }
+}
+
+proptest! {
+    // Scales are fitted to every channel.
+    #![proptest_config(ProptestConfig { cases: 500, rng_seed: RngSeed::Fixed(3), ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_quantised_graphs_are_errors_or_networks(
+        is_qdq in any::<bool>(),
+        changes in prop::collection::vec((0u8..12, any::<Index>(), any::<Index>(), number()), 1..4),
+    ) {
+        let name = if is_qdq { "residual-qdq.onnx" } else { "residual-qoperator.onnx" };
+        let mut made = ModelProto::decode(&quantised_file(name)[..]).expect("a file");
+        for (kind, a, b, value) in changes {
+            change(&mut made, kind, &a, &b, value);
+        }
+        let _ = take_it(&encode(&made));
+    }
+
+    #[test]
+    fn changed_quantised_files_are_errors_or_networks(
+        changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0u8..4), 1..4),
+    ) {
+        let mut bytes = quantised_file("dense-qdq.onnx");
+        change_bytes(&mut bytes, changes);
+        let _ = take_it(&bytes);
     }
 }
 
@@ -162,15 +213,7 @@ proptest! {
         extension in prop::collection::vec(any::<u8>(), 0..4),
     ) {
         let mut bytes = encode(&small_model());
-        for (place, byte, kind) in changes {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes[at] ^= 1 << (byte % 8),
-                2 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        change_bytes(&mut bytes, changes);
         bytes.extend(extension);
         let _ = use_it(&bytes);
     }

@@ -92,3 +92,74 @@ fn go_on<F: ProofField>(
         go_on(lie, ignored, backs, &replaced, index + 1)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use convince_field::Fr;
+    use convince_transcript::{PlainProver, PlainVerifier, ProverChannel, Transcript, VerifierChannel};
+
+    use super::*;
+    use crate::{Forger, Watcher};
+
+    /// The prover sends `w`, then `c w` and `c` for a challenge c; the verifier wants `w = public` and `c w` of what was sent.
+    struct Toy {
+        public: u64,
+        secret: u64,
+    }
+
+    const FIRST: Check = Check::ZeroCheck;
+    const SECOND: Check = Check::ArgMax;
+
+    fn transcript() -> Transcript {
+        Transcript::new("toy")
+    }
+
+    impl Lie<Fr> for Toy {
+        fn prove(&self, replaced: &Replaced<Fr>) -> Vec<u8> {
+            let mut channel = Forger::new(PlainProver::new(transcript())).replacing(replaced);
+            let secret = Fr::from(self.secret);
+            channel.send_bytes("head", &[1, 2, 3]);
+            channel.send("first", &[secret]);
+            let c: Fr = channel.challenge("c");
+            channel.send("second", &[c * secret, c]);
+            channel.into_inner().finish()
+        }
+
+        fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Fr> {
+            let mut channel = Watcher::new(PlainVerifier::new(transcript(), proof), ignored);
+            let mut run = || {
+                channel.receive_bytes("head", 3)?;
+                let first: Fr = channel.receive_one("first")?;
+                channel.assert_eq(first, Fr::from(self.public), FIRST)?;
+                let c: Fr = channel.challenge("c");
+                let [second, _] = channel.receive_array("second")?;
+                channel.assert_eq(second, c * first, SECOND)
+            };
+            let result = run().map_err(Refusal::from);
+            let (_, met, offsets) = channel.finish();
+            Verdict { result, met, offsets }
+        }
+    }
+
+    #[test]
+    fn forgers_that_change_nothing_are_honest_and_watchers_see_all() {
+        let honest = Toy { public: 7, secret: 7 };
+        let Verdict { result, met, offsets } = honest.verify(&honest.prove(&Replaced::new()), None);
+        assert_eq!((result, offsets), (Ok(()), vec![3, 35, 67]));
+        assert_eq!(met.iter().map(|m| (m.check, m.received)).collect::<Vec<_>>(), [(FIRST, 1), (SECOND, 3)]);
+        assert!(met.iter().all(|m| m.difference == Fr::from(0u64)));
+    }
+
+    #[test]
+    fn forgeries_pass_without_the_check_and_fail_by_it() {
+        let lie = Toy { public: 8, secret: 7 };
+        for (index, check, backs) in [(0, FIRST, 1..=1), (1, SECOND, 1..=1)] {
+            let proof = forge(&lie, index, backs).expect("each check alone stops it");
+            assert_eq!(lie.verify(&proof, Some(index)).result, Ok(()));
+            assert_eq!(lie.verify(&proof, None).result, Err(Refusal::Check(check)));
+        }
+        // Both checks repaired: the second message is two places before the second check, the first one before the first.
+        assert!(forge(&lie, 2, 1..=1).is_none());
+        assert!(forge(&lie, 2, 1..=2).is_some());
+    }
+}

@@ -7,5 +7,6 @@ mod common;
 mod interface;
 mod labels;
 mod path;
+mod quantised;
 mod tampered;
 mod zoo;

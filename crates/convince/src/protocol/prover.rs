@@ -4,6 +4,7 @@ use convince_gkr::Claim;
 use convince_pcs::hyrax::hiding::HidingOpening;
 use convince_pcs::{CommitmentScheme, CommittedWire, OpeningClaim, Split};
 use convince_transcript::ProverChannel;
+use convince_transcript::hiding::Hidden;
 use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
@@ -51,8 +52,9 @@ impl Prover<'_> {
         (self.progress)(Phase::Open);
         let mut recorder = opening.recorder();
         let output = ints(self.witness.tensor(circuit, circuit.output()));
-        // Constants of the tape are the verifier's concern: a prover evaluates no public wire.
-        let claims = both::claims(circuit, Some(&output), &self.order(), |_| Field::default(), &mut recorder);
+        // Constants of the tape are the verifier's concern: a prover evaluates no public wire, and takes what is claimed for true.
+        let evaluate = |claim: &Claim<Field, Hidden<Field>>| claim.value.public().unwrap_or_default();
+        let claims = both::claims(circuit, Some(&output), &self.order(), evaluate, &mut recorder);
         match claims {
             Ok(claims) => opening.close(&self.wires(&advice), &claims, recorder, rng),
             // A false public statement that no verifier goes on with.

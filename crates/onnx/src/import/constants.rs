@@ -334,5 +334,7 @@ fn transpose(call: &Call<'_>, builder: &mut Builder, tensor: &Tensor) -> Result<
     let axis = |&k: &usize| -> Vec<usize> { (0..tensor.shape[k]).map(|i| i * strides[k]).collect() };
     let offsets: Vec<Vec<usize>> = order.iter().map(axis).collect();
     let shape = order.iter().map(|&k| tensor.shape[k]).collect();
-    Ok(select(tensor, shape, &places(&offsets)))
+    let out = select(tensor, shape, &places(&offsets));
+    builder.keep_origin(tensor, &out, &order);
+    Ok(out)
 }

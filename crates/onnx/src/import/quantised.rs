@@ -94,6 +94,14 @@ impl Builder {
         }
     }
 
+    /// The transposed of a constant has the integers of the constant.
+    pub(super) fn keep_origin(&mut self, from: &Tensor, to: &Tensor, order: &[usize]) {
+        let (Data::Floats(from), Data::Floats(to)) = (&from.data, &to.data) else { return };
+        let Some(origin) = self.origin(from).cloned() else { return };
+        let axis = order.iter().position(|&axis| axis == origin.axis).unwrap_or(origin.axis);
+        self.remember(to, || Origin { axis, wide: None, ..origin });
+    }
+
     /// What is known of the integers of weights whose outputs lie along `axis`, and of a bias: nothing, unless the
     /// weights were dequantised with one step, or one for each output.
     pub(super) fn steps(&self, weight: &Floats, axis: usize, bias: Option<&Floats>) -> Option<Steps> {

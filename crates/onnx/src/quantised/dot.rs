@@ -65,12 +65,17 @@ impl Parameters {
     ) -> Result<Self, &'static str> {
         let (low, high) = steps.range;
         let weight_bits = Bits::holding(low, high);
-        // A weight is its step times an integer of 9 bits, rounded once: dividing gives the integer again.
-        let integer = |(i, &w): (usize, &f32)| (f64::from(w) / f64::from(steps.step(i / taps))).round() as i64;
-        let weights: Vec<i64> = weight.iter().enumerate().map(integer).collect();
-        if weights.iter().any(|w| !(low..=high).contains(w)) || ![1, rows].contains(&steps.weight.len()) {
+        if ![1, rows].contains(&steps.weight.len()) {
             return Err(FLOAT_WEIGHTS);
         }
+        // A weight is its step times an integer of 9 bits, rounded once: dividing gives the integer again. It does not where
+        // a reshape has taken weights and steps apart.
+        let integer = |(i, &w): (usize, &f32)| {
+            let quotient = f64::from(w) / f64::from(steps.step(i / taps));
+            let integer = quotient.round() as i64;
+            ((quotient - quotient.round()).abs() < 1e-3 && (low..=high).contains(&integer)).then_some(integer)
+        };
+        let weights: Vec<i64> = weight.iter().enumerate().map(integer).collect::<Option<_>>().ok_or(FLOAT_WEIGHTS)?;
         let weight = Arc::new(Ints::pack(weight_bits, &weights).ok_or(FLOAT_WEIGHTS)?);
         let units: Vec<f32> = steps.weight.iter().map(|step| scale * step).collect();
         if units.iter().any(|unit| !unit.is_normal()) {

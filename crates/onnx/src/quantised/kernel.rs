@@ -13,14 +13,14 @@ pub(super) enum Units {
     Mean { scale: f32, count: f32, is_global: bool },
     /// `2^shift * x + offsets[c]` for integers `x` that stand for multiples of `scale`, which are
     /// `scale * factor[c] * x + constant[c]`.
-    Affine { scale: f32, channels: Vec<Affine>, shift: u32 },
+    Affine { scale: f64, channels: Vec<Affine>, shift: u32 },
 }
 
 /// One channel of [`Units::Affine`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Affine {
-    pub(super) factor: f32,
-    pub(super) constant: f32,
+    pub(super) factor: f64,
+    pub(super) constant: f64,
     /// `2^shift * constant / (scale * factor)`, rounded.
     pub(super) offset: i64,
 }
@@ -44,7 +44,7 @@ impl Units {
             Self::Mean { scale, count, .. } => i as f32 * scale / count / out.scale,
             Self::Affine { scale, channels, .. } => {
                 let Affine { factor, constant, .. } = channels[c];
-                (i as f32 * scale * factor + constant) / out.scale
+                ((i as f64 * scale * factor + constant) / f64::from(out.scale)) as f32
             }
         }
     }
@@ -67,9 +67,7 @@ impl Units {
             // In ONNX Runtime's precision: it is this number that accumulators are multiplied by.
             Self::Factors(units) => f64::from(units[c] / out as f32),
             Self::Mean { scale, count, .. } => f64::from(*scale) / f64::from(*count) / out,
-            Self::Affine { scale, channels, shift } => {
-                f64::from(*scale) * f64::from(channels[c].factor) / out * (-f64::from(*shift)).exp2()
-            }
+            Self::Affine { scale, channels, shift } => scale * channels[c].factor / out * (-f64::from(*shift)).exp2(),
         }
     }
 }

@@ -31,6 +31,26 @@ fn is_near_half(quotient: f64, uncertainty: f64, (low, high): (i32, i32)) -> boo
     (quotient - half).abs() <= uncertainty && half > f64::from(low) && half < f64::from(high)
 }
 
+/// Integers of an interval whose quotient ONNX Runtime may take to the other side of a half; of long intervals, no fewer
+/// than there are.
+fn near_halves(units: &Units, c: usize, interval: (i64, i64), clamp: (i32, i32), out: Quantizer) -> u64 {
+    let (uncertainty, len) = (units.uncertainty(), interval.1.abs_diff(interval.0) + 1);
+    match (uncertainty > 0.0, len <= MAX_COUNTED) {
+        (false, _) => 0,
+        (true, true) => {
+            let is_near = |&i: &i64| is_near_half(units.quotient(c, i, out).into(), uncertainty, clamp);
+            (interval.0..=interval.1).filter(is_near).count() as u64
+        }
+        (true, false) => {
+            let each = 2.0 * (uncertainty / units.ratio(c, out)).ceil() + 1.0;
+            ((f64::from(clamp.1) - f64::from(clamp.0)) * each).min(len as f64) as u64
+        }
+    }
+}
+
+/// Longest interval whose integers are looked at one by one.
+const MAX_COUNTED: u64 = 1 << 20;
+
 /// Rounds accumulators of `info` to integers of `out`; `interval` is that of the index that [`Units`] are a function of.
 /// `None` if a scale is out of reach.
 pub(super) fn of_accumulators(
@@ -50,12 +70,7 @@ pub(super) fn of_accumulators(
         Channel { weight, offset, ratio: units.ratio(c, out), result: Box::new(result) }
     };
     let channels: Vec<_> = (0..units.len()).map(channel).collect();
-    let uncertainty = units.uncertainty();
-    let near = |c: usize| {
-        let is_near = |&i: &i64| is_near_half(units.quotient(c, i, out).into(), uncertainty, (low, high));
-        (interval.0..=interval.1).filter(is_near).count() as u64
-    };
-    let uncertain = if uncertainty > 0.0 { (0..units.len()).map(near).sum() } else { 0u64 };
+    let uncertain = (0..units.len()).map(|c| near_halves(units, c, interval, (low, high), out)).sum();
     let found = fit(&channels, interval, (low, high), info.low.abs().max(info.high.abs()).max(1))?;
     let count = info.shape[1];
     let possible = (interval.1 - interval.0 + 1).unsigned_abs() * count as u64;

@@ -54,13 +54,10 @@ pub(super) fn fit(channels: &[Channel<'_>], interval: (i64, i64), clamp: (i32, i
     let least: Vec<u64> = steps.par_iter().zip(&finest).map(|(steps, &m)| steps.differing(m, last)).collect();
     for shift in 1..=last {
         let multipliers = at(shift)?;
-        let is_best = |((steps, &m), &least): ((&Steps<'_>, &i128), &u64)| steps.differing_at_most(m, shift, least);
-        if steps.iter().zip(&multipliers).zip(&least).all(is_best) {
-            return Some(Fit {
-                multipliers: multipliers.iter().map(|&m| m as i32).collect(),
-                shift,
-                differing: least.iter().sum(),
-            });
+        let count = |((steps, &m), &least): ((&Steps<'_>, &i128), &u64)| steps.differing_at_most(m, shift, least);
+        let counts: Option<u64> = steps.iter().zip(&multipliers).zip(&least).map(count).sum();
+        if let Some(differing) = counts {
+            return Some(Fit { multipliers: multipliers.iter().map(|&m| m as i32).collect(), shift, differing });
         }
     }
     None
@@ -180,12 +177,10 @@ impl<'a> Steps<'a> {
         self.differing_each(multiplier, shift).sum()
     }
 
-    fn differing_at_most(&self, multiplier: i128, shift: u32, most: u64) -> bool {
-        let mut sum = 0;
-        self.differing_each(multiplier, shift).all(|count| {
-            sum += count;
-            sum <= most
-        })
+    /// `None` if there are more than `most`.
+    fn differing_at_most(&self, multiplier: i128, shift: u32, most: u64) -> Option<u64> {
+        let mut each = self.differing_each(multiplier, shift);
+        each.try_fold(0, |sum, count| Some(sum + count).filter(|&sum| sum <= most))
     }
 
     fn differing_each(&self, multiplier: i128, shift: u32) -> impl Iterator<Item = u64> {
@@ -236,7 +231,7 @@ mod tests {
 
     #[test]
     fn scales_without_ties_give_equal_integers() {
-        for scale in [0.01f32, 0.003_172_5, 1.0 / 3.0, 0.000_91] {
+        for scale in [0.010_273_81f32, 0.003_172_513, 1.0 / 3.0, 0.000_913_77] {
             let (interval, clamp) = ((-300_000, 300_000), (-128, 127));
             let channels = [channel(scale, clamp)];
             let fit = fit(&channels, interval, clamp, 300_000).expect("in reach");
@@ -257,7 +252,7 @@ mod tests {
     #[test]
     fn accumulators_may_lie_apart() {
         let result = |i: i64| ((i as f32 * 0.37 + 11.25).round_ties_even() as i32).clamp(-100, 100);
-        let channel = Channel { weight: 4096, offset: 11 * 4096 * 3, ratio: 0.37 / 4096.0, result: Box::new(result) };
+        let channel = Channel { weight: 4096, offset: 124_541, ratio: 0.37 / 4096.0, result: Box::new(result) };
         let (channels, interval, clamp) = ([channel], (-255, 255), (-100, 100));
         let fit = fit(&channels, interval, clamp, 1 << 22).expect("in reach");
         assert_eq!(count(&fit, &channels, interval, clamp), fit.differing);

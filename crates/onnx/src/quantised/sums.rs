@@ -47,24 +47,22 @@ impl Addend {
     }
 }
 
-/// The smallest shift of those with which the fewest pairs differ from ONNX Runtime's sum, clamped to `clamp`. Tries every
-/// pair for every shift.
+/// The smallest shift with which no more pairs differ from ONNX Runtime's sum, clamped to `clamp`, than with the finest
+/// multipliers. Tries every pair, for most shifts until one differs.
 pub(super) fn pair(addends: [Addend; 2], out: Quantizer, clamp: (i32, i32)) -> Option<SumFit> {
     let terms = addends.map(|addend| addend.term());
     let kernel = Kernel::new(addends, out, clamp);
-    let mut best: Option<SumFit> = None;
-    for shift in 0..=MAX_SHIFT {
-        let Some(multipliers) = multipliers(&terms, out, shift) else { break };
-        let most = best.as_ref().and_then(|best| best.differing).unwrap_or(u64::MAX);
-        let differing = kernel.differing([multipliers[0], multipliers[1]], shift, most);
-        if differing < most {
-            best = Some(SumFit { multipliers, shift, differing: Some(differing) });
-        }
-        if differing == 0 {
-            break;
+    let finest = finest(&terms, out)?;
+    let differing = |multipliers: &[i64], shift, most| kernel.differing([multipliers[0], multipliers[1]], shift, most);
+    let least = differing(&finest.multipliers, finest.shift, u64::MAX);
+    for shift in 0..finest.shift {
+        let multipliers = multipliers(&terms, out, shift)?;
+        let count = differing(&multipliers, shift, least);
+        if count <= least {
+            return Some(SumFit { multipliers, shift, differing: Some(count) });
         }
     }
-    best
+    Some(SumFit { differing: Some(least), ..finest })
 }
 
 /// ONNX Runtime's sum: `fixed + r_a a + r_b b` of the integers with their zero points, in single precision.
@@ -105,5 +103,64 @@ impl Kernel {
             }
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unsigned(scale: f32, zero: i32) -> Quantizer {
+        Quantizer { scale, zero, is_signed: false }
+    }
+
+    /// Pairs that differ, one by one.
+    fn count(fit: &SumFit, kernel: &Kernel) -> u64 {
+        kernel.differing([fit.multipliers[0], fit.multipliers[1]], fit.shift, u64::MAX)
+    }
+
+    #[test]
+    fn sums_of_unlike_scales_are_right_for_all_pairs_but_few() {
+        let cases = [
+            (0.031_273, 0.017_211_9, 0.039_871_3),
+            (0.512_37, 0.001_137_9, 0.317_73),
+            (0.010_317, 0.912_377, 0.371_319),
+        ];
+        for (a, b, out) in cases {
+            let addend = |scale, zero: i32| Addend {
+                quantizer: unsigned(scale, zero),
+                interval: (-i64::from(zero), 255 - i64::from(zero)),
+            };
+            let (addends, out) = ([addend(a, 128), addend(b, 3)], unsigned(out, 117));
+            let fit = pair(addends, out, out.range()).expect("in reach");
+            let found = count(&fit, &Kernel::new(addends, out, out.range()));
+            assert!(fit.differing == Some(found) && found <= 1, "{fit:?} {found}");
+            // What it computes is the real sum, rounded.
+            let half = (1i64 << fit.shift) >> 1;
+            for (x, y) in [(-128, -3), (17, 252), (127, 0), (-1, 1)] {
+                let found = (fit.multipliers[0] * x + fit.multipliers[1] * y + half) >> fit.shift;
+                let real = (f64::from(a) * x as f64 + f64::from(b) * y as f64) / f64::from(out.scale);
+                assert!((found as f64 - real).abs() < 0.51, "{found} {real}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_at_half_the_scale_differ_at_even_ties() {
+        let addend = Addend { quantizer: unsigned(1.0, 0), interval: (0, 255) };
+        let out = unsigned(2.0, 0);
+        let fit = pair([addend; 2], out, out.range()).expect("in reach");
+        // a + b = 1 modulo 4: a quarter of all pairs, up to the largest sum.
+        assert_eq!((fit.multipliers, fit.shift, fit.differing), (vec![1, 1], 1, Some(1 << 14)));
+    }
+
+    #[test]
+    fn multipliers_leave_room_for_the_sum() {
+        let term = |scale, bound| Term { scale, bound };
+        let out = unsigned(0.25, 0);
+        let fit = finest(&[term(0.5, 255), term(-0.125, 1 << 20), term(0.25, 255)], out).expect("in reach");
+        assert_eq!(fit.multipliers, [2, -1, 1].map(|m: i64| m << fit.shift).map(|m| if m < 0 { m / 2 } else { m }));
+        assert_eq!(fit.differing, None);
+        assert_eq!(finest(&[term(1e9, 255)], out), None);
     }
 }

@@ -1,15 +1,16 @@
 //! Makes the integer network node by node, holding what lies between two roundings back until the second.
 
+mod affine;
 mod sum;
 
-use convince_field::{AxisMap, Bits, Ints, TensorMap};
-use convince_model::{Conv2d, Linear, LinearTerm, Node, Op, Requant, ValueId, ValueInfo};
+use convince_field::{AxisMap, Bits, TensorMap};
+use convince_model::{Linear, LinearTerm, Node, Op, Requant, ValueId, ValueInfo};
 
 use super::TakenLayer;
 use super::dot::dot;
-use super::kernel::{Affine, Units};
+use super::kernel::Units;
 use super::requant::{self, Rounded};
-use crate::float::{Activation, FloatConv2d, FloatLinear, FloatNode, FloatOp, FloatTerm, Quantizer};
+use crate::float::{Activation, FloatLinear, FloatNode, FloatOp, FloatTerm, Quantizer};
 use crate::quantize::{input_shapes, keeps_integers};
 use crate::{FloatGraph, NodeProblem, OnnxError};
 
@@ -42,6 +43,12 @@ enum Held {
     },
     /// Functions of quantised values, one after the other.
     Functions(Integers, Vec<Activation>),
+    /// Factors of integers and constants, which are floats, clamped.
+    Affine {
+        of: Integers,
+        channels: Vec<affine::Scaling>,
+        ends: (f32, f32),
+    },
     /// A sum of mapped quantised values that are not of one scale, clamped.
     Terms {
         terms: Vec<(Integers, FloatTerm)>,
@@ -51,8 +58,6 @@ enum Held {
 
 /// The ends of what is not clamped.
 const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
-/// What a value is multiplied by before a constant is added to it: the constant is rounded to that part of a unit.
-const AFFINE_SHIFT: u32 = 14;
 
 const NOT_QUANTISED: &str = "its input is not quantised";
 const OUT_OF_REACH: &str = "the ratio of its scales has no multiplier";
@@ -64,6 +69,8 @@ pub(super) struct Walk<'a> {
     infos: Vec<ValueInfo>,
     /// By place of the float value.
     held: Vec<Held>,
+    /// What pixels are multiplied by, if that is all that makes the network's input of them.
+    pixels: Option<f32>,
     /// How the network's input is quantised, and its integers.
     input: Option<(Quantizer, Bits, Integers)>,
     layers: Vec<TakenLayer>,
@@ -76,10 +83,11 @@ fn not_taken<T>(why: &'static str) -> Step<T> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(graph: &'a FloatGraph) -> Self {
+    /// `pixels` is what pixels are multiplied by, if that is all that makes the network's input of them.
+    pub(super) fn new(graph: &'a FloatGraph, pixels: Option<f32>) -> Self {
         let input = ValueInfo { shape: graph.input_shape, low: 0, high: 0 };
         let (nodes, held, layers) = (Vec::new(), vec![Held::Float], Vec::new());
-        Self { graph, nodes, infos: vec![input], held, input: None, layers }
+        Self { graph, nodes, infos: vec![input], held, pixels, input: None, layers }
     }
 
     /// The integer network.
@@ -109,7 +117,7 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &FloatNode) -> Step<Held> {
         match &node.op {
             FloatOp::Quantize(quantizer) => self.quantize(node, *quantizer),
-            FloatOp::Conv2d(op) if is_affine(op) => self.affine(node, op),
+            FloatOp::Conv2d(op) if affine::is_affine(op) => self.affine(node, affine::factors(op)),
             FloatOp::Conv2d(_) | FloatOp::Gemm(_) => {
                 let input = self.integers(node, 0)?;
                 let info = &self.infos[input.id.index()];
@@ -125,7 +133,7 @@ impl<'a> Walk<'a> {
                     Ok(Held::Integers(Integers { id, quantizer }))
                 }
                 // Factors are positive, so the largest sum is the largest number.
-                Held::Sums { id, units, ends } if !matches!(units, Units::Affine { .. }) => {
+                Held::Sums { id, units, ends } => {
                     let (id, units, ends) = (*id, units.clone(), *ends);
                     let id = self.push(&node.name, Op::MaxPool(*pool), vec![id])?;
                     Ok(Held::Sums { id, units, ends })
@@ -174,40 +182,11 @@ impl<'a> Walk<'a> {
             }
             Held::Sums { id, units, ends } => Ok(Held::Sums { id: *id, units: units.clone(), ends: narrowed(*ends)? }),
             Held::Terms { terms, ends } => Ok(Held::Terms { terms: terms.clone(), ends: narrowed(*ends)? }),
+            Held::Affine { of, channels, ends } => {
+                Ok(Held::Affine { of: *of, channels: channels.clone(), ends: narrowed(*ends)? })
+            }
             Held::Float => not_taken(NOT_QUANTISED),
         }
-    }
-
-    /// Factors and constants of each channel: `2^shift` times the integers, and the constants in parts of a unit.
-    fn affine(&mut self, node: &FloatNode, op: &FloatConv2d) -> Step<Held> {
-        let input = self.integers(node, 0)?;
-        let constant = |c: usize| op.bias.as_ref().map_or(0.0, |bias| bias[c]);
-        let channels = op.weight.iter().enumerate().map(|(c, &factor)| (factor, constant(c)));
-        self.affine_of(node, input, channels.collect())
-    }
-
-    fn affine_of(&mut self, node: &FloatNode, input: Integers, channels: Vec<(f32, f32)>) -> Step<Held> {
-        let scale = input.quantizer.scale;
-        let channel = |(factor, constant): (f32, f32)| {
-            let offset = f64::from(constant) / (f64::from(scale) * f64::from(factor)) * f64::from(1 << AFFINE_SHIFT);
-            let fits = factor > 0.0 && offset.abs() < f64::from(1 << 29);
-            fits.then_some(Affine { factor, constant, offset: offset.round() as i64 })
-        };
-        let channels: Option<Vec<Affine>> = channels.into_iter().map(channel).collect();
-        let Some(channels) = channels else {
-            return not_taken("a constant that it adds or multiplies by has no integer");
-        };
-        let offsets: Vec<i64> = channels.iter().map(|channel| channel.offset).collect();
-        let count = channels.len();
-        let (weight_bits, bias_bits) = (Bits::signed(AFFINE_SHIFT as u8 + 2), Bits::signed(30));
-        let weight = Ints::pack(weight_bits, &vec![1 << AFFINE_SHIFT; count]);
-        let (Some(weight), Some(bias)) = (weight, Ints::pack(bias_bits, &offsets)) else {
-            return not_taken(OUT_OF_REACH);
-        };
-        let op = Conv2d { groups: count, ..Conv2d::new(weight.into(), [count, 1, 1, 1], weight_bits) };
-        let id = self.push(&node.name, Op::Conv2d(op.with_bias(bias.into(), bias_bits)), vec![input.id])?;
-        let units = Units::Affine { scale, channels, shift: AFFINE_SHIFT };
-        Ok(Held::Sums { id, units, ends: UNBOUNDED })
     }
 
     fn linear(&mut self, node: &FloatNode, linear: &FloatLinear) -> Step<Held> {
@@ -222,6 +201,13 @@ impl<'a> Walk<'a> {
             }
             let id = *id;
             return self.window(node, term, id, |factor| Units::Factors(vec![unit * factor]));
+        }
+        if let [term] = &linear.terms[..]
+            && term.map == TensorMap::IDENTITY
+            && (linear.constant != 0.0 || matches!(self.held[node.inputs[0]], Held::Float | Held::Affine { .. }))
+        {
+            let count = self.graph.shape(node.inputs[0])[1];
+            return self.affine(node, vec![(term.factor.into(), linear.constant.into()); count]);
         }
         let inputs: Vec<Integers> =
             (0..node.inputs.len()).map(|index| self.integers(node, index)).collect::<Step<_>>()?;
@@ -244,10 +230,6 @@ impl<'a> Walk<'a> {
                     }
                     _ => Units::Factors(vec![scale * factor]),
                 })
-            }
-            [term] if term.map == TensorMap::IDENTITY => {
-                let count = self.infos[first.id.index()].shape[1];
-                self.affine_of(node, *first, vec![(term.factor, linear.constant); count])
             }
             terms if linear.constant == 0.0 => {
                 Ok(Held::Terms { terms: inputs.into_iter().zip(terms.iter().cloned()).collect(), ends: UNBOUNDED })
@@ -282,15 +264,13 @@ impl<'a> Walk<'a> {
             }
             Held::Sums { id, units, ends } => {
                 let (id, info) = (*id, &self.infos[id.index()]);
-                let interval = match units {
-                    // Of the value that it is a function of.
-                    Units::Affine { .. } => self.nodes[id.index() - 1].inputs.first().map(|id| &self.infos[id.index()]),
-                    _ => Some(info),
-                };
-                let interval = interval.map_or((0, 0), |info| (info.low, info.high));
-                let rounded = requant::of_accumulators(units, info, interval, *ends, out);
+                let rounded = requant::of_accumulators(units, info, (info.low, info.high), *ends, out);
                 let Some(rounded) = rounded else { return not_taken(OUT_OF_REACH) };
                 self.finish((node, operator), id, rounded, out)
+            }
+            Held::Affine { of, channels, ends } => {
+                let (value, ends) = ((*of, channels.clone()), *ends);
+                self.round_affine((node, operator), value, ends, out)
             }
             Held::Terms { terms, ends } => {
                 let (terms, ends) = (terms.clone(), *ends);
@@ -365,12 +345,6 @@ impl<'a> Walk<'a> {
 
 fn in_node(node: &FloatNode, problem: NodeProblem) -> OnnxError {
     OnnxError::Node { operator: node.op.name().to_owned(), node: node.name.clone(), problem }
-}
-
-/// Whether a convolution is a factor and a constant for each channel, which the file has as floats.
-fn is_affine(op: &FloatConv2d) -> bool {
-    let plain = FloatConv2d::plain(op.weight.clone(), [op.groups, 1, 1, 1], op.bias.clone(), op.groups);
-    *op == plain
 }
 
 /// Places of the windows that a map sums over, all alike, and whether they are of whole images.
