@@ -201,7 +201,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
             let inputs: Vec<_> = l.inputs.iter().map(|&t| tensor(t)).collect();
             vec![(l.output, Ints::I32(l.evaluate(&inputs)))]
         }
-        Layer::Output(l) => vec![packed(l.output, &tensor(l.input).iter().collect::<Vec<_>>())],
+        Layer::Output(l) => vec![(l.output, Ints::I32(tensor(l.input).map(|v| v as i32)))],
         Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
         Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
         Layer::ArgMax(l) => {
@@ -222,7 +222,7 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
 fn packed(circuit: &Circuit, id: WireId, values: &[i64]) -> (WireId, Ints) {
     let wire = circuit.wire(id);
     let packed = Ints::pack(Bits::holding(wire.low, wire.high), values);
-    (id, packed.expect("limbs, clamped values, labels and copies are within their wires' ranges"))
+    (id, packed.expect("limbs, clamped values, bits and labels are within their wires' ranges"))
 }
 
 pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_index: usize) -> Ints {

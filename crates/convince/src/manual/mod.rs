@@ -10,11 +10,12 @@
 //! | [`sumcheck`] | the two sumchecks: products, and eq-weighted products |
 //! | [`lookup`] | LogUp-GKR: every column is a row of its table |
 //! | [`requant`] | one relation for rounding, saturation, activation and pooling, and why it has one solution |
+//! | [`range`] | inputs and weights within their formats |
 //! | [`zero_check`] | products of columns that vanish |
 //! | [`waves`] | convolutions and fully connected layers, by kernel positions and input positions |
 //! | [`fft`] | convolutions by Fourier transforms, and delegated entries of their matrices |
 //! | [`gates`] | general layered arithmetic circuits, layers of one's own |
-//! | [`ends`] | the public output, whole or its label alone, and the public input |
+//! | [`ends`] | output: public, committed, its label alone, or how many labels are right; input: public or committed |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
 //! | [`zero_knowledge`] | what is private and what is not; the hiding channel, its closing argument, the simulator |
 //! | [`errors`] | how the soundness error is counted |
@@ -41,6 +42,9 @@ pub mod lookup {}
 
 #[doc = include_str!("requant.md")]
 pub mod requant {}
+
+#[doc = include_str!("range.md")]
+pub mod range {}
 
 #[doc = include_str!("zero_check.md")]
 pub mod zero_check {}
