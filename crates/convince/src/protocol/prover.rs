@@ -53,7 +53,9 @@ impl Prover<'_> {
         let mut recorder = opening.recorder();
         let output = ints(self.witness.tensor(circuit, circuit.output()));
         // Constants of the tape are the verifier's concern: a prover evaluates no public wire, and takes what is claimed for true.
-        let evaluate = |claim: &Claim<Field, Hidden<Field>>| claim.value.public().unwrap_or_default();
+        let evaluate = |claims: &[Claim<Field, Hidden<Field>>]| {
+            claims.iter().map(|claim| claim.value.public().unwrap_or_default()).collect()
+        };
         let claims = both::claims(circuit, Some(&output), &self.order(), evaluate, &mut recorder);
         match claims {
             Ok(claims) => opening.close(&self.wires(&advice), &claims, recorder, rng),

@@ -3,6 +3,7 @@ use convince_field::{IntSlice, Ints};
 use convince_gkr::Claim;
 use convince_pcs::hyrax::hiding::HidingVerification;
 use convince_pcs::{CommitmentScheme, OpeningClaim, PcsError, WireCommitment};
+use convince_sumcheck::parallel;
 use convince_transcript::VerifierChannel;
 
 use super::both::{self, ADVICE, Setting};
@@ -61,9 +62,13 @@ impl<'a> Verifier<'a> {
     ) -> Result<Vec<OpeningClaim<Field, C::Scalar>>, PcsError> {
         let circuit = self.setting.circuit;
         let committed = committed_order(circuit, self.committed.iter().map(|(id, _)| *id));
-        let evaluate = |claim: &Claim<Field, C::Scalar>| {
-            let values = self.public.iter().find(|(id, _)| *id == claim.wire);
-            values.map_or(Field::default(), |(_, values)| claim.functional.apply(*values))
+        let evaluate = |claims: &[Claim<Field, C::Scalar>]| {
+            let claims: Vec<_> = claims.iter().map(|claim| (claim.wire, &claim.functional)).collect();
+            parallel::map(claims.len(), |k| {
+                let (wire, functional) = claims[k];
+                let values = self.public.iter().find(|(id, _)| *id == wire);
+                values.map_or(Field::default(), |(_, values)| functional.apply(*values))
+            })
         };
         Ok(both::claims(circuit, self.output, &committed, evaluate, channel)?)
     }
