@@ -35,11 +35,11 @@ impl<'a> Verifier<'a> {
         Scheme::verify(self.setting.params, &self.wires(&advice), &claims, channel)
     }
 
-    /// Verifies a hiding proof over a channel in the clear, which is returned.
+    /// Verifies a hiding proof over a channel in the clear, which is returned with the advice's rows.
     ///
     /// # Errors
     /// As [`Self::plain`].
-    pub(crate) fn hiding<C>(&self, clear: C) -> Result<C, PcsError>
+    pub(crate) fn hiding<C>(&self, clear: C) -> Result<(C, Vec<Row>), PcsError>
     where
         C: VerifierChannel<Field, Scalar = Field>,
     {
@@ -47,7 +47,7 @@ impl<'a> Verifier<'a> {
         let mut verification = HidingVerification::new(params, frame.counts, clear)?;
         let advice = self.receive_advice(verification.channel())?;
         let claims = self.claims(verification.channel())?;
-        verification.close(&self.wires(&advice), &claims)
+        Ok((verification.close(&self.wires(&advice), &claims)?, advice))
     }
 
     fn receive_advice<C: VerifierChannel<Field>>(&self, channel: &mut C) -> Result<Vec<Row>, PcsError> {
@@ -112,5 +112,5 @@ pub fn run_hiding_verifier<C>(key: &VerifyingKey, statement: &Statement<'_>, cle
 where
     C: VerifierChannel<Field, Scalar = Field>,
 {
-    key.verifier(statement).hiding(clear)
+    key.verifier(statement).hiding(clear).map(|(clear, _)| clear)
 }
