@@ -123,7 +123,7 @@ fn a_count_one_too_high_is_rejected() {
 /// Every batch is honest and bound to the false statement; the bits add up to one less.
 #[test]
 fn a_false_sum_over_honest_batches_is_rejected() {
-    for images in [2, 7] {
+    for images in [3, 7] {
         let fixture = Fixture::new(images, false);
         let statement = fixture.statement(fixture.right + 1);
         let (mut proof, mut rng) = (Vec::new(), ChaCha20Rng::seed_from_u64(1));
