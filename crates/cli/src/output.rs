@@ -53,6 +53,11 @@ pub(crate) fn complain(error: &Error) {
     let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
+/// A line on stderr about something that was done all the same.
+pub(crate) fn warn(warning: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {warning}");
+}
+
 /// Writes to stdout. A reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
@@ -102,23 +107,45 @@ pub(crate) struct Image {
     pub(crate) logits: Option<Vec<f64>>,
 }
 
-/// The answers of a proof, as they are printed.
-pub(crate) fn images(answers: &[Answer]) -> Vec<Image> {
-    let image = |Answer { label, label_name, logits }: Answer| Image { label, label_name, logits };
-    answers.iter().cloned().map(image).collect()
+/// What a network says of the images of a proof: the fields that every object with answers has.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Said {
+    /// Of the first image; null where nothing is known.
+    label: Option<usize>,
+    label_name: Option<String>,
+    logits: Option<Vec<f64>>,
+    /// All of them, if they are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Image>>,
 }
 
-/// What the proof of one image says: label and, where they are revealed, logits.
-pub(crate) fn answer(image: &Image) -> Vec<(&'static str, String)> {
-    let label = ("label", label(image.label, image.label_name.as_deref()));
-    let logits = image.logits.as_deref().map(|values| ("logits", logits(values)));
-    std::iter::once(label).chain(logits).collect()
-}
+impl Said {
+    /// The answers of a proof, as they are printed.
+    pub(crate) fn new(answers: &[Answer]) -> Self {
+        let image = |Answer { label, label_name, logits }: Answer| Image { label, label_name, logits };
+        let images: Vec<Image> = answers.iter().cloned().map(image).collect();
+        let Some(Image { label, label_name, logits }) = images.first().cloned() else { return Self::default() };
+        Self { label: Some(label), label_name, logits, images: (images.len() > 1).then_some(images) }
+    }
 
-/// The labels of a batch.
-pub(crate) fn labels(images: &[Image]) -> String {
-    let label = |image: &Image| label(image.label, image.label_name.as_deref());
-    images.iter().map(label).collect::<Vec<_>>().join("  ")
+    /// The same as text: the labels of a batch; label and, where they are known, logits of one image.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        self.named(["label", "labels", "logits"])
+    }
+
+    /// [`Self::fields`] of what a proof leaves private.
+    pub(crate) fn private_fields(&self) -> Vec<(&'static str, String)> {
+        self.named(["private label", "private labels", "private logits"])
+    }
+
+    fn named(&self, [one, many, values]: [&'static str; 3]) -> Vec<(&'static str, String)> {
+        if let Some(images) = &self.images {
+            let label = |image: &Image| label(image.label, image.label_name.as_deref());
+            return vec![(many, images.iter().map(label).collect::<Vec<_>>().join("  "))];
+        }
+        let label = self.label.map(|index| (one, label(index, self.label_name.as_deref())));
+        label.into_iter().chain(self.logits.as_deref().map(|each| (values, logits(each)))).collect()
+    }
 }
 
 /// A name from a file without characters that steer a terminal.
@@ -220,6 +247,14 @@ impl Target {
             Ok::<_, std::io::Error>(file)
         };
         write().at(self.path.display())
+    }
+}
+
+/// Refuses to write two files to one place.
+pub(crate) fn refuse_same(first: &Target, second: &Target) -> Result<(), Error> {
+    match first.path == second.path {
+        true => Err(Error::new(format!("{}: is named for two files", first.path.display()))),
+        false => Ok(()),
     }
 }
 
