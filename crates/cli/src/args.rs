@@ -156,7 +156,8 @@ pub(crate) struct Quantize {
 EXAMPLES:
   convince run lenet5.cnvm --input seven.png
 
-JSON: {label, label_name, logits (float units), logits_int}.")]
+JSON: {label, label_name, logits (float units), probabilities (softmax of a classifier's logits, else null),
+logits_int}.")]
 pub(crate) struct Run {
     /// Model file
     #[arg(value_name = "M")]
@@ -263,8 +264,9 @@ EXAMPLES:
   convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
 
 JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
-(null where the system does not tell), label, label_name, logits}; of a batch the last three are the first
-image's, and images: [{label, label_name, logits}] has all. Under a key that reveals labels alone logits are null.")]
+(null where the system does not tell), label, label_name, logits, probabilities}; of a batch the last four are the first
+image's, and images: [{label, label_name, logits, probabilities}] has all. Under a key that reveals labels alone the last
+two are null.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -290,8 +292,8 @@ pub(crate) struct Prove {
 /// Verify proofs
 ///
 /// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
-/// label and, unless the key reveals labels alone, the logits. Whoever cares which input it was gives it with --input, and a nonce if the proof must be
-/// fresh. verify_ms leaves out reading and checking the key, which is key_ms.
+/// label and, unless the key reveals labels alone, the logits and their softmax. Whoever cares which input it was gives it
+/// with --input, and a nonce if the proof must be fresh. verify_ms leaves out reading and checking the key, which is key_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -299,10 +301,10 @@ EXAMPLES:
   convince verify --key keys/verifier.key --input seven.png --nonce 5f3c9a seven.cnvp
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
+JSON: {valid, verify_ms, key_ms, label, label_name, logits, probabilities, model_commitment, network_digest,
 input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Of a
-batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has all. Under a
-key that reveals labels alone logits are null. Several proofs give an array of such objects. The exit code is the worst.")]
+batch label, label_name, logits and probabilities are the first image's, and images: [{label, label_name, logits,
+probabilities}] has all. Under a key that reveals labels alone the last two are null. Several proofs give an array of such objects. The exit code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]

@@ -61,7 +61,8 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
 
     target.write(proof.as_bytes())?;
     let claimed = proof.unverified(&key.lowered().circuit).at(args.output.display())?;
-    let mut images = images(&answers(&key.lowered().circuit, &claimed.output, model.output_scale, &model.labels));
+    let circuit = &key.lowered().circuit;
+    let mut images = images(&answers(circuit, &claimed.output, model.output_scale, &model.labels), circuit);
     let image = images[0].clone();
     let report = Report {
         prove_ms: milliseconds(end - start),

@@ -20,6 +20,7 @@ struct Report {
     label: Option<usize>,
     label_name: Option<String>,
     logits: Option<Vec<f64>>,
+    probabilities: Option<Vec<f64>>,
     model_commitment: Option<String>,
     network_digest: Option<String>,
     input_digest: Option<String>,
@@ -29,9 +30,15 @@ struct Report {
     images: Option<Vec<Image>>,
 }
 
+/// What a valid proof authenticates, and what it says of its images as it is printed.
+struct Accepted {
+    verified: Verified,
+    images: Vec<Image>,
+}
+
 /// The answer on one proof, and how long it took if it was reached.
 struct Outcome {
-    result: Result<Verified, Error>,
+    result: Result<Accepted, Error>,
     time: Option<Duration>,
 }
 
@@ -100,7 +107,8 @@ fn verify(key: &VerifyingKey, path: &Path, input: Option<&[i32]>, nonce: &[u8]) 
     let verified = convince::verify(key, &proof, input, nonce);
     let time = start.elapsed();
     let place = path.display();
-    let result = verified.map_err(|error| match error {
+    let accepted = verified.map(|verified| Accepted { images: images(&verified.answers, key.circuit()), verified });
+    let result = accepted.map_err(|error| match error {
         VerifyError::Container(_) => Error::new(format!("{place}: {error}")),
         VerifyError::MissingInput => {
             Error::new(format!("{place}: the proof leaves its input out; give it with --input"))
@@ -119,15 +127,17 @@ fn print(args: &Verify, output: Output, outcomes: &[Outcome], key_time: Option<D
         };
     }
     let valid = args.proofs.iter().zip(outcomes).filter_map(|(path, outcome)| {
-        let verified = outcome.result.as_ref().ok()?;
-        Some(text(path, verified, outcome.time, key_time))
+        let accepted = outcome.result.as_ref().ok()?;
+        Some(text(path, accepted, outcome.time, key_time))
     });
     let blocks: Vec<String> = valid.collect();
     crate::output::print(&blocks.join("\n"))
 }
 
 fn report(outcome: &Outcome, key_time: Option<Duration>) -> Report {
-    let verified = outcome.result.as_ref().ok();
+    let accepted = outcome.result.as_ref().ok();
+    let verified = accepted.map(|accepted| &accepted.verified);
+    let first = accepted.and_then(|accepted| accepted.images.first());
     Report {
         valid: verified.is_some(),
         verify_ms: outcome.time.map(milliseconds),
@@ -135,19 +145,21 @@ fn report(outcome: &Outcome, key_time: Option<Duration>) -> Report {
         label: verified.map(|v| v.label),
         label_name: verified.and_then(|v| v.label_name.clone()),
         logits: verified.and_then(|v| v.logits.clone()),
+        probabilities: first.and_then(|image| image.probabilities.clone()),
         model_commitment: verified.map(|v| hex(&v.model_commitment)),
         network_digest: verified.map(|v| hex(&v.network_digest)),
         input_digest: verified.map(|v| hex(&v.input_digest)),
         status: verified.map(|v| v.status.to_string()),
         error: outcome.result.as_ref().err().map(Error::to_string),
-        images: verified.filter(|v| v.answers.len() > 1).map(|v| images(&v.answers)),
+        images: accepted.map(|accepted| accepted.images.clone()).filter(|images| images.len() > 1),
     }
 }
 
-fn text(path: &Path, verified: &Verified, time: Option<Duration>, key_time: Option<Duration>) -> String {
+fn text(path: &Path, accepted: &Accepted, time: Option<Duration>, key_time: Option<Duration>) -> String {
+    let Accepted { verified, images } = accepted;
     let shown =
         |time: Option<Duration>| time.map_or_else(|| "unknown".into(), |t| format!("{:.1} ms", milliseconds(t)));
-    let answer = match &images(&verified.answers)[..] {
+    let answer = match &images[..] {
         [image] => answer(image),
         images => vec![("labels", labels(images))],
     };
