@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod layout;
 pub(crate) mod parts;
 
 use std::sync::{Arc, LazyLock};

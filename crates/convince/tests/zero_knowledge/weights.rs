@@ -3,13 +3,11 @@
 //! The forger makes range proofs itself, out of the public parts of the workspace: of rows that hold what it wants, with a
 //! witness that says what it wants.
 
-mod common;
-
 use std::sync::{Arc, LazyLock};
 
 use ark_ff::Field as _;
-use common::parts::{Dishonest, Parts};
-use common::{Fixture, KeyFile, SEED, StoredWeights, TINY, fixture};
+use crate::common::parts::{Dishonest, Parts};
+use crate::common::{Fixture, KeyFile, SEED, StoredWeights, TINY, fixture};
 use convince::circuit::{Bits, Circuit, CircuitBuilder, Layer, WireKind, Witness, evaluate};
 use convince::container::{Kind, VERSION, open, seal};
 use convince::protocol::{Field, Row};
