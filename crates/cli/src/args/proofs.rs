@@ -64,7 +64,7 @@ pub(crate) struct Setup {
 /// keeps what that takes, which nobody can make later. A private input that was committed ahead is given by its opening.
 ///
 /// A proof is zero-knowledge unless --plain is given. A plain proof is as sound and hides nothing: each leaks linear
-/// combinations of all that is private, and some hundreds of them give the weights away. It is for measurements.
+/// combinations of all that is private, and enough of them give it away: for LeNet-5 some 155. It is for measurements.
 ///
 /// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
 /// and building the tables for committing, which all proofs with a key share.
