@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use convince::model::{argmax, run};
-use convince_benches::{Classifier, labelled, vectors};
+use convince_benches::{Classifier, Labelled, labelled, vectors};
 use convince_onnx::{Calibration, QuantizeOptions, evaluate, import, quantize_graph};
 use machine::Provenance;
 use rayon::prelude::*;
@@ -99,7 +99,7 @@ fn main() -> Result<()> {
 }
 
 /// Classifies the first `count` images by both networks.
-fn compare(network: &'static str, both: &Classifier, mut test: Vec<(Vec<f32>, u8)>, count: usize) -> Result<Row> {
+fn compare(network: &'static str, both: &Classifier, mut test: Labelled, count: usize) -> Result<Row> {
     test.truncate(count);
     let Classifier { float, model } = both;
     let is_right = |(image, label): &(Vec<f32>, u8)| -> Result<[usize; 2]> {
@@ -132,8 +132,8 @@ fn argmax_float(values: &[f32]) -> usize {
 }
 
 /// The VGG-11 of a folder, quantised, and its test images.
-fn cifar(folder: &Path) -> Result<(Classifier, Vec<(Vec<f32>, u8)>)> {
-    let records = |name: &str| -> Result<Vec<(Vec<f32>, u8)>> {
+fn cifar(folder: &Path) -> Result<(Classifier, Labelled)> {
+    let records = |name: &str| -> Result<Labelled> {
         let bytes = std::fs::read(folder.join(name)).with_context(|| name.to_owned())?;
         let record = |record: &[u8]| (record[1..].iter().map(|&p| f32::from(p) / 255.0).collect(), record[0]);
         Ok(bytes.chunks_exact(RECORD).map(record).collect())

@@ -85,7 +85,7 @@ impl LeNet {
     }
 
     /// The held-out digits as the network's floats, with their labels.
-    pub fn held_out(&self) -> Vec<(Vec<f32>, u8)> {
+    pub fn held_out(&self) -> Labelled {
         let folder = vectors().join("mnist");
         labelled(&self.model, &folder.join("heldout-images.npy"), &folder.join("heldout-labels.npy"))
     }
@@ -116,8 +116,11 @@ impl Classifier {
     }
 }
 
-/// Grey images of 28x28 pixels as a network's floats, with their labels, from arrays of bytes.
-pub fn labelled(model: &Model, images: &Path, labels: &Path) -> Vec<(Vec<f32>, u8)> {
+/// Images as a network's floats, with their labels.
+pub type Labelled = Vec<(Vec<f32>, u8)>;
+
+/// Grey images of 28x28 pixels, from arrays of bytes.
+pub fn labelled(model: &Model, images: &Path, labels: &Path) -> Labelled {
     let array = |path: &Path| -> Vec<u8> {
         npyz::NpyFile::new(&read(path)[..]).and_then(npyz::NpyFile::into_vec).expect("an array of bytes")
     };

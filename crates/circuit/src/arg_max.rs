@@ -120,7 +120,8 @@ impl CircuitBuilder {
         Ok(())
     }
 
-    /// Declares public labels, and the margins by which a tensor of this shape has them, or those that `correct` counts.
+    /// Declares public labels, and the margins by which a tensor of this shape has them, or those that `correct`
+    /// counts.
     pub(crate) fn margins(
         &mut self,
         input: Tensor,

@@ -173,8 +173,8 @@ impl CircuitBuilder {
         Ok(tensor)
     }
 
-    /// Declares the input as a wire that the prover commits to and that every proof shows to be within its format, as by
-    /// [`Self::range`].
+    /// Declares the input as a wire that the prover commits to and that every proof shows to be within its format, as
+    /// by [`Self::range`].
     ///
     /// # Errors
     /// As [`Self::input`], and a call by a custom layer.

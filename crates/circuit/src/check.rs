@@ -47,8 +47,9 @@ pub enum Violation {
 
 /// Whether a witness satisfies every relation of the circuit, over the integers.
 ///
-/// The relations determine every wire from inputs, weights and given labels, but for which correct images count as such, so
-/// each layer is computed again from its inputs' values as they stand. Costs one inference and one pass over the advice.
+/// The relations determine every wire from inputs, weights and given labels, but for which correct images count as
+/// such, so each layer is computed again from its inputs' values as they stand. Costs one inference and one pass over
+/// the advice.
 ///
 /// # Errors
 /// The first [`Violation`], layers in order.

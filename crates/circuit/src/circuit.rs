@@ -29,7 +29,8 @@ pub enum Layer {
     Range(RangeLayer),
     /// A copy that is committed in place of being public.
     Output(OutputLayer),
-    /// Which of the images with public labels count as correct; a relation between its input, the labels and its advice.
+    /// Which of the images with public labels count as correct; a relation between its input, the labels and its
+    /// advice.
     Correct(CorrectLayer),
 }
 

@@ -43,9 +43,9 @@ impl Layout {
         state.out
     }
 
-    /// What ranges cost, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed entry three with its share
-    /// of a row that the verifier reads, a table's row four with its leaf; a bit costs one to commit and two in the
-    /// zero-checks.
+    /// What ranges cost, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed entry three with
+    /// its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to commit and two
+    /// in the zero-checks.
     pub(crate) fn cost(&self) -> usize {
         let leaves: usize = self.lookups.iter().map(|lookup| 1 << blocks::log_size(lookup.shape(&self.wires))).sum();
         let advice: usize = self.wires.iter().filter(|wire| wire.kind == WireKind::Advice).map(Wire::size).sum();

@@ -15,8 +15,8 @@ pub struct OutputLayer {
 }
 
 impl CircuitBuilder {
-    /// Declares the public output: accumulators, a requantised tensor, or the input, where a circuit is there for the ranges of
-    /// its weights alone. A circuit has one output.
+    /// Declares the public output: accumulators, a requantised tensor, or the input, where a circuit is there for the
+    /// ranges of its weights alone. A circuit has one output.
     ///
     /// # Errors
     /// A second output, a tensor that no layer can read.
@@ -30,8 +30,8 @@ impl CircuitBuilder {
         Ok(())
     }
 
-    /// Declares an output that is committed and not public, in place of [`Self::output`]: a wire of its own that equals the
-    /// tensor.
+    /// Declares an output that is committed and not public, in place of [`Self::output`]: a wire of its own that equals
+    /// the tensor.
     ///
     /// # Errors
     /// A second output, a tensor that no layer can read, a call by a custom layer.

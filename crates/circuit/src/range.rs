@@ -7,8 +7,8 @@ use crate::{CircuitBuilder, CircuitError, Limb, Tensor, Wire, WireId, WireKind};
 
 /// Every value of an input or weight wire is in the range that the wire declares, exactly.
 ///
-/// A narrow range is a table, `low, low + 1, .., high`, and the wire itself is looked up. Of a wide one, of `2^w` values, the
-/// columns of an advice wire hold the limbs of
+/// A narrow range is a table, `low, low + 1, .., high`, and the wire itself is looked up. Of a wide one, of `2^w`
+/// values, the columns of an advice wire hold the limbs of
 ///
 /// ```text
 /// u - low = sum_k 2^(k t) limb_k,   limb_k in [0, 2^t), the last one in [0, 2^(w - k t))
@@ -16,9 +16,9 @@ use crate::{CircuitBuilder, CircuitError, Limb, Tensor, Wire, WireId, WireKind};
 ///
 /// Both say more than that `u` is in range modulo the prime. A committed value is a field element, and no integer until
 /// something says which; a table's rows are field elements too, so a looked-up `u` *is* the image of an integer of the
-/// range. Limbs are such images, their sum is an integer below `2^w <= 2^31`, and `u` is `low` plus that sum: no modulus is
-/// ever reached, so there is nothing to wrap around. Since the last limb's table has exactly its width, no integer outside
-/// the range has limbs.
+/// range. Limbs are such images, their sum is an integer below `2^w <= 2^31`, and `u` is `low` plus that sum: no
+/// modulus is ever reached, so there is nothing to wrap around. Since the last limb's table has exactly its width, no
+/// integer outside the range has limbs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RangeLayer {
     /// The wire, of any rank.
@@ -58,8 +58,8 @@ pub(crate) fn width(wire: &Wire) -> u32 {
 }
 
 impl CircuitBuilder {
-    /// States that every value of an input or weight wire is in the range of the wire's format: what is assumed of a committed
-    /// wire unless something proves it.
+    /// States that every value of an input or weight wire is in the range of the wire's format: what is assumed of a
+    /// committed wire unless something proves it.
     ///
     /// # Errors
     /// A tensor that is no input and no weight, a second statement about the same wire.

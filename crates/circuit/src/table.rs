@@ -69,8 +69,8 @@ pub struct Lookup {
     pub table: usize,
     /// The wire.
     pub wire: WireId,
-    /// Places on the leading axis of an advice wire, as many as the table has columns. None of them: the wire itself, of any
-    /// kind and rank, is the table's one column.
+    /// Places on the leading axis of an advice wire, as many as the table has columns. None of them: the wire itself,
+    /// of any kind and rank, is the table's one column.
     pub columns: Vec<usize>,
 }
 

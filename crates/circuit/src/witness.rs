@@ -81,8 +81,8 @@ impl Witness {
         Ok(())
     }
 
-    /// Evaluates the layers from index `first` on, from the values before them as they stand, and counts the multiplicities:
-    /// what follows honestly from values that [`Self::set`] changed.
+    /// Evaluates the layers from index `first` on, from the values before them as they stand, and counts the
+    /// multiplicities: what follows honestly from values that [`Self::set`] changed.
     pub fn evaluate_from(&mut self, circuit: &Circuit, first: usize) {
         for layer in circuit.layers().iter().skip(first) {
             for (id, computed) in compute(circuit, layer, &self.values) {
@@ -92,8 +92,8 @@ impl Witness {
         self.count_multiplicities(circuit);
     }
 
-    /// Says which images count as correct, of a circuit that compares with given labels, and what follows from it. One that has
-    /// another label than its own makes a witness that satisfies nothing.
+    /// Says which images count as correct, of a circuit that compares with given labels, and what follows from it. One
+    /// that has another label than its own makes a witness that satisfies nothing.
     ///
     /// # Errors
     /// [`WitnessError::Labels`].

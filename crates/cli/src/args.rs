@@ -169,7 +169,8 @@ pub(crate) struct Quantize {
 EXAMPLES:
   convince run lenet5.cnvm --input seven.png
 
-JSON: {label, label_name, logits (float units), logits_int}.")]
+JSON: {label, label_name, logits (float units), probabilities (softmax of a classifier's logits, else null),
+logits_int}.")]
 pub(crate) struct Run {
     /// Model file
     #[arg(value_name = "M")]

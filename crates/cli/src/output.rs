@@ -8,6 +8,7 @@ use std::time::Duration;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use convince::Answer;
+use convince::circuit::Circuit;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -99,12 +100,40 @@ pub(crate) fn label(index: usize, name: Option<&str>) -> String {
     name.map_or_else(|| index.to_string(), |name| format!("{index} ({})", printable(name)))
 }
 
+/// Classes whose probabilities are shown to people, at most.
+const MOST_LIKELY: usize = 5;
+/// What a probability must be to be shown, unless it is the largest: less rounds to 0.00 %.
+const LEAST_SHOWN: f64 = 0.000_05;
+
+/// The softmax of a classifier's logits: one value a class, at least two. `None` for maps and for single values, which no softmax
+/// is meant by. A public function of what is proven, so that it needs no proof.
+pub(crate) fn probabilities(logits: &[f64], [_, classes, rows, columns]: [usize; 4]) -> Option<Vec<f64>> {
+    if [rows, columns] != [1, 1] || classes < 2 || logits.len() != classes {
+        return None;
+    }
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    Some(powers.into_iter().map(|power| power / sum).collect())
+}
+
+/// The likeliest classes with their probabilities in per cent, the first first.
+pub(crate) fn likeliest(probabilities: &[f64]) -> String {
+    let mut classes: Vec<(usize, f64)> = probabilities.iter().copied().enumerate().collect();
+    // Stable, so that the lower of two equal classes comes first, as labels are chosen.
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown = classes.iter().filter(|(_, probability)| *probability >= LEAST_SHOWN).count().clamp(1, MOST_LIKELY);
+    let class = |(class, probability): &(usize, f64)| format!("{class}: {:.2} %", 100.0 * probability);
+    classes.iter().take(shown).map(class).collect::<Vec<_>>().join("  ")
+}
+
 /// What a network says of one image.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Image {
     pub(crate) label: usize,
     pub(crate) label_name: Option<String>,
     pub(crate) logits: Option<Vec<f64>>,
+    pub(crate) probabilities: Option<Vec<f64>>,
 }
 
 /// What a network says of the images of a proof: the fields that every object with answers has.
@@ -114,37 +143,47 @@ pub(crate) struct Said {
     label: Option<usize>,
     label_name: Option<String>,
     logits: Option<Vec<f64>>,
+    /// The softmax of a classifier's logits.
+    probabilities: Option<Vec<f64>>,
     /// All of them, if they are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<Vec<Image>>,
 }
 
 impl Said {
-    /// The answers of a proof, as they are printed.
-    pub(crate) fn new(answers: &[Answer]) -> Self {
-        let image = |Answer { label, label_name, logits }: Answer| Image { label, label_name, logits };
+    /// The answers of a proof about a circuit, as they are printed.
+    pub(crate) fn new(answers: &[Answer], circuit: &Circuit) -> Self {
+        let shape = <[usize; 4]>::try_from(circuit.shape(circuit.claimed_output())).ok();
+        let image = |Answer { label, label_name, logits }: Answer| {
+            let probabilities = logits.as_deref().zip(shape).and_then(|(logits, shape)| probabilities(logits, shape));
+            Image { label, label_name, logits, probabilities }
+        };
         let images: Vec<Image> = answers.iter().cloned().map(image).collect();
-        let Some(Image { label, label_name, logits }) = images.first().cloned() else { return Self::default() };
-        Self { label: Some(label), label_name, logits, images: (images.len() > 1).then_some(images) }
+        let Some(Image { label, label_name, logits, probabilities }) = images.first().cloned() else {
+            return Self::default();
+        };
+        Self { label: Some(label), label_name, logits, probabilities, images: (images.len() > 1).then_some(images) }
     }
 
     /// The same as text: the labels of a batch; label and, where they are known, logits of one image.
     pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-        self.named(["label", "labels", "logits"])
+        self.named(["label", "labels", "logits", "probabilities"])
     }
 
     /// [`Self::fields`] of what a proof leaves private.
     pub(crate) fn private_fields(&self) -> Vec<(&'static str, String)> {
-        self.named(["private label", "private labels", "private logits"])
+        self.named(["private label", "private labels", "private logits", "private probabilities"])
     }
 
-    fn named(&self, [one, many, values]: [&'static str; 3]) -> Vec<(&'static str, String)> {
+    fn named(&self, [one, many, values, shares]: [&'static str; 4]) -> Vec<(&'static str, String)> {
         if let Some(images) = &self.images {
             let label = |image: &Image| label(image.label, image.label_name.as_deref());
             return vec![(many, images.iter().map(label).collect::<Vec<_>>().join("  "))];
         }
         let label = self.label.map(|index| (one, label(index, self.label_name.as_deref())));
-        label.into_iter().chain(self.logits.as_deref().map(|each| (values, logits(each)))).collect()
+        let logits = self.logits.as_deref().map(|each| (values, logits(each)));
+        let probabilities = self.probabilities.as_deref().map(|each| (shares, likeliest(each)));
+        label.into_iter().chain(logits).chain(probabilities).collect()
     }
 }
 
@@ -301,6 +340,18 @@ mod tests {
         write_all(&[(&target, b"secret", Access::Private)]).expect("writes");
         let mode = std::fs::metadata(target.path()).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn probabilities_are_the_softmax_of_one_value_a_class() {
+        let shares = probabilities(&[1.0, 1.0 + 3f64.ln(), 1.0], [1, 3, 1, 1]).expect("a classifier");
+        assert!(shares.iter().zip([0.2, 0.6, 0.2]).all(|(found, expected)| (found - expected).abs() < 1e-12));
+        assert_eq!(likeliest(&shares), "1: 60.00 %  0: 20.00 %  2: 20.00 %");
+        assert_eq!(likeliest(&[0.000_01, 0.999_99]), "1: 100.00 %");
+        assert_eq!(probabilities(&[1e300, -1e300], [4, 2, 1, 1]), Some(vec![1.0, 0.0]));
+        for (logits, shape) in [(&[0.0; 4][..], [1, 2, 2, 1]), (&[0.0], [1, 1, 1, 1])] {
+            assert_eq!(probabilities(logits, shape), None);
+        }
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub enum VerifyError {
     /// The proof leaves its input out and none was given.
     #[error("the proof does not carry its input; give it separately")]
     MissingInput,
+    /// The key's circuit compares with given labels: its proofs are parts of accuracy proofs.
+    #[error("this key is for proofs of accuracy, which are verified with the images and their labels")]
+    AccuracyKey,
     /// The input given is not the one in the proof.
     #[error("the given input is not the one that the proof is about")]
     InputDiffers,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use convince_circuit::{Circuit, LayerRegistry, WireKind, check_weights};
-use convince_field::Ints;
+use convince_field::{Ints, ProofField};
 use convince_pcs::{CommitmentScheme, Split, WireCommitment};
 use convince_transcript::container::{Kind, open, seal};
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
 use crate::protocol::{
-    Binding, Frame, Params, Part, Row, Scheme, Setting, Statement, Verifier, digest, splits, with_rows,
+    Binding, Field, Frame, Params, Part, Row, Scheme, Setting, Statement, Verifier, digest, splits, with_rows,
 };
 use crate::weights::{ModelCommitment, formats, public_digest};
 
@@ -267,7 +267,13 @@ impl VerifyingKey {
         &self.presentation.preprocessing
     }
 
-    #[cfg(feature = "prover")]
+    /// Bytes of a hiding proof's messages.
+    pub(crate) fn message_bytes(&self) -> usize {
+        let counts = self.frame.counts;
+        let rows = Scheme::ROW_BYTES * self.num_advice_rows();
+        rows + counts.messages * Field::BYTES + counts.closing_size(self.width).0
+    }
+
     pub(crate) fn params(&self) -> &Params {
         &self.params
     }

@@ -501,7 +501,7 @@ impl ProvingKey {
         Prover { setting, committed, witness, progress }
     }
 
-    fn binding(&self) -> Binding<'_> {
+    pub(crate) fn binding(&self) -> Binding<'_> {
         Binding {
             circuit: &self.lowered.circuit,
             width: self.width,
@@ -543,7 +543,7 @@ impl ProvingKey {
         let progress = |phase| report(options, phase);
         let prover = self.prover(witness, &blinds, &progress);
         let messages = match options.mode {
-            Mode::Hiding => prover.hiding(rng, clear).finish(),
+            Mode::Hiding => prover.hiding(rng, clear).0.finish(),
             Mode::Plain => {
                 let mut channel = clear;
                 prover.plain(rng, &mut channel);

@@ -34,12 +34,17 @@ impl Format {
         Split::choose(&self.shape, self.width)
     }
 
+    /// Length of the leading axis, at least 1.
+    pub(crate) fn leading(&self) -> usize {
+        self.shape.first().copied().unwrap_or(1).max(1)
+    }
+
     fn size(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// What was read from a file, if it makes sense.
-    fn checked(self) -> Result<Self, KeyError> {
+    pub(crate) fn checked(self) -> Result<Self, KeyError> {
         let size = self.shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n));
         let fits = size.is_some_and(|size| (1..=MAX_SIZE).contains(&size)) && self.shape.len() <= 5;
         if !fits || self.low > self.high {

@@ -89,6 +89,9 @@ pub fn verify(key: &VerifyingKey, proof: &Proof, input: Option<&[i32]>, nonce: &
 /// the proof's own length call for.
 pub fn verify_with(key: &VerifyingKey, proof: &Proof, options: &VerifyOptions<'_>) -> Result<Verified, VerifyError> {
     let circuit = key.circuit();
+    if circuit.correct().is_some() {
+        return Err(VerifyError::AccuracyKey);
+    }
     let Parts { mode, input: stored, output, messages } = proof.parts(key.circuit(), key.width())?;
     if circuit.input_is_private() && options.input.is_some() {
         return Err(VerifyError::Input("this key's inputs are private: give their commitment".into()));

@@ -268,7 +268,7 @@ impl ModelCommitment {
         };
         let transcript = slice_transcript(&self.digest, self.width, count, index, &circuit);
         let clear = PlainVerifier::<Field>::new(transcript, &self.proofs[index]);
-        verifier.hiding(clear)?.finish().map_err(PcsError::from)?;
+        verifier.hiding(clear)?.0.finish().map_err(PcsError::from)?;
         Ok(())
     }
 }
@@ -412,7 +412,7 @@ mod proving {
                 progress: &|_| (),
             };
             let transcript = slice_transcript(&self.digest, self.width, count, index, &circuit);
-            Ok(prover.hiding(rng, PlainProver::new(transcript)).finish())
+            Ok(prover.hiding(rng, PlainProver::new(transcript)).0.finish())
         }
 
         fn part_of(&self, weights: &[Arc<Ints>], part: &SlicePart) -> Ints {

@@ -133,14 +133,14 @@ fn forged_labels_are_rejected_ties_among_them() {
 }
 
 #[test]
-fn every_changed_word_of_a_proof_of_a_label_is_rejected() {
+fn changed_proofs_of_a_label_are_rejected() {
     let bytes = prove(&LABEL.proving, &LABEL.input, &options()).unwrap().as_bytes().to_vec();
-    for at in (7..bytes.len()).step_by(16) {
+    for at in (7..bytes.len()).step_by(211) {
         let mut bad = bytes.clone();
         bad[at] ^= 1 << (at % 8);
         assert!(accepts(&LABEL.verifying, bad).is_err(), "byte {at}");
     }
-    assert!((0..bytes.len()).step_by(101).all(|len| accepts(&LABEL.verifying, bytes[..len].to_vec()).is_err()));
+    assert!((0..bytes.len()).step_by(307).all(|len| accepts(&LABEL.verifying, bytes[..len].to_vec()).is_err()));
     assert!(accepts(&LABEL.verifying, [&bytes[..], &[0]].concat()).is_err());
 }
 

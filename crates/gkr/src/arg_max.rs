@@ -1,8 +1,8 @@
 //! From the claims on an arg-max's margins to a claim on its input.
 //!
 //! ```text
-//! Claim in:   the limbs of h_j = y_l - y_j - [j < l] at one point rho, that of the lookups, or of the zero-checks for bits;
-//!             where labels are given, what `correct` leaves of them
+//! Claim in:   the limbs of h_j = y_l - y_j - [j < l] at one point rho, that of the lookups, or of the zero-checks for
+//!             bits; where labels are given, what `correct` leaves of them
 //! Rounds:     sum_{b,j,y,x} G(b,j,y,x) y(b,j,y,x) = h~(rho) + sum_{b,y,x} E_b E_y E_x sum_{j < l} E_c[j],
 //!             G = E_b E_y E_x (sum_i E_c[i] [j = l] - E_c[j]),   E = eq(rho), l = l(b,y,x) the public label
 //! Message:    y~ at the rounds' point

@@ -1,8 +1,8 @@
 //! From the claims on the margins of images that count as correct to claims on their bits and on the values.
 //!
 //! ```text
-//! Claim in:   the limbs of h_bj = c_b (y_b,l - y_bj - [j < l]) at one point rho = (rho_b, rho_j), that of the lookups, or of the
-//!             zero-checks for bits
+//! Claim in:   the limbs of h_bj = c_b (y_b,l - y_bj - [j < l]) at one point rho = (rho_b, rho_j), that of the
+//!             lookups, or of the zero-checks for bits
 //! Rounds:     eq-weighted sumcheck of sum_b eq(rho_b, b) c_b g_b = h~(rho),
 //!             g_b = sum_j eq(rho_j, j) (y_b,l - y_bj - [j < l]),   l = l_b the given label
 //! Message:    c~, g~ at the rounds' point r
@@ -11,8 +11,8 @@
 //! Error:      2 * rounds / 2^128, and that of `arg_max`
 //! ```
 //!
-//! At a fixed rho_j the margins of an image are one number, g_b, and c_b multiplies it: hence a product of two over the images
-//! alone, in place of one of three over images and classes, and the tie rule never meets c.
+//! At a fixed rho_j the margins of an image are one number, g_b, and c_b multiplies it: hence a product of two over the
+//! images alone, in place of one of three over images and classes, and the tie rule never meets c.
 
 use convince_circuit::{ArgMaxLayer, Circuit, CorrectLayer, Tensor, Witness};
 use convince_field::{Ints, ProofField};

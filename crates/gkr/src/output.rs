@@ -4,7 +4,8 @@
 //! Claim in:   none; a public output is absorbed, a private one is a committed wire
 //! Challenge:  the point r, one variable for each of the output's
 //! Message:    y~(r) of a private output y
-//! Claim out:  out~(r) = y~(r) on the tensor that produces it, the verifier evaluating a public y itself; y~(r) on a private y
+//! Claim out:  out~(r) = y~(r) on the tensor that produces it, the verifier evaluating a public y itself; y~(r) on
+//!             a private y
 //! Error:      (variables of y) / 2^128
 //! ```
 //!

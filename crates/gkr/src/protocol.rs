@@ -26,13 +26,13 @@ where
     wave::prove(circuit, witness, channel, claims)
 }
 
-/// Verifies what [`prove`] sent; `output` is the public output, already absorbed, of the output tensor's size. It is ignored if
-/// the output is private, and nothing verifies without one if it is public.
+/// Verifies what [`prove`] sent; `output` is the public output, already absorbed, of the output tensor's size. It is
+/// ignored if the output is private, and nothing verifies without one if it is public.
 ///
 /// # Soundness
-/// The claims returned must hold for wires committed (or public) before the channel's first challenge, a private input and a
-/// private output among them, of values within the ranges that the circuit declares for inputs and weights, unless the circuit
-/// has a [`RangeLayer`](convince_circuit::RangeLayer) for them.
+/// The claims returned must hold for wires committed (or public) before the channel's first challenge, a private input
+/// and a private output among them, of values within the ranges that the circuit declares for inputs and weights,
+/// unless the circuit has a [`RangeLayer`](convince_circuit::RangeLayer) for them.
 ///
 /// # Errors
 /// The channel's, among them [`ChannelError::CheckFailed`].

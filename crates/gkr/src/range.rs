@@ -6,8 +6,8 @@
 //! Error:      (variables of rho) / 2^128
 //! ```
 //!
-//! No message: a wire that is itself looked up is claimed by the lookups already, any other one by its limbs. The same linear
-//! code serves both sides.
+//! No message: a wire that is itself looked up is claimed by the lookups already, any other one by its limbs. The same
+//! linear code serves both sides.
 
 use convince_circuit::{Circuit, Layer, RangeLayer, Tensor};
 use convince_field::ProofField;

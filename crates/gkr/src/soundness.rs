@@ -104,8 +104,8 @@ pub fn max_claims(circuit: &Circuit) -> usize {
     };
     let columns: usize = circuit.layers().iter().map(columns_of).sum();
     // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
-    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's one on its input,
-    // as a range in limbs does on its wire.
+    // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's
+    // one on its input, as a range in limbs does on its wire.
     let of_wave = |wave: &crate::wave::Rounds| {
         let spectra: usize = wave.spectra.iter().map(|spectrum| spectrum.factors).sum();
         let gates: usize = wave.gates.iter().map(|&(_, _, left)| left).sum();

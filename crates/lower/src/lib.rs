@@ -72,7 +72,8 @@ pub enum Reveal {
     Label,
     /// Nothing: the values are committed.
     Nothing,
-    /// Nothing but which labels they are compared with: one bit an image is committed, set for none whose label is another.
+    /// Nothing but which labels they are compared with: one bit an image is committed, set for none whose label is
+    /// another.
     Correct,
 }
 
@@ -129,8 +130,8 @@ impl Lowered {
         self.labelled_witness(input, &[])
     }
 
-    /// [`Self::witness`] where labels are given, one an image ([`Reveal::Correct`]). All images that have their labels count as
-    /// correct; [`Witness::set_correct`] says otherwise.
+    /// [`Self::witness`] where labels are given, one an image ([`Reveal::Correct`]). All images that have their labels
+    /// count as correct; [`Witness::set_correct`] says otherwise.
     ///
     /// # Errors
     /// As [`Self::witness`], and labels that are too many, too few or no classes.

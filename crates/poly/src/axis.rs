@@ -91,11 +91,12 @@ impl<F: ProofField> Functional<F> {
 
     /// The functional's value on an integer tensor: one small multiply-accumulate an entry. Panics if sizes differ.
     pub fn apply(&self, values: IntSlice<'_>) -> F {
-        let Some((last, leading)) = self.0.split_last() else { return values.dot(&[F::one()]) };
-        let table = last.table();
-        let rows = values.len() / table.len().max(1);
-        let folded: Vec<F> = (0..rows).map(|i| values.range(i * table.len(), table.len()).dot(&table)).collect();
-        F::inner_product(&outer(leading), &folded)
+        // Folding rows leaves as many field elements as a row is long, and takes a weight a row: the cut that has the fewest of both.
+        let size = |axes: &[Axis<F>]| axes.iter().map(Axis::len).product::<usize>();
+        let cut = (0..=self.0.len()).min_by_key(|&cut| size(&self.0[..cut]).saturating_add(size(&self.0[cut..])));
+        let (leading, later) = self.0.split_at(cut.unwrap_or(0));
+        let later = outer(later);
+        F::inner_product(&values.fold_rows(later.len(), &outer(leading)), &later)
     }
 }
 

@@ -7,16 +7,19 @@
 //!
 //! Both wrap any [`ProverChannel`](convince_transcript::ProverChannel) and
 //! [`VerifierChannel`](convince_transcript::VerifierChannel), and ignore a check by not handing it on, so that they need
-//! not know when a channel decides it.
+//! not know when a channel decides it. [`reveal`] gives the differences that a hiding channel leaves on its tape, to who
+//! knows the pads.
 
 #![forbid(unsafe_code)]
 
 mod forger;
 mod repair;
+mod reveal;
 mod watcher;
 
 pub use forger::Forger;
-pub use repair::{Lie, Refusal, Verdict, forge};
+pub use repair::{Lie, Refusal, Verdict, forge, repair};
+pub use reveal::reveal;
 pub use watcher::{Met, Watcher};
 
 use std::collections::BTreeMap;

@@ -55,7 +55,12 @@ pub struct Verdict<F> {
 /// `None` if no such proof is found: the search is over few scalars, so this alone shows nothing.
 /// One proof and two verifications a repair.
 pub fn forge<F: ProofField>(lie: &impl Lie<F>, ignored: usize, backs: RangeInclusive<usize>) -> Option<Vec<u8>> {
-    go_on(lie, ignored, &backs, &Replaced::new(), 0)
+    go_on(lie, ignored, &backs, Replaced::new(), 0).map(|(proof, _)| proof)
+}
+
+/// [`forge`], for who wants the scalars that make the forgery: they are those sent in place of the honest prover's.
+pub fn repair<F: ProofField>(lie: &impl Lie<F>, ignored: usize, backs: RangeInclusive<usize>) -> Option<Replaced<F>> {
+    go_on(lie, ignored, &backs, Replaced::new(), 0).map(|(_, replaced)| replaced)
 }
 
 /// The same with these scalars replaced; the checks before index `repaired` hold already.
@@ -63,13 +68,13 @@ fn go_on<F: ProofField>(
     lie: &impl Lie<F>,
     ignored: usize,
     backs: &RangeInclusive<usize>,
-    replaced: &Replaced<F>,
+    replaced: Replaced<F>,
     repaired: usize,
-) -> Option<Vec<u8>> {
-    let proof = lie.prove(replaced);
+) -> Option<(Vec<u8>, Replaced<F>)> {
+    let proof = lie.prove(&replaced);
     let Verdict { result, met, offsets } = lie.verify(&proof, Some(ignored));
     match result {
-        Ok(()) => return Some(proof),
+        Ok(()) => return Some((proof, replaced)),
         Err(Refusal::Check(_)) => {}
         Err(Refusal::Other(_)) => return None,
     }
@@ -89,7 +94,7 @@ fn go_on<F: ProofField>(
         let slope = lie.verify(&moved, Some(ignored)).met.get(index)?.difference - difference;
         let mut replaced = replaced.clone();
         replaced.insert(scalar, value - difference * slope.inverse()?);
-        go_on(lie, ignored, backs, &replaced, index + 1)
+        go_on(lie, ignored, backs, replaced, index + 1)
     })
 }
 

@@ -73,6 +73,8 @@ pub enum Check {
         /// log2 of the transform's length.
         log_len: usize,
     },
+    /// The bits of all batches add up to the number of correct images.
+    AccuracyCount,
     /// A claim on a public wire equals the evaluation of its integers.
     PublicWire {
         /// Index of the wire.
@@ -112,6 +114,7 @@ impl fmt::Display for Check {
             Self::FftMatrix { log_len } => {
                 write!(f, "the claimed entry is not that of the matrix of a transform of 2^{log_len} places")
             }
+            Self::AccuracyCount => write!(f, "accuracy: the counted images are not as many as claimed"),
             Self::PublicWire { wire } => {
                 write!(f, "public wire {wire}: the claim is not the evaluation of its integers")
             }

@@ -36,10 +36,16 @@ pub enum Kind {
     TensorCommitment,
     /// What such a commitment is to, and its secret.
     TensorOpening,
+    /// A proof of accuracy.
+    AccuracyProof,
+    /// A commitment to a data set.
+    DataSetCommitment,
+    /// The secret of such a commitment.
+    DataSetOpening,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Model,
         Self::ProverKey,
         Self::VerifierKey,
@@ -48,6 +54,9 @@ impl Kind {
         Self::ModelSecret,
         Self::TensorCommitment,
         Self::TensorOpening,
+        Self::AccuracyProof,
+        Self::DataSetCommitment,
+        Self::DataSetOpening,
     ];
 
     const fn byte(self) -> u8 {
@@ -60,6 +69,9 @@ impl Kind {
             Self::ModelSecret => 6,
             Self::TensorCommitment => 7,
             Self::TensorOpening => 8,
+            Self::AccuracyProof => 9,
+            Self::DataSetCommitment => 10,
+            Self::DataSetOpening => 11,
         }
     }
 }
@@ -75,6 +87,9 @@ impl std::fmt::Display for Kind {
             Self::ModelSecret => "model secret",
             Self::TensorCommitment => "commitment",
             Self::TensorOpening => "commitment's opening",
+            Self::AccuracyProof => "accuracy proof",
+            Self::DataSetCommitment => "data set commitment",
+            Self::DataSetOpening => "data set's opening",
         })
     }
 }

@@ -7,8 +7,8 @@ use convince::container::{Kind, kind_of};
 use convince::lower::lower;
 use convince::model::{Model, Preprocessing, QuantizationReport};
 use convince::{
-    ModelCommitment, ModelSecret, Proof, ProvingKey, TensorCommitment, TensorOpening, Unverified, VerifyingKey,
-    soundness,
+    AccuracyClaim, DataSetCommitment, DataSetOpening, ModelCommitment, ModelSecret, Proof, ProvingKey,
+    TensorCommitment, TensorOpening, Unverified, VerifyingKey, soundness,
 };
 use serde_json::{Value, json};
 
@@ -46,6 +46,9 @@ pub(super) fn run(args: &Inspect, output: Output) -> Result<Exit, Error> {
         Kind::ModelSecret => commitments::model_secret(&ModelSecret::from_bytes(&bytes).at(place())?),
         Kind::TensorCommitment => commitments::tensor(&TensorCommitment::from_bytes(&bytes).map_err(refused)?),
         Kind::TensorOpening => commitments::opening(&TensorOpening::from_bytes(&bytes).at(place())?),
+        Kind::AccuracyProof => commitments::accuracy(AccuracyClaim::read(&mut &bytes[..]).at(place())?),
+        Kind::DataSetCommitment => commitments::data_set(&DataSetCommitment::from_bytes(&bytes).map_err(refused)?),
+        Kind::DataSetOpening => commitments::data_set_opening(&DataSetOpening::from_bytes(&bytes).at(place())?),
         Kind::Proof => {
             let proof = verify::proof(&args.file)?;
             match &args.key {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use convince::container::{Kind, kind_of};
-use convince::{Answer, TensorCommitment, TensorOpening, answers};
+use convince::{TensorCommitment, TensorOpening, answers};
 use serde::Serialize;
 
 use super::{key_error, verify};
@@ -26,7 +26,7 @@ struct Report {
 struct Opened {
     of: &'static str,
     commitment: TensorCommitment,
-    answers: Vec<Answer>,
+    said: Said,
 }
 
 /// `convince open`.
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Open, output: Output) -> Result<Exit, Error> {
         of: Some(opened.of),
         commitment: Some(hex(&opened.commitment.digest())),
         values: Some(opening.values()),
-        said: Said::new(&opened.answers),
+        said: opened.said,
         error: None,
     };
     output.result(&report, || text(&report, args))?;
@@ -82,7 +82,7 @@ fn not_its_opening(args: &Path) -> Error {
 fn opened_file(path: &Path, bytes: &[u8], opening: &TensorOpening) -> Result<Opened, Error> {
     let commitment = TensorCommitment::from_bytes(bytes).map_err(|error| key_error(path, &error))?;
     match commitment.is_opened_by(opening) {
-        true => Ok(Opened { of: "commitment", commitment, answers: Vec::new() }),
+        true => Ok(Opened { of: "commitment", commitment, said: Said::default() }),
         false => Err(not_its_opening(path)),
     }
 }
@@ -99,9 +99,10 @@ fn opened_proof(args: &Open, key: &Path, opening: &TensorOpening) -> Result<Open
     }
     let commitment = opening.commitment();
     let (of, commitment) = found.find(|(_, found)| *found == commitment).ok_or_else(|| not_its_opening(path))?;
-    let said = |values: Vec<i32>| answers(key.circuit(), &values, key.output_scale(), key.labels());
-    let answers = if of == "output" { said(opening.values()) } else { Vec::new() };
-    Ok(Opened { of, commitment, answers })
+    let said =
+        |values: &[i32]| Said::new(&answers(key.circuit(), values, key.output_scale(), key.labels()), key.circuit());
+    let said = if of == "output" { said(&opening.values()) } else { Said::default() };
+    Ok(Opened { of, commitment, said })
 }
 
 fn text(report: &Report, args: &Open) -> String {

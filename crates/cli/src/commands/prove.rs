@@ -162,7 +162,7 @@ fn said(key: &ProvingKey, proof: &Proof, openings: &Openings) -> Result<Said, Er
     let values = claimed.or_else(|| openings.output.as_ref().map(TensorOpening::values)).unwrap_or_default();
     let model = key.model();
     let (scale, labels) = model.map_or((1.0, &[][..]), |model| (model.output_scale, &model.labels[..]));
-    Ok(Said::new(&answers(circuit, &values, scale, labels)))
+    Ok(Said::new(&answers(circuit, &values, scale, labels), circuit))
 }
 
 fn text(report: &Report, target: &Target) -> String {

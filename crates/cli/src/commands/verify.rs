@@ -40,9 +40,15 @@ struct Prepared {
     commitment: Option<TensorCommitment>,
 }
 
+/// What a valid proof authenticates, and what it says of its images as it is printed.
+struct Accepted {
+    verified: Verified,
+    said: Said,
+}
+
 /// The answer on one proof, and how long it took if it was reached.
 struct Outcome {
-    result: Result<Verified, Error>,
+    result: Result<Accepted, Error>,
     time: Option<Duration>,
 }
 
@@ -126,7 +132,8 @@ fn verify(prepared: &Prepared, path: &Path, nonce: &Nonce) -> Outcome {
     let verified = convince::verify_with(key, &proof, &options);
     let time = start.elapsed();
     let place = path.display();
-    let result = verified.map_err(|error| match error {
+    let accepted = verified.map(|verified| Accepted { said: Said::new(&verified.answers, key.circuit()), verified });
+    let result = accepted.map_err(|error| match error {
         VerifyError::Container(_) => Error::new(format!("{place}: {error}")),
         VerifyError::MissingInput => {
             Error::new(format!("{place}: the proof leaves its input out; give it with --input"))
@@ -142,7 +149,7 @@ fn verify(prepared: &Prepared, path: &Path, nonce: &Nonce) -> Outcome {
 /// What a proof file authenticates under a key.
 pub(super) fn verified(key: VerifyingKey, path: &Path, nonce: &Nonce) -> Result<(VerifyingKey, Verified), Error> {
     let prepared = Prepared { key, input: None, commitment: None };
-    let verified = verify(&prepared, path, nonce).result?;
+    let Accepted { verified, .. } = verify(&prepared, path, nonce).result?;
     Ok((prepared.key, verified))
 }
 
@@ -158,8 +165,8 @@ fn print(args: &Verify, output: Output, outcomes: &[Outcome], key: OfKey) -> Res
         };
     }
     let valid = args.proofs.iter().zip(outcomes).filter_map(|(path, outcome)| {
-        let verified = outcome.result.as_ref().ok()?;
-        Some(text(path, verified, outcome.time, key))
+        let accepted = outcome.result.as_ref().ok()?;
+        Some(text(path, accepted, outcome.time, key))
     });
     let blocks: Vec<String> = valid.collect();
     crate::output::print(&blocks.join("\n"))
@@ -170,14 +177,15 @@ fn digest(commitment: Option<&TensorCommitment>) -> Option<String> {
 }
 
 fn report(outcome: &Outcome, (key_time, visibility): OfKey) -> Report {
-    let verified = outcome.result.as_ref().ok();
+    let accepted = outcome.result.as_ref().ok();
+    let verified = accepted.map(|accepted| &accepted.verified);
     // What a proof that is not valid says is nothing.
     let visibility = visibility.filter(|_| verified.is_some());
     Report {
         valid: verified.is_some(),
         verify_ms: outcome.time.map(milliseconds),
         key_ms: key_time.map(milliseconds),
-        said: verified.map(|v| Said::new(&v.answers)).unwrap_or_default(),
+        said: accepted.map(|accepted| accepted.said.clone()).unwrap_or_default(),
         model_commitment: verified.map(|v| hex(&v.model_commitment)),
         network_digest: verified.map(|v| hex(&v.network_digest)),
         input_digest: verified.map(|v| hex(&v.input_digest)),
@@ -191,12 +199,13 @@ fn report(outcome: &Outcome, (key_time, visibility): OfKey) -> Report {
     }
 }
 
-fn text(path: &Path, verified: &Verified, time: Option<Duration>, (key_time, visibility): OfKey) -> String {
+fn text(path: &Path, accepted: &Accepted, time: Option<Duration>, (key_time, visibility): OfKey) -> String {
+    let Accepted { verified, said } = accepted;
     let shown =
         |time: Option<Duration>| time.map_or_else(|| "unknown".into(), |t| format!("{:.1} ms", milliseconds(t)));
     let mut lines = vec![("valid", path.display().to_string()), ("mode", mode_name(verified.mode).into())];
     lines.extend(visibility.into_iter().flat_map(Visibility::fields));
-    lines.extend(Said::new(&verified.answers).fields());
+    lines.extend(said.fields());
     lines.extend(digest(verified.output_commitment.as_ref()).map(|digest| ("output commitment", digest)));
     lines.extend([
         ("model commitment", hex(&verified.model_commitment)),

@@ -25,8 +25,8 @@ fn a_batch_is_one_proof_of_all_its_images() {
         value["images"].as_array().expect("images").iter().map(|image| image["label"].clone()).collect()
     };
     assert_eq!(labels(&verified), [json!(7), json!(0), json!(7)]);
-    has_keys(&verified["images"][1], &["label", "label_name", "logits"]);
-    for key in ["label", "label_name", "logits"] {
+    has_keys(&verified["images"][1], &["label", "label_name", "logits", "probabilities"]);
+    for key in ["label", "label_name", "logits", "probabilities"] {
         assert_eq!((&verified[key], &proved[key]), (&verified["images"][0][key], &verified["images"][0][key]));
     }
     let alone = convince_json(&["run", &f.path("model.cnvm"), "--input", second]).succeeds().json();

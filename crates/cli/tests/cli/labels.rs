@@ -17,10 +17,15 @@ fn a_proof_of_a_label_says_the_label_and_no_logits() {
     let verified = convince_json(&["verify", "--key", &verifier_key, "--input", &digit, &proof]).succeeds().json();
     for printed in [&proved, &verified] {
         assert_eq!((&printed["label"], &printed["label_name"]), (&json!(7), &f.prove["label_name"]));
-        assert_eq!(printed.as_object().and_then(|object| object.get("logits")), Some(&Value::Null));
+        for key in ["logits", "probabilities"] {
+            assert_eq!(printed.as_object().and_then(|object| object.get(key)), Some(&Value::Null));
+        }
     }
     let shown = convince(&["verify", "--key", &verifier_key, &proof]).succeeds().stdout;
-    assert!(shown.lines().any(|line| line.starts_with("label ")) && !shown.contains("logits"), "{shown}");
+    assert!(
+        shown.lines().any(|line| line.starts_with("label ")) && !shown.contains("logits") && !shown.contains("probab"),
+        "{shown}"
+    );
     let inspected = convince_json(&["inspect", &proof, "--key", &verifier_key]).succeeds().json();
     assert_eq!((&inspected["claimed_labels"], &inspected["claimed_logits_int"]), (&json!([7]), &Value::Null));
     let estimate = convince_json(&["estimate", &model, "--reveal", "label"]).succeeds().json();

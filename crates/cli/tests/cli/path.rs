@@ -10,6 +10,14 @@ fn is_digit_seven(printed: &Value) {
     let logits = printed["logits"].as_array().expect("logits");
     assert_eq!(logits.len(), 10);
     assert!(logits.iter().all(Value::is_f64));
+    // The softmax: ratios of probabilities are powers of e of differences of logits.
+    let numbers = |key: &str| -> Vec<f64> {
+        printed[key].as_array().expect("numbers").iter().map(|value| value.as_f64().expect("a number")).collect()
+    };
+    let (logits, shares) = (numbers("logits"), numbers("probabilities"));
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    let is_share = |k: usize| (shares[k] / shares[7] - (logits[k] - logits[7]).exp()).abs() < 1e-12;
+    assert!((0..10).all(is_share), "{printed}");
 }
 
 #[test]
@@ -62,14 +70,14 @@ fn run_check_prove_and_verify_agree() {
     let f = fixture();
     let (model, digit) = (f.path("model.cnvm"), vector(DIGIT));
     let run = convince_json(&["run", &model, "--input", &digit]).succeeds().json();
-    has_keys(&run, &["label", "logits", "logits_int"]);
+    has_keys(&run, &["label", "logits", "probabilities", "logits_int"]);
     is_digit_seven(&run);
     assert!(run["logits_int"].as_array().is_some_and(|v| v.len() == 10 && v.iter().all(Value::is_i64)));
 
     let check = convince_json(&["check", &model, "--input", &digit]).succeeds().json();
     assert_eq!((&check["valid"], &check["error"]), (&json!(true), &Value::Null));
 
-    has_keys(&f.prove, &["prove_ms", "phases_ms", "proof_bytes", "peak_rss_bytes", "label", "logits"]);
+    has_keys(&f.prove, &["prove_ms", "phases_ms", "proof_bytes", "peak_rss_bytes", "label", "logits", "probabilities"]);
     has_keys(&f.prove["phases_ms"], &["witness", "commit", "reduce", "open"]);
     is_digit_seven(&f.prove);
     let phases: f64 = f.prove["phases_ms"].as_object().expect("phases").values().filter_map(Value::as_f64).sum();
@@ -78,10 +86,11 @@ fn run_check_prove_and_verify_agree() {
     assert_eq!(f.prove["proof_bytes"], json!(len));
 
     let verify = convince_json(&["verify", "--key", &f.path("verifier.key"), &f.path("proof.cnvp")]).succeeds().json();
-    has_keys(&verify, &["valid", "verify_ms", "key_ms", "label", "logits", "error"]);
+    has_keys(&verify, &["valid", "verify_ms", "key_ms", "label", "logits", "probabilities", "error"]);
     assert_eq!((&verify["valid"], &verify["error"]), (&json!(true), &Value::Null));
     assert_eq!((&verify["logits"], &verify["label"]), (&run["logits"], &run["label"]));
     assert_eq!(f.prove["logits"], run["logits"]);
+    is_digit_seven(&verify);
     assert_eq!(verify["model_commitment"], f.setup["model_commitment"]);
     assert!(verify["verify_ms"].is_f64() && verify["key_ms"].is_f64());
 }

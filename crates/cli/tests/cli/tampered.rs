@@ -26,7 +26,7 @@ fn all_are_rejected(proofs: &[Vec<u8>]) {
     for (k, verdict) in verdicts.iter().enumerate() {
         assert_eq!(verdict["valid"], json!(false), "{k}: {verdict}");
         assert!(verdict["error"].is_string() && verdict["verify_ms"].is_f64(), "{k}: {verdict}");
-        for key in ["label", "logits", "input_digest", "model_commitment", "network_digest"] {
+        for key in ["label", "logits", "probabilities", "input_digest", "model_commitment", "network_digest"] {
             assert_eq!(verdict[key], Value::Null, "{k}: {verdict}");
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn places(circuit: &Circuit, list: &[WireId]) -> Vec<Option<usize>> {
 }
 
 /// Reduces the circuit to claims on committed wires, with each wire's place in `committed`; all others are public, and
-/// `evaluate` gives their claims' values.
+/// `evaluate` gives the values of the claims on them.
 ///
 /// # Errors
 /// The channel's; [`Check::PublicWire`] is asserted here.
@@ -78,20 +78,19 @@ pub(super) fn claims<C: VerifierChannel<Field>>(
     circuit: &Circuit,
     output: Option<&Ints>,
     committed: &[WireId],
-    evaluate: impl Fn(&Claim<Field, C::Scalar>) -> Field,
+    evaluate: impl FnOnce(&[Claim<Field, C::Scalar>]) -> Vec<Field>,
     channel: &mut C,
 ) -> Result<Vec<OpeningClaim<Field, C::Scalar>>, ChannelError> {
     let claims = convince_gkr::verify(circuit, output, channel)?;
     let places = places(circuit, committed);
-    let mut openings = Vec::with_capacity(claims.len());
-    for claim in claims {
-        match places[claim.wire.index()] {
-            Some(wire) => openings.push(OpeningClaim { wire, functional: claim.functional, value: claim.value }),
-            None => {
-                let evaluation = C::Scalar::constant(evaluate(&claim));
-                channel.assert_eq(claim.value, evaluation, Check::PublicWire { wire: claim.wire.index() })?;
-            }
-        }
+    let (committed, public): (Vec<_>, Vec<_>) = claims.into_iter().partition(|c| places[c.wire.index()].is_some());
+    for (evaluation, claim) in evaluate(&public).into_iter().zip(public) {
+        let check = Check::PublicWire { wire: claim.wire.index() };
+        channel.assert_eq(claim.value, C::Scalar::constant(evaluation), check)?;
     }
-    Ok(openings)
+    let opening = |claim: Claim<Field, C::Scalar>| {
+        let Claim { wire, functional, value } = claim;
+        places[wire.index()].map(|wire| OpeningClaim { wire, functional, value })
+    };
+    Ok(committed.into_iter().filter_map(opening).collect())
 }

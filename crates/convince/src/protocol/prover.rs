@@ -9,7 +9,7 @@ use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::both::{self, ADVICE, Setting};
-use super::{Blind, Field, Scheme, committed_order, num_rows};
+use super::{Blind, Field, Row, Scheme, committed_order, num_rows};
 use crate::{Openings, Phase, ProvingKey};
 
 /// A prover of one circuit, for any well-shaped witness.
@@ -23,9 +23,9 @@ pub(crate) struct Prover<'a> {
 }
 
 /// The advice's rows, committed.
-struct Advice {
-    blinds: Zeroizing<Vec<Blind>>,
-    bytes: Vec<u8>,
+pub(crate) struct Advice {
+    pub(crate) blinds: Zeroizing<Vec<Blind>>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Prover<'_> {
@@ -33,41 +33,47 @@ impl Prover<'_> {
     pub(crate) fn plain<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), channel: &mut C) {
         (self.progress)(Phase::Commit);
         let advice = self.commit(rng);
-        channel.send_bytes(ADVICE, &advice.bytes);
+        channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&advice.rows));
         (self.progress)(Phase::Reduce);
         let claims = convince_gkr::prove(self.setting.circuit, self.witness, channel);
         (self.progress)(Phase::Open);
         Scheme::open(self.setting.params, &self.wires(&advice), &self.openings(claims), channel);
     }
 
-    /// Makes a hiding proof over a channel in the clear, which is returned.
-    pub(crate) fn hiding<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), clear: C) -> C {
+    /// Makes a hiding proof over a channel in the clear, which is returned with the advice's rows.
+    pub(crate) fn hiding<C>(&self, rng: &mut (impl RngCore + CryptoRng), clear: C) -> (C, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
         let Setting { circuit, params, frame } = self.setting;
         (self.progress)(Phase::Commit);
         let mut opening = HidingOpening::new(params, frame.counts, clear, rng);
         let advice = self.commit(rng);
-        opening.channel().send_bytes(ADVICE, &advice.bytes);
+        opening.channel().send_bytes(ADVICE, &Scheme::rows_to_bytes(&advice.rows));
         (self.progress)(Phase::Reduce);
         convince_gkr::prove(circuit, self.witness, opening.channel());
         (self.progress)(Phase::Open);
         let mut recorder = opening.recorder();
         let output = ints(self.witness.tensor(circuit, circuit.output()));
         // Constants of the tape are the verifier's concern: a prover evaluates no public wire, and takes what is claimed for true.
-        let evaluate = |claim: &Claim<Field, Hidden<Field>>| claim.value.public().unwrap_or_default();
+        let evaluate = |claims: &[Claim<Field, Hidden<Field>>]| {
+            claims.iter().map(|claim| claim.value.public().unwrap_or_default()).collect()
+        };
         let claims = both::claims(circuit, Some(&output), &self.order(), evaluate, &mut recorder);
-        match claims {
+        let clear = match claims {
             Ok(claims) => opening.close(&self.wires(&advice), &claims, recorder, rng),
             // A false public statement that no verifier goes on with.
             Err(_) => opening.abandon(),
-        }
+        };
+        (clear, advice)
     }
 
     fn commit(&self, rng: &mut (impl RngCore + CryptoRng)) -> Advice {
         let splits = &self.setting.frame.advice_splits;
         let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
         let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
-        let bytes = Scheme::rows_to_bytes(&Scheme::commit(self.setting.params, &rows, &blinds));
-        Advice { blinds, bytes }
+        let rows = Scheme::commit(self.setting.params, &rows, &blinds);
+        Advice { blinds, rows }
     }
 
     fn advice(&self) -> impl Iterator<Item = IntSlice<'_>> {
@@ -144,5 +150,5 @@ pub fn run_hiding_prover<C: ProverChannel<Field>>(
     progress: &dyn Fn(Phase),
 ) -> C {
     let blinds = openings.blinds();
-    key.prover(witness, &blinds, progress).hiding(rng, clear)
+    key.prover(witness, &blinds, progress).hiding(rng, clear).0
 }

@@ -3,6 +3,7 @@ use convince_field::{IntSlice, Ints};
 use convince_gkr::Claim;
 use convince_pcs::hyrax::hiding::HidingVerification;
 use convince_pcs::{CommitmentScheme, OpeningClaim, PcsError, WireCommitment};
+use convince_sumcheck::parallel;
 use convince_transcript::VerifierChannel;
 
 use super::both::{self, ADVICE, Setting};
@@ -34,11 +35,11 @@ impl<'a> Verifier<'a> {
         Scheme::verify(self.setting.params, &self.wires(&advice), &claims, channel)
     }
 
-    /// Verifies a hiding proof over a channel in the clear, which is returned.
+    /// Verifies a hiding proof over a channel in the clear, which is returned with the advice's rows.
     ///
     /// # Errors
     /// As [`Self::plain`].
-    pub(crate) fn hiding<C>(&self, clear: C) -> Result<C, PcsError>
+    pub(crate) fn hiding<C>(&self, clear: C) -> Result<(C, Vec<Row>), PcsError>
     where
         C: VerifierChannel<Field, Scalar = Field>,
     {
@@ -46,7 +47,7 @@ impl<'a> Verifier<'a> {
         let mut verification = HidingVerification::new(params, frame.counts, clear)?;
         let advice = self.receive_advice(verification.channel())?;
         let claims = self.claims(verification.channel())?;
-        verification.close(&self.wires(&advice), &claims)
+        Ok((verification.close(&self.wires(&advice), &claims)?, advice))
     }
 
     fn receive_advice<C: VerifierChannel<Field>>(&self, channel: &mut C) -> Result<Vec<Row>, PcsError> {
@@ -61,9 +62,13 @@ impl<'a> Verifier<'a> {
     ) -> Result<Vec<OpeningClaim<Field, C::Scalar>>, PcsError> {
         let circuit = self.setting.circuit;
         let committed = committed_order(circuit, self.committed.iter().map(|(id, _)| *id));
-        let evaluate = |claim: &Claim<Field, C::Scalar>| {
-            let values = self.public.iter().find(|(id, _)| *id == claim.wire);
-            values.map_or(Field::default(), |(_, values)| claim.functional.apply(*values))
+        let evaluate = |claims: &[Claim<Field, C::Scalar>]| {
+            let claims: Vec<_> = claims.iter().map(|claim| (claim.wire, &claim.functional)).collect();
+            parallel::map(claims.len(), |k| {
+                let (wire, functional) = claims[k];
+                let values = self.public.iter().find(|(id, _)| *id == wire);
+                values.map_or(Field::default(), |(_, values)| functional.apply(*values))
+            })
         };
         Ok(both::claims(circuit, self.output, &committed, evaluate, channel)?)
     }
@@ -107,5 +112,5 @@ pub fn run_hiding_verifier<C>(key: &VerifyingKey, statement: &Statement<'_>, cle
 where
     C: VerifierChannel<Field, Scalar = Field>,
 {
-    key.verifier(statement).hiding(clear)
+    key.verifier(statement).hiding(clear).map(|(clear, _)| clear)
 }

@@ -2,14 +2,21 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod layout;
+pub(crate) mod parts;
+
 use std::sync::{Arc, LazyLock};
 
 use convince::circuit::{Bits, Witness};
+use convince::container::{Kind, open, seal};
 use convince::model::{
     Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
 };
+use convince::protocol::Row;
 use convince::{ProvingKey, TestSeed, VerifyingKey, setup_seeded};
 use convince_field::Ints;
+use convince_pcs::{CommitmentScheme, Hyrax};
+use serde::{Deserialize, Serialize};
 
 /// Seeds every blind of these tests.
 pub(crate) const SEED: TestSeed = TestSeed([7; 32]);
@@ -32,6 +39,11 @@ pub(crate) fn fixture(seed: i64) -> Fixture {
 }
 
 impl Fixture {
+    /// The commitments to the weights' rows, out of the key's file.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        KeyFile::of(&self.verifying).rows()
+    }
+
     pub(crate) fn witness(&self) -> Witness {
         self.proving.lowered().witness(&self.input).unwrap()
     }
@@ -80,5 +92,45 @@ pub(crate) fn tiny_model(seed: i64) -> Model {
         output_scale: 0.5,
         labels: vec!["zero".into(), "one".into(), "two".into()],
         report: QuantizationReport { top1_agreement: 1.0, max_logit_error: 0.0, mean_logit_error: 0.0 },
+    }
+}
+
+/// A verifying key's file, taken apart as the crate puts it together.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct KeyFile {
+    pub(crate) circuit: Vec<u8>,
+    pub(crate) width: u64,
+    pub(crate) weights: StoredWeights,
+    /// Output scale, labels, preprocessing.
+    pub(crate) presentation: (f64, Vec<String>, Vec<u8>),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum StoredWeights {
+    Committed { rows: Vec<u8>, proofs: Vec<Vec<u8>> },
+    Public(Vec<Arc<Ints>>),
+}
+
+impl KeyFile {
+    pub(crate) fn of(key: &VerifyingKey) -> Self {
+        postcard::from_bytes(open(Kind::VerifierKey, &key.to_bytes()).unwrap()).unwrap()
+    }
+
+    /// With its checksum.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        seal(Kind::VerifierKey, &postcard::to_allocvec(self).unwrap())
+    }
+
+    /// Commitments to rows of weights, and the range proofs of their slices.
+    pub(crate) fn committed(&mut self) -> (&mut Vec<u8>, &mut Vec<Vec<u8>>) {
+        match &mut self.weights {
+            StoredWeights::Committed { rows, proofs } => (rows, proofs),
+            StoredWeights::Public(_) => panic!("the key's weights are public"),
+        }
+    }
+
+    pub(crate) fn rows(mut self) -> Vec<Row> {
+        let (rows, _) = self.committed();
+        Hyrax::rows_from_bytes(rows.len() / Hyrax::ROW_BYTES, rows).unwrap()
     }
 }

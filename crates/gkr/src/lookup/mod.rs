@@ -1,5 +1,5 @@
-//! LogUp-GKR: every row of every looked-up column, a whole wire being one column, is a row of its table (DESIGN section 7; Papini and Haböck, "Improving
-//! logarithmic derivative lookups using GKR", 2023).
+//! LogUp-GKR: every row of every looked-up column, a whole wire being one column, is a row of its table (DESIGN section
+//! 7; Papini and Haböck, "Improving logarithmic derivative lookups using GKR", 2023).
 //!
 //! ```text
 //! Claim in:   none; columns and multiplicities m_t are committed, then alpha, beta (full-size) are drawn

@@ -1,5 +1,5 @@
-//! Circuits that count correct images: equal to their definition, true claims, no image counted that is not correct, no idle
-//! check.
+//! Circuits that count correct images: equal to their definition, true claims, no image counted that is not correct, no
+//! idle check.
 
 use convince_circuit::CorrectLayer;
 use convince_testing::{Met, forge};

@@ -83,8 +83,8 @@ fn is_refused(circuit: &Circuit, mut witness: Witness, what: &str) {
     }
 }
 
-/// The weight alone, with limbs that lost what does not fit, with a last limb that a table of full width would hold, and
-/// with a first limb of whatever makes the sum right.
+/// The weight alone, with limbs that lost what does not fit, with a last limb that a table of full width would hold,
+/// and with a first limb of whatever makes the sum right.
 fn outside(circuit: &Circuit, layer: &RangeLayer, at: usize, value: i64) {
     let honest = random_witness(circuit, 5);
     let len = honest.wire(layer.wire).len();

@@ -27,7 +27,7 @@ mod tests;
 mod wide_tests;
 
 use ark_bls12_381::{Fr, G1Affine};
-use ark_ec::AffineRepr;
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use convince_field::{IntSlice, ProofField};
@@ -68,6 +68,13 @@ impl HyraxParams {
     /// to 1024 columns, a millisecond beyond.
     pub fn prepare(&self) {
         self.fixed_base().prepare(2);
+    }
+}
+
+impl Hyrax {
+    /// The commitments to sums: that of two rows' integers under the sum of their blinds, row by row.
+    pub fn add_rows(a: &[G1Affine], b: &[G1Affine]) -> Vec<G1Affine> {
+        a.iter().zip(b).map(|(a, b)| (*a + b).into_affine()).collect()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Commitments and what opens them. Of secrets, what they belong to.
 
-use convince::{ModelCommitment, ModelSecret, ModelStatus, TensorCommitment, TensorOpening};
+use convince::{
+    AccuracyClaim, DataSetCommitment, DataSetOpening, ModelCommitment, ModelSecret, ModelStatus, TensorCommitment,
+    TensorOpening,
+};
 use serde_json::json;
 
 use super::{View, range};
@@ -63,4 +66,28 @@ pub(super) fn opening(opening: &TensorOpening) -> View {
     let view = tensor(&opening.commitment());
     let holds = fields(&[("holds", "the values and the commitment's randomness, which are not shown".into())]);
     View { text: view.text + &holds, ..view }
+}
+
+pub(super) fn data_set(commitment: &DataSetCommitment) -> View {
+    let digest = hex(&commitment.digest());
+    let text = fields(&[
+        ("commitment", digest.clone()),
+        ("to", format!("{} images", commitment.images())),
+        ("rows", commitment.num_rows().to_string()),
+    ]);
+    View { json: json!({ "commitment": digest, "images": commitment.images(), "rows": commitment.num_rows() }), text }
+}
+
+pub(super) fn data_set_opening(opening: &DataSetOpening) -> View {
+    let digest = hex(&opening.commitment());
+    let holds = "its randomness, which is not shown, and no image";
+    let text = fields(&[("of the commitment", digest.clone()), ("holds", holds.into())]);
+    View { json: json!({ "commitment": digest }), text }
+}
+
+/// What an accuracy proof says before it is verified.
+pub(super) fn accuracy(claim: AccuracyClaim) -> View {
+    let AccuracyClaim { images, correct } = claim;
+    let text = fields(&[("claims", format!("that at least {correct} of {images} images have their labels"))]);
+    View { json: json!({ "images": images, "correct": correct }), text }
 }

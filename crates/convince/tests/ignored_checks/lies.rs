@@ -1,71 +1,18 @@
-//! DESIGN 10.6: for every algebraic check there is a forgery that passes when that check alone is ignored, so no check is
-//! idle; and none passes when it is not, so no check is untested.
-//!
-//! A forger here starts from a lie (a false witness, input or output), runs the real prover, and repairs: where a check
-//! fails, it solves for one of the scalars sent just before it (every check is affine in each of them) and lets the prover
-//! go on from there, its later messages being honest under the new challenges. The check that it cannot meet is ignored.
+//! False witnesses, inputs and outputs of the tiny network.
 
-mod common;
-
-use ark_ff::AdditiveGroup as _;
-use common::{SEED, TINY};
-use convince::circuit::{Layer, Witness};
-use convince::protocol::{Field, Part, Statement, run_prover, run_verifier, transcript};
-use convince::{Mode, Openings};
+use convince::circuit::Layer;
+use convince::protocol::Field;
 use convince_field::Ints;
-use convince_pcs::PcsError;
-use convince_testing::{Forger, Known, Lie, Met, Refusal, Replaced, Verdict, Watcher, forge};
-use convince_transcript::{PlainProver, PlainVerifier, Transcript};
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
+use convince_testing::Known;
 
-/// A false statement or witness to start from.
-struct Forgery {
-    name: &'static str,
-    witness: Witness,
-    input: Ints,
-    output: Ints,
-    /// The lookups' alpha and beta known in advance, for the one attack that needs them.
-    known: Known<Field>,
-}
+use crate::Forgery;
+use crate::common::TINY;
 
-impl Forgery {
-    fn statement(&self) -> Statement<'_> {
-        Statement { input: Part::Public(&self.input), output: Part::Public(&self.output), nonce: b"forged" }
-    }
-
-    fn transcript(&self) -> Transcript {
-        transcript(&TINY.verifying, &self.statement(), Mode::Plain)
-    }
-}
-
-impl Lie<Field> for Forgery {
-    fn prove(&self, replaced: &Replaced<Field>) -> Vec<u8> {
-        let inner = PlainProver::new(self.transcript());
-        let mut channel = Forger::new(inner).replacing(replaced).knowing(&self.known);
-        let mut rng = ChaCha20Rng::from_seed(SEED.0);
-        run_prover(&TINY.proving, &self.witness, &Openings::default(), &mut rng, &mut channel, &|_| {});
-        channel.into_inner().finish()
-    }
-
-    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Field> {
-        let inner = PlainVerifier::new(self.transcript(), proof);
-        let mut channel = Watcher::new(inner, ignored).knowing(&self.known);
-        let result = run_verifier(&TINY.verifying, &self.statement(), &mut channel);
-        let (inner, met, offsets) = channel.finish();
-        let result = result.and_then(|()| Ok(inner.finish()?)).map_err(|error| match error {
-            PcsError::Channel(error) => Refusal::from(error),
-            error => Refusal::Other(error.to_string()),
-        });
-        Verdict { result, met, offsets }
-    }
-}
-
-fn ints(values: impl IntoIterator<Item = i64>) -> Ints {
+pub(crate) fn ints(values: impl IntoIterator<Item = i64>) -> Ints {
     Ints::I32(values.into_iter().map(|v| v as i32).collect())
 }
 
-fn honest() -> Forgery {
+pub(crate) fn honest() -> Forgery {
     let (circuit, witness) = (TINY.verifying.circuit(), TINY.witness());
     let input = ints(witness.wire(circuit.input()).iter());
     let output = ints(witness.tensor(circuit, circuit.output()).iter());
@@ -88,7 +35,7 @@ fn changed_advice(name: &'static str, k: usize, at: usize, change: i64, count: b
     Forgery { name, ..lie }
 }
 
-fn lies() -> Vec<Forgery> {
+pub(crate) fn lies() -> Vec<Forgery> {
     let circuit = TINY.verifying.circuit();
     let requant = |k: usize| {
         let mut all = circuit.layers().iter().filter_map(|l| if let Layer::Requant(l) = l { Some(l) } else { None });
@@ -175,30 +122,4 @@ fn raised_maximum() -> Forgery {
     lie.witness.set(circuit, layer.advice, ints(values)).unwrap();
     lie.witness.count_multiplicities(circuit);
     lie
-}
-
-#[test]
-fn the_honest_proof_meets_every_check_and_no_lie_does() {
-    let honest = honest();
-    let Verdict { result, met, .. } = honest.verify(&honest.prove(&Replaced::new()), None);
-    assert_eq!(result, Ok(()));
-    assert!(met.iter().all(|m| m.difference == Field::ZERO));
-    for lie in lies() {
-        assert!(lie.verify(&lie.prove(&Replaced::new()), None).result.is_err(), "{}", lie.name);
-    }
-}
-
-#[test]
-fn every_check_ignored_alone_lets_a_forgery_pass() {
-    let honest = honest();
-    let met = honest.verify(&honest.prove(&Replaced::new()), None).met;
-    let lies = lies();
-    for (index, Met { check, .. }) in met.into_iter().enumerate() {
-        let attempt = |lie| (1..=12).find_map(|back| Some((lie, back, forge(lie, index, back..=back)?)));
-        let Some((lie, back, proof)) = lies.iter().find_map(attempt) else {
-            panic!("check {index} ({check:?}) is idle: no forgery passes without it")
-        };
-        let refused = lie.verify(&proof, None).result;
-        assert_eq!(refused, Err(Refusal::Check(check)), "{} (scalar {back} before each check)", lie.name);
-    }
 }

@@ -1,0 +1,184 @@
+//! What zero knowledge costs: hiding proofs beside plain ones of the same network and input, turn by turn.
+//!
+//! ```sh
+//! cargo bench -p convince-benches --bench hiding       # behind --: --runs N (9), --out DIR, names of built-in networks
+//! ```
+//! sets up each network with private and with public weights, proves in both modes by turns, verifies on one thread and on two,
+//! and writes `benches/results/hiding.json`. Memory is the most that the process held until then, so networks are measured in the
+//! order given, small ones first.
+//!
+//! Without cargo's `--bench`, that is under `cargo test --benches`, LeNet-5 runs once and nothing is written.
+
+#[allow(dead_code)]
+mod machine;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use convince::model::Model;
+use convince::{Mode, Proof, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, setup_with, verify};
+use convince_benches::pool;
+use machine::{Provenance, Spread, milliseconds};
+use serde::Serialize;
+
+const NETWORKS: [&str; 3] = ["lenet5", "vgg11", "vgg16"];
+
+#[derive(Serialize)]
+struct Row {
+    network: String,
+    parameters: usize,
+    /// Setup with private weights, the range proof's part of it included.
+    setup_private_ms: f64,
+    setup_public_ms: f64,
+    /// The most that the process held when setup was done.
+    setup_peak_bytes: Option<u64>,
+    range_proof_bytes: usize,
+    range_proof_slices: usize,
+    /// Reading and checking the verifier's key on two threads, range proof included.
+    key: Spread,
+    prove_plain: Spread,
+    prove_hiding: Spread,
+    /// Median of hiding over median of plain.
+    ratio: f64,
+    verify_private_one_thread: Spread,
+    verify_private_two_threads: Spread,
+    verify_public_one_thread: Spread,
+    verify_public_two_threads: Spread,
+    proof_bytes_plain: usize,
+    proof_bytes_hiding: usize,
+    peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Results {
+    provenance: Provenance,
+    rows: Vec<Row>,
+}
+
+struct Arguments {
+    measure: bool,
+    runs: usize,
+    out: PathBuf,
+    networks: Vec<String>,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self> {
+        let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+        let mut parsed = Self { measure: false, runs: 9, out, networks: Vec::new() };
+        let (mut arguments, mut is_test) = (std::env::args().skip(1), false);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--runs" => parsed.runs = value()?.parse().context("--runs needs a number")?,
+                "--out" => parsed.out = value()?.into(),
+                "--bench" => parsed.measure = true,
+                "--test" => is_test = true,
+                name if convince_zoo::find(name).is_some() => parsed.networks.push(name.to_owned()),
+                // Filters and flags of other harnesses.
+                _ => {}
+            }
+        }
+        ensure!(parsed.runs > 0, "--runs needs a positive number");
+        parsed.measure &= !is_test;
+        if parsed.networks.is_empty() {
+            let count = if parsed.measure { NETWORKS.len() } else { 1 };
+            parsed.networks = NETWORKS[..count].iter().map(|name| (*name).to_owned()).collect();
+        }
+        Ok(parsed)
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse()?;
+    let provenance = Provenance::now("cargo bench -p convince-benches --bench hiding".into());
+    let runs = if arguments.measure { arguments.runs } else { 1 };
+    let rows = arguments.networks.iter().map(|name| measure(name, runs)).collect::<Result<Vec<_>>>()?;
+    for row in &rows {
+        println!("{}", serde_json::to_string_pretty(row)?);
+    }
+    if arguments.measure {
+        std::fs::create_dir_all(&arguments.out)?;
+        let text = serde_json::to_string_pretty(&Results { provenance, rows })?;
+        std::fs::write(arguments.out.join("hiding.json"), text + "\n")?;
+    }
+    Ok(())
+}
+
+fn measure(name: &str, runs: usize) -> Result<Row> {
+    let architecture = convince_zoo::find(name).context("a built-in network")?;
+    let model = architecture.quantized(None)?;
+    let ((proving, verifying), setup_private_ms) = timed(|| keys(&model, false))?;
+    let setup_peak_bytes = peak_memory();
+    let ((proving_public, verifying_public), setup_public_ms) = timed(|| keys(&model, true))?;
+    let (range_proof_bytes, range_proof_slices) =
+        verifying.weights_commitment().map_or((0, 0), |commitment| commitment.range_proof_size());
+    let (low, high) = (model.graph.input_bits.low(), model.graph.input_bits.high());
+    let size: usize = model.graph.input_shape.iter().product();
+    let input: Vec<i32> = (0..size as i64).map(|i| (low + (i * i * 31 + i * 7) % (high - low + 1)) as i32).collect();
+    for key in [&proving, &proving_public] {
+        key.prepare();
+    }
+    let two = pool(2);
+    let once = |key: &ProvingKey, mode| {
+        timed(|| Ok(two.install(|| prove(key, &input, &ProveOptions { mode, ..ProveOptions::default() }))?))
+    };
+    let (mut plain, mut hiding) = (Vec::new(), Vec::new());
+    let (mut last_plain, mut last_hiding) = (once(&proving, Mode::Plain)?.0, once(&proving, Mode::Hiding)?.0);
+    for _ in 0..runs {
+        let (proof, time) = once(&proving, Mode::Plain)?;
+        (last_plain, _) = (proof, plain.push(time));
+        let (proof, time) = once(&proving, Mode::Hiding)?;
+        (last_hiding, _) = (proof, hiding.push(time));
+    }
+    let public = once(&proving_public, Mode::Hiding)?.0;
+    let verification = |key: &VerifyingKey, proof: &Proof, threads: usize| -> Result<Spread> {
+        let pool = pool(threads);
+        let times = (0..runs).map(|_| timed(|| Ok(pool.install(|| verify(key, proof, None, &[]))?)).map(|(_, ms)| ms));
+        Ok(Spread::of(times.collect::<Result<Vec<_>>>()?))
+    };
+    let bytes = verifying.to_bytes();
+    let key_runs =
+        (0..runs.min(3)).map(|_| timed(|| Ok(two.install(|| VerifyingKey::from_bytes(&bytes))?)).map(|(_, ms)| ms));
+    let key = Spread::of(key_runs.collect::<Result<Vec<_>>>()?);
+    let (prove_plain, prove_hiding) = (Spread::of(plain), Spread::of(hiding));
+    Ok(Row {
+        network: name.to_owned(),
+        parameters: proving.lowered().circuit.statistics().parameters,
+        setup_private_ms,
+        setup_public_ms,
+        setup_peak_bytes,
+        range_proof_bytes,
+        range_proof_slices,
+        key,
+        ratio: (prove_hiding.median_ms / prove_plain.median_ms * 1000.0).round() / 1000.0,
+        prove_plain,
+        prove_hiding,
+        verify_private_one_thread: verification(&verifying, &last_hiding, 1)?,
+        verify_private_two_threads: verification(&verifying, &last_hiding, 2)?,
+        verify_public_one_thread: verification(&verifying_public, &public, 1)?,
+        verify_public_two_threads: verification(&verifying_public, &public, 2)?,
+        proof_bytes_plain: last_plain.as_bytes().len(),
+        proof_bytes_hiding: last_hiding.as_bytes().len(),
+        peak_bytes: peak_memory(),
+    })
+}
+
+fn keys(model: &Model, public_weights: bool) -> Result<(ProvingKey, VerifyingKey)> {
+    Ok(setup_with(model, &SetupOptions { public_weights, ..SetupOptions::default() })?)
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let start = Instant::now();
+    let value = work()?;
+    Ok((value, milliseconds(start.elapsed())))
+}
+
+/// The most memory that this process has held so far, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kilobytes)
+}

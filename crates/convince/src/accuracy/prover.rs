@@ -1,0 +1,311 @@
+use std::error::Error;
+use std::io::Write;
+use std::ops::Range;
+
+use convince_circuit::WitnessError;
+use convince_field::{IntSlice, Ints};
+use convince_pcs::hyrax::hiding::HidingOpening;
+use convince_pcs::{CommittedWire, OpeningClaim};
+use convince_transcript::container::{Kind, header};
+use convince_transcript::{PlainProver, ProverChannel};
+use rand::rngs::OsRng;
+use rand::{CryptoRng, RngCore, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use zeroize::Zeroizing;
+
+use super::{
+    AccuracyStatement, Batches, BitRows, COUNT, CountTranscript, DataSetCommitment, DataSetOpening, count_counts,
+    count_functionals, receive_sums,
+};
+use crate::accuracy::verifier::Images;
+use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement};
+use crate::tensor::input_format;
+use crate::{Openings, ProvingKey, TestSeed, VerifyingKey};
+
+/// Why an accuracy proof could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccuracyError {
+    /// The proof could not be written.
+    #[error("the proof could not be written: {0}")]
+    Write(#[from] std::io::Error),
+    /// An image could not be read.
+    #[error("images {}..{}: {source}", range.start, range.end)]
+    Images {
+        /// Which ones.
+        range: Range<usize>,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An image or a label does not fit the network.
+    #[error("images {}..{}: {source}", range.start, range.end)]
+    Witness {
+        /// Which ones.
+        range: Range<usize>,
+        /// Why.
+        source: WitnessError,
+    },
+    /// Labels, images or key are not what an accuracy proof is about.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// Fewer images have their labels than are claimed.
+    #[error("{found} of {images} images have their labels, not {claimed}")]
+    TooFew {
+        /// Images that have.
+        found: usize,
+        /// All images.
+        images: usize,
+        /// Images that were claimed to.
+        claimed: usize,
+    },
+}
+
+/// What an accuracy proof is made with, beside key and statement.
+#[derive(Clone, Copy, Default)]
+pub struct AccuracyOptions<'a> {
+    /// The secret of the commitment to the images.
+    pub data_set: Option<&'a DataSetOpening>,
+    /// Hears how many batches are done, and how many there are.
+    pub progress: Option<&'a dyn Fn(usize, usize)>,
+    /// Predictable blinds, for tests.
+    pub seed: Option<TestSeed>,
+}
+
+/// Proves that at least `statement.correct` of the images have their labels, and writes the proof batch by batch.
+///
+/// `images` gives the images of a range, one after the other, as the network's integers; each is asked for once. Exactly
+/// `statement.correct` are counted, the first that are right, and how many more are right is not to be seen. Memory is that of
+/// one batch's proof.
+///
+/// # Errors
+/// [`AccuracyError`]; what was written until then is no proof.
+pub fn prove_accuracy(
+    key: &ProvingKey,
+    statement: &AccuracyStatement<'_>,
+    images: &mut Images<'_>,
+    proof: &mut impl Write,
+    options: &AccuracyOptions<'_>,
+) -> Result<(), AccuracyError> {
+    let missing = match options.seed {
+        Some(seed) => prove(key, statement, images, proof, options, &mut ChaCha20Rng::from_seed(seed.0))?,
+        None => prove(key, statement, images, proof, options, &mut OsRng)?,
+    };
+    match missing {
+        0 => Ok(()),
+        _ => Err(AccuracyError::TooFew {
+            found: statement.correct - missing,
+            images: statement.labels.len(),
+            claimed: statement.correct,
+        }),
+    }
+}
+
+/// The bits of some batches, added up, with the blinds of their rows.
+struct Bits {
+    values: Ints,
+    blinds: Zeroizing<Vec<Blind>>,
+}
+
+impl Bits {
+    fn add(&mut self, other: &Self) {
+        let sum = self.values.as_slice().iter().zip(other.values.as_slice().iter()).map(|(a, b)| (a + b) as i32);
+        self.values = Ints::I32(sum.collect());
+        self.blinds.iter_mut().zip(&*other.blinds).for_each(|(a, b)| *a += b);
+    }
+}
+
+/// Writes a proof, which verifies if what is returned is zero: how many images are missing from those that are claimed to be right.
+pub(super) fn prove(
+    key: &ProvingKey,
+    statement: &AccuracyStatement<'_>,
+    images: &mut Images<'_>,
+    proof: &mut impl Write,
+    options: &AccuracyOptions<'_>,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Result<usize, AccuracyError> {
+    let circuit = &key.lowered.circuit;
+    let rows = BitRows::of(circuit, key.width).ok_or(AccuracyError::Usage("this key is not for accuracy proofs"))?;
+    let batches = Batches { images: statement.labels.len(), size: circuit.wire(circuit.input()).shape[0] };
+    check(key, statement, batches, options)?;
+    proof.write_all(&header(Kind::AccuracyProof))?;
+    for number in [batches.images, statement.correct] {
+        proof.write_all(&(number as u64).to_le_bytes())?;
+    }
+    let digest = statement.digest();
+    let mut transcript = CountTranscript::started(key.width, &circuit.digest(), &key.model_commitment(), &digest);
+    let (mut total, mut last): (Option<Bits>, Option<Bits>) = (None, None);
+    let mut left = statement.correct;
+    for index in 0..batches.count() {
+        let range = index * batches.size..index * batches.size + batches.len(index);
+        let values = images(range.clone()).map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
+        let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
+        let labels = batches.labels(index, statement.labels);
+        let (messages, bits, commitments) =
+            batch.prove(key, values, &labels, &mut left, &rows, options.data_set, rng)?;
+        proof.write_all(&messages)?;
+        transcript.absorb(&commitments);
+        if let Some(full) = last.replace(bits) {
+            match &mut total {
+                Some(total) => total.add(&full),
+                None => total = Some(full),
+            }
+        }
+        if let Some(progress) = options.progress {
+            progress(index + 1, batches.count());
+        }
+    }
+    let bits: Vec<Bits> = [total, last].into_iter().flatten().collect();
+    proof.write_all(&prove_count(key, &rows, batches, statement.correct, &bits, transcript, rng))?;
+    Ok(left)
+}
+
+fn check(
+    key: &ProvingKey,
+    statement: &AccuracyStatement<'_>,
+    batches: Batches,
+    options: &AccuracyOptions<'_>,
+) -> Result<(), AccuracyError> {
+    let circuit = &key.lowered.circuit;
+    if !(1..=super::MAX_IMAGES).contains(&batches.images) {
+        return Err(AccuracyError::Usage("there are no labels"));
+    }
+    if circuit.input_is_private() != statement.data_set.is_some() {
+        return Err(AccuracyError::Usage("a key of private images, and no other, takes a commitment to them"));
+    }
+    let Some(data_set) = statement.data_set else { return Ok(()) };
+    if !data_set.fits(circuit, key.width, batches) {
+        return Err(AccuracyError::Usage("the data set's commitment is not to so many images under this key"));
+    }
+    match options.data_set {
+        Some(opening) if opening.commitment() == data_set.digest() => Ok(()),
+        _ => Err(AccuracyError::Usage("the data set's opening is missing, or another commitment's")),
+    }
+}
+
+/// One batch of a proof.
+struct Batch {
+    index: usize,
+    range: Range<usize>,
+    nonce: [u8; 32],
+}
+
+impl Batch {
+    /// The batch's messages, its bits, and the commitments to them. `left` images are still to be counted.
+    #[allow(clippy::too_many_arguments)]
+    fn prove(
+        &self,
+        key: &ProvingKey,
+        mut values: Vec<i32>,
+        labels: &[u32],
+        left: &mut usize,
+        rows: &BitRows,
+        data_set: Option<&DataSetOpening>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(Vec<u8>, Bits, Vec<crate::protocol::Row>), AccuracyError> {
+        let circuit = &key.lowered.circuit;
+        let bad = |source| AccuracyError::Witness { range: self.range.clone(), source };
+        let size = circuit.wire(circuit.input()).size();
+        let expected = size / labels.len() * self.range.len();
+        if values.len() != expected {
+            let wire = circuit.input().index();
+            return Err(bad(WitnessError::Length { wire, expected, found: values.len() }));
+        }
+        values.resize(size, super::filling(circuit) as i32);
+        let mut witness = key.lowered.labelled_witness(&values, labels).map_err(bad)?;
+        let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
+        let right = witness.wire(wire);
+        let counted: Vec<bool> = (0..labels.len())
+            .map(|b| {
+                let counts = b < self.range.len() && right.get(b) == 1 && *left > 0;
+                *left -= usize::from(counts);
+                counts
+            })
+            .collect();
+        witness.set_correct(circuit, &counted).map_err(bad)?;
+        let own = |opening: &DataSetOpening| {
+            opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
+        };
+        let openings = Openings { input: data_set.map(own), output: None };
+        let commitment = openings.input.as_ref().map(|opening| opening.commitment_with(&key.params));
+        let ints = |values: IntSlice<'_>| Ints::I32(values.iter().map(|v| v as i32).collect());
+        let (input, output) = (ints(witness.wire(circuit.input())), ints(witness.tensor(circuit, circuit.output())));
+        let input = commitment.as_ref().map_or(Part::Public(&input), |c| Part::Private(c.rows()));
+        let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
+        let clear = PlainProver::new(key.binding().transcript(&statement, Mode::Hiding));
+        let blinds = openings.blinds();
+        let (clear, advice) = key.prover(&witness, &blinds, &|_| ()).hiding(rng, clear);
+        let bits =
+            Bits { values: ints(witness.wire(wire)), blinds: Zeroizing::new(advice.blinds[rows.range()].to_vec()) };
+        Ok((clear.finish(), bits, advice.rows[rows.range()].to_vec()))
+    }
+}
+
+fn prove_count(
+    key: &ProvingKey,
+    rows: &BitRows,
+    batches: Batches,
+    correct: usize,
+    bits: &[Bits],
+    transcript: CountTranscript,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Vec<u8> {
+    let clear = PlainProver::new(transcript.0);
+    let mut opening = HidingOpening::new(&key.params, count_counts(batches), clear, rng);
+    let functionals = count_functionals(batches);
+    let sums: Vec<Field> = functionals.iter().zip(bits).map(|(f, bits)| f.apply(bits.values.as_slice())).collect();
+    opening.channel().send(COUNT, &sums);
+    let mut recorder = opening.recorder();
+    let Ok(sums) = receive_sums(correct, batches, &mut recorder) else { return opening.abandon().finish() };
+    let claims: Vec<_> = functionals
+        .into_iter()
+        .zip(sums)
+        .enumerate()
+        .map(|(wire, (functional, value))| OpeningClaim { wire, functional, value })
+        .collect();
+    let wires: Vec<CommittedWire<'_, Scheme>> = bits
+        .iter()
+        .map(|bits| CommittedWire { split: &rows.split, values: bits.values.as_slice(), blinds: &bits.blinds })
+        .collect();
+    opening.close(&wires, &claims, recorder, rng).finish()
+}
+
+/// Commits to a set of images for accuracy proofs under a key of private images: anybody can, with the verifying key alone.
+///
+/// `images` gives the images of a range. Fresh randomness unless a test gives a seed.
+///
+/// # Errors
+/// [`AccuracyError`].
+pub fn commit_data_set(
+    key: &VerifyingKey,
+    count: usize,
+    images: &mut Images<'_>,
+    seed: Option<TestSeed>,
+) -> Result<(DataSetCommitment, DataSetOpening), AccuracyError> {
+    let (circuit, width) = (key.circuit(), key.width());
+    if !circuit.input_is_private() || circuit.correct().is_none() {
+        return Err(AccuracyError::Usage("this key is not for accuracy proofs about private images"));
+    }
+    if !(1..=super::MAX_IMAGES).contains(&count) {
+        return Err(AccuracyError::Usage("there are no images"));
+    }
+    let mut secret = Zeroizing::new([0; 32]);
+    match seed {
+        Some(seed) => *secret = seed.0,
+        None => OsRng.fill_bytes(&mut *secret),
+    }
+    let batches = Batches { images: count, size: key.batch() };
+    let (format, mut rows) = (input_format(circuit, width), Vec::new());
+    let unbound = DataSetOpening::new(*secret, [0; 32]);
+    for index in 0..batches.count() {
+        let range = index * batches.size..index * batches.size + batches.len(index);
+        let refused = |source| AccuracyError::Images { range: range.clone(), source };
+        let mut values = images(range.clone()).map_err(refused)?;
+        values.resize(circuit.wire(circuit.input()).size(), super::filling(circuit) as i32);
+        let values: Vec<i64> = values.into_iter().map(i64::from).collect();
+        let values = crate::proof::input_ints(circuit, &values).map_err(|e| refused(e.into()))?;
+        let opening = unbound.batch(index, format.clone(), values);
+        rows.extend_from_slice(opening.commitment_with(key.params()).rows());
+    }
+    let commitment = DataSetCommitment::new(format, count, rows);
+    let opening = DataSetOpening::new(*secret, commitment.digest());
+    Ok((commitment, opening))
+}
