@@ -99,8 +99,8 @@ EXAMPLES:
   convince open seven.cnvp output.opening --key keys/verifier.key
 
 JSON: {valid, of (commitment, input or output), commitment (hex), values (integers), label, label_name, logits,
-error}; label, label_name and logits, and images of a batch, are those of an output, otherwise null. All but
-valid and error are null if the opening is refused.")]
+probabilities, error}; label, label_name, logits and probabilities, and images of a batch, are those of an output,
+as verify prints them, otherwise null. All but valid and error are null if the opening is refused.")]
 pub(crate) struct Open {
     /// Commitment or proof
     #[arg(value_name = "COMMITMENT|P")]

@@ -83,10 +83,11 @@ EXAMPLES:
   convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
 
 JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes (null where the
-system does not tell), label, label_name, logits, mode (zero-knowledge or plain), private, reveal (both as setup
-prints them), input_commitment, output_commitment (hex, null of what is public), output_opening (the file, or
-null)}; of a batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}]
-has all. They are printed of a private output too. Under a key that reveals labels alone logits are null.")]
+system does not tell), ANSWER, mode (zero-knowledge or plain), private, reveal (both as setup prints them),
+input_commitment, output_commitment (hex, null of what is public), output_opening (the file, or null)} where ANSWER
+is label, label_name, logits, probabilities (softmax of a classifier's logits, else null); of a batch they are the
+first image's, and images: [{ANSWER}] has all. They are printed of a private output too. Under a key that reveals
+labels alone logits and probabilities are null.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -138,12 +139,13 @@ EXAMPLES:
   convince verify --key keys/verifier.key --input-commitment seven.commitment seven.cnvp
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest, input_digest,
-status (range-proven or public), mode (zero-knowledge or plain), private, reveal (both as setup prints them),
-input_commitment, output_commitment (hex, null of what is public), error}; all but valid, the times and error
-are null if the proof is not valid. label, label_name and logits are null where the output is private, logits
-where labels alone are revealed. Of a batch they are the first image's, and images: [{label, label_name,
-logits}] has all. Several proofs give an array of such objects. The exit code is the worst.")]
+JSON: {valid, verify_ms, key_ms, ANSWER, model_commitment, network_digest, input_digest, status (range-proven or
+public), mode (zero-knowledge or plain), private, reveal (both as setup prints them), input_commitment,
+output_commitment (hex, null of what is public), error} where ANSWER is label, label_name, logits, probabilities
+(softmax of a classifier's logits, else null); all but valid, the times and error are null if the proof is not
+valid. ANSWER is null where the output is private, logits and probabilities where labels alone are revealed. Of a
+batch it is the first image's, and images: [{ANSWER}] has all. Several proofs give an array of such objects. The exit
+code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]
