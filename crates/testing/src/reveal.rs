@@ -13,7 +13,9 @@ pub fn reveal<F: ProofField>(tape: &Tape<F>, pads: &[F], met: &[Met<Hidden<F>>])
     let products: Vec<F> = tape.factors(pads).iter().map(|[x, y]| *x * y).collect();
     let value = |hidden: &Hidden<F>| {
         let form = tape.weighted_sum([(hidden.clone(), F::one())]);
-        form.constant + F::inner_product(&form.pads, &pads[..form.pads.len()]) + F::inner_product(&form.products, &products)
+        form.constant
+            + F::inner_product(&form.pads, &pads[..form.pads.len()])
+            + F::inner_product(&form.products, &products)
     };
     met.iter().map(|m| Met { check: m.check, difference: value(&m.difference), received: m.received }).collect()
 }

@@ -8,10 +8,10 @@ pub(crate) mod parts;
 use std::sync::{Arc, LazyLock};
 
 use convince::circuit::{Bits, Witness};
+use convince::container::{Kind, open, seal};
 use convince::model::{
     Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
 };
-use convince::container::{Kind, open, seal};
 use convince::protocol::Row;
 use convince::{ProvingKey, TestSeed, VerifyingKey, setup_seeded};
 use convince_field::Ints;

@@ -51,7 +51,8 @@ impl<'a> Parts<'a> {
 
     /// Rows of wires of a kind.
     pub(crate) fn num_rows(&self, kind: WireKind) -> usize {
-        let of_kind = |(id, split): (WireId, &Split)| if self.circuit.wire(id).kind == kind { split.num_rows() } else { 0 };
+        let of_kind =
+            |(id, split): (WireId, &Split)| if self.circuit.wire(id).kind == kind { split.num_rows() } else { 0 };
         order(self.circuit).zip(&self.splits).map(of_kind).sum()
     }
 

@@ -1,9 +1,9 @@
 //! The same forgeries under a hiding channel.
 
 use convince::Mode;
+use convince::Openings;
 use convince::circuit::WireKind;
 use convince::protocol::{Field, run_hiding_prover, run_hiding_verifier};
-use convince::Openings;
 use convince_pcs::{CommitmentScheme, Hyrax, PcsError};
 use convince_testing::{Lie, Replaced, Verdict};
 use convince_transcript::{ChannelError, Check, PlainProver, PlainVerifier};

@@ -5,9 +5,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use ark_ff::Field as _;
 use crate::common::parts::{Dishonest, Parts};
 use crate::common::{Fixture, KeyFile, SEED, StoredWeights, TINY, fixture};
+use ark_ff::Field as _;
 use convince::circuit::{Bits, Circuit, CircuitBuilder, Layer, WireKind, Witness, evaluate};
 use convince::container::{Kind, VERSION, open, seal};
 use convince::protocol::{Field, Row};
@@ -84,7 +84,8 @@ impl Forger {
     fn commit(&mut self) {
         let splits: Vec<Split> = splits().collect();
         let values = self.circuit.wires_of(WireKind::Weight).map(|id| self.witness.wire(id));
-        let rows: Vec<IntSlice<'_>> = splits.iter().zip(values).flat_map(|(split, values)| split.rows(values)).collect();
+        let rows: Vec<IntSlice<'_>> =
+            splits.iter().zip(values).flat_map(|(split, values)| split.rows(values)).collect();
         self.rows = Hyrax::commit(&Hyrax::params(WIDTH).unwrap(), &rows, &self.blinds);
     }
 
@@ -183,7 +184,10 @@ fn weights_out_of_range_by_one_or_by_a_multiple_of_the_range_are_refused() {
             let forger = || Forger::honest().with(weight, 2, value);
             assert_refused(&format!("weight {weight} is {value}"), &forger());
             if weight == LIMB {
-                assert_refused(&format!("weight {weight} is {value}, by its last limb"), &forger().with_overflowing_limb(2));
+                assert_refused(
+                    &format!("weight {weight} is {value}, by its last limb"),
+                    &forger().with_overflowing_limb(2),
+                );
             }
         }
     }
@@ -329,7 +333,8 @@ fn public() -> Fixture {
 #[test]
 fn public_weights_that_are_others_or_out_of_range_are_another_model_or_none() {
     let honest = public();
-    let proof = prove(&honest.proving, &honest.input, &ProveOptions { seed: Some(SEED), ..Default::default() }).unwrap();
+    let proof =
+        prove(&honest.proving, &honest.input, &ProveOptions { seed: Some(SEED), ..Default::default() }).unwrap();
     assert_eq!(verify(&honest.verifying, &proof, None, &[]).unwrap().status, ModelStatus::Public);
     let file = KeyFile::of(&honest.verifying);
     let StoredWeights::Public(weights) = &file.weights else { panic!("public weights") };
