@@ -57,8 +57,8 @@ pub(crate) struct SlicePart {
     pub(crate) rows: Range<usize>,
 }
 
-/// Leaves of a slice's lookups, about: some 300 MB to prove.
-const SLICE_LEAVES: usize = 1 << 20;
+/// Leaves of a slice's lookups, about: some 350 MB to prove. Verifying a slice costs an opening, however small it is.
+const SLICE_LEAVES: usize = 1 << 22;
 
 /// Cuts all weights into slices.
 pub(crate) fn slices(formats: &[WeightFormat], width: usize) -> Vec<Vec<SlicePart>> {
