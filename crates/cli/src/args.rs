@@ -1,18 +1,22 @@
 //! The command line: subcommands, flags, and the texts of `--help`.
 
+mod commitments;
 mod networks;
+mod proofs;
 
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::networks::{Bench, CircuitOptions, Convolutions, Estimate, Ranges, Reveals, Zoo};
+pub(crate) use self::commitments::{CheckKey, CommitInput, CommitModel, Open};
+pub(crate) use self::networks::{Bench, CircuitOptions, Convolutions, Estimate, Parts, Ranges, Reveals, Zoo};
+pub(crate) use self::proofs::{Prove, Setup, Verify};
 
 const EXIT_CODES: &str = "\
 EXIT CODES:
-  0  done; with verify and check: valid
-  1  a well-formed proof whose content is rejected, or a witness that breaks a relation
+  0  done; with verify, check, check-key and open: valid
+  1  a well-formed proof, key or opening whose content is rejected, or a witness that breaks a relation
   2  usage, an unreadable file, a file of the wrong kind or version, unsuitable input
 
 INPUTS:
@@ -23,8 +27,13 @@ INPUTS:
   .json  nested or flat arrays of numbers, or {\"input\": [...]}: as float32;
          {\"pixels\": [...]}: as uint8; {\"integers\": [...]}: as signed integers
 
-A proof says that the committed model maps this input to this output. Until range proofs and hiding
-land, the weights are assumed to be of their formats, and proofs are not zero-knowledge.";
+PRIVACY:
+  Each of input, model and output is public or private: `setup --private` says which, by default the
+  model alone. A proof says that the model maps the input to the output, whichever of them are
+  commitments, and it says nothing else: proofs are zero-knowledge, unless they are made with --plain.
+  Weights under a commitment are proven to be of their formats. Public in any case: the architecture
+  with its shapes, scales, shifts and tables, the batch size, the preprocessing, the labels' names.
+  What a proof does not hide: how long it took to make";
 
 /// Prove that a quantised convolutional network was run as claimed, and verify it.
 #[derive(Parser)]
@@ -55,6 +64,10 @@ pub(crate) enum Command {
     Setup(Setup),
     Prove(Prove),
     Verify(Verify),
+    CommitModel(CommitModel),
+    CheckKey(CheckKey),
+    CommitInput(CommitInput),
+    Open(Open),
     Inspect(Inspect),
     Zoo(Zoo),
     Bench(Bench),
@@ -218,126 +231,23 @@ pub(crate) struct Eval {
     pub(crate) float: Option<PathBuf>,
 }
 
-/// Commit to a model and make its keys
+/// Show what a file holds
 ///
-/// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only
-/// its owner may read it (mode 0600). The verifier's key is public. Every setup draws fresh secrets, so each makes
-/// another model commitment.
-///
-/// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of how layers
-/// are proven change no output; a proof verifies only under a key of the same choices.
-///
-/// With --reveal label the proofs say which output is the largest, the first of equal ones, and hold no value of it.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince setup lenet5.cnvm -o keys
-  convince setup lenet5.cnvm --batch 16 -o keys
-  convince setup lenet5.cnvm --reveal label -o keys
-
-JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex)}.")]
-pub(crate) struct Setup {
-    /// Model file
-    #[arg(value_name = "M")]
-    pub(crate) model: PathBuf,
-
-    /// What the keys are for.
-    #[command(flatten)]
-    pub(crate) circuit: CircuitOptions,
-
-    /// Folder for the two keys, made if it is missing
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
-}
-
-/// Run the network on one input and prove the result
-///
-/// A key for a batch takes so many inputs: several files, or an array with one more axis. Their order is part of the proof.
-///
-/// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
-/// and building the tables for committing, which all proofs with a key share.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince prove --key keys/prover.key --input seven.png -o seven.cnvp
-  convince prove --key keys/prover.key --input seven.png --nonce 5f3c9a --detach-input -o seven.cnvp
-  convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
-
-JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
-(null where the system does not tell), label, label_name, logits, probabilities}; of a batch the last four are the first
-image's, and images: [{label, label_name, logits, probabilities}] has all. Under a key that reveals labels alone the last
-two are null.")]
-pub(crate) struct Prove {
-    /// The prover's key
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
-
-    /// Input: PNG, .npy or .json; may be given several times
-    #[arg(short, long, value_name = "X", required = true, num_args = 1..)]
-    pub(crate) input: Vec<PathBuf>,
-
-    /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
-    #[arg(long, value_name = "HEX")]
-    pub(crate) nonce: Option<Nonce>,
-
-    /// Leave the input out of the proof file; verify then needs --input
-    #[arg(long)]
-    pub(crate) detach_input: bool,
-
-    /// Proof file to write
-    #[arg(short, long, value_name = "P")]
-    pub(crate) output: PathBuf,
-}
-
-/// Verify proofs
-///
-/// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers, the
-/// label and, unless the key reveals labels alone, the logits and their softmax. Whoever cares which input it was gives it
-/// with --input, and a nonce if the proof must be fresh. verify_ms leaves out reading and checking the key, which is key_ms.
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES:
-  convince verify --key keys/verifier.key seven.cnvp
-  convince verify --key keys/verifier.key --input seven.png --nonce 5f3c9a seven.cnvp
-  convince verify --key keys/verifier.key --json a.cnvp b.cnvp
-
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, probabilities, model_commitment, network_digest,
-input_digest, status, error}; all but valid, the times and error are null if the proof is not valid. Of a
-batch label, label_name, logits and probabilities are the first image's, and images: [{label, label_name, logits,
-probabilities}] has all. Under a key that reveals labels alone the last two are null. Several proofs give an array of such objects. The exit code is the worst.")]
-pub(crate) struct Verify {
-    /// The verifier's key
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
-
-    /// Proof files
-    #[arg(value_name = "P", required = true)]
-    pub(crate) proofs: Vec<PathBuf>,
-
-    /// The input that the proofs must be about: PNG, .npy or .json; given again for each image of a batch
-    #[arg(short, long, value_name = "X")]
-    pub(crate) input: Vec<PathBuf>,
-
-    /// The nonce that the proofs must have been made with, hexadecimal [default: empty]
-    #[arg(long, value_name = "HEX")]
-    pub(crate) nonce: Option<Nonce>,
-}
-
-/// Show what a model, a key or a proof holds
-///
-/// Sizes, layers with their shapes and the range of their values, lookup tables, the commitment's dimensions, the
-/// model's status and the protocol's soundness error. Nothing secret is shown. A proof by itself says little: give
-/// its key.
+/// Knows models, both keys, proofs, commitments and their secrets. Of models and keys: sizes, layers with their shapes and
+/// the range of their values, lookup tables, the commitment's dimensions, the model's status, what is private, and the
+/// protocol's soundness error. Nothing secret is shown, of no file: of an opening the commitment that it opens, and no
+/// value. A proof by itself says little: give its key.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince inspect lenet5.cnvm
   convince inspect keys/verifier.key
   convince inspect seven.cnvp --key keys/verifier.key
+  convince inspect lenet5.commitment
 
 JSON: {kind, file_bytes, ...}, the rest depending on the kind.")]
 pub(crate) struct Inspect {
-    /// Model, key or proof file
+    /// Model, key, proof, commitment, secret or opening
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

@@ -13,6 +13,7 @@ mod input;
 mod npy;
 mod output;
 mod progress;
+mod visibility;
 
 use std::process::ExitCode;
 

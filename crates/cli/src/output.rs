@@ -54,6 +54,11 @@ pub(crate) fn complain(error: &Error) {
     let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
+/// A line on stderr about something that was done all the same.
+pub(crate) fn warn(warning: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {warning}");
+}
+
 /// Writes to stdout. A reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
@@ -131,28 +136,55 @@ pub(crate) struct Image {
     pub(crate) probabilities: Option<Vec<f64>>,
 }
 
-/// The answers of a proof about a circuit, as they are printed.
-pub(crate) fn images(answers: &[Answer], circuit: &Circuit) -> Vec<Image> {
-    let shape = <[usize; 4]>::try_from(circuit.shape(circuit.claimed_output())).ok();
-    let image = |Answer { label, label_name, logits }: Answer| {
-        let probabilities = logits.as_deref().zip(shape).and_then(|(logits, shape)| probabilities(logits, shape));
-        Image { label, label_name, logits, probabilities }
-    };
-    answers.iter().cloned().map(image).collect()
+/// What a network says of the images of a proof: the fields that every object with answers has.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Said {
+    /// Of the first image; null where nothing is known.
+    label: Option<usize>,
+    label_name: Option<String>,
+    logits: Option<Vec<f64>>,
+    /// The softmax of a classifier's logits.
+    probabilities: Option<Vec<f64>>,
+    /// All of them, if they are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Image>>,
 }
 
-/// What the proof of one image says: label and, where they are revealed, logits and what a classifier means by them.
-pub(crate) fn answer(image: &Image) -> Vec<(&'static str, String)> {
-    let label = ("label", label(image.label, image.label_name.as_deref()));
-    let logits = image.logits.as_deref().map(|values| ("logits", logits(values)));
-    let probabilities = image.probabilities.as_deref().map(|values| ("probabilities", likeliest(values)));
-    std::iter::once(label).chain(logits).chain(probabilities).collect()
-}
+impl Said {
+    /// The answers of a proof about a circuit, as they are printed.
+    pub(crate) fn new(answers: &[Answer], circuit: &Circuit) -> Self {
+        let shape = <[usize; 4]>::try_from(circuit.shape(circuit.claimed_output())).ok();
+        let image = |Answer { label, label_name, logits }: Answer| {
+            let probabilities = logits.as_deref().zip(shape).and_then(|(logits, shape)| probabilities(logits, shape));
+            Image { label, label_name, logits, probabilities }
+        };
+        let images: Vec<Image> = answers.iter().cloned().map(image).collect();
+        let Some(Image { label, label_name, logits, probabilities }) = images.first().cloned() else {
+            return Self::default();
+        };
+        Self { label: Some(label), label_name, logits, probabilities, images: (images.len() > 1).then_some(images) }
+    }
 
-/// The labels of a batch.
-pub(crate) fn labels(images: &[Image]) -> String {
-    let label = |image: &Image| label(image.label, image.label_name.as_deref());
-    images.iter().map(label).collect::<Vec<_>>().join("  ")
+    /// The same as text: the labels of a batch; label and, where they are known, logits of one image.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        self.named(["label", "labels", "logits", "probabilities"])
+    }
+
+    /// [`Self::fields`] of what a proof leaves private.
+    pub(crate) fn private_fields(&self) -> Vec<(&'static str, String)> {
+        self.named(["private label", "private labels", "private logits", "private probabilities"])
+    }
+
+    fn named(&self, [one, many, values, shares]: [&'static str; 4]) -> Vec<(&'static str, String)> {
+        if let Some(images) = &self.images {
+            let label = |image: &Image| label(image.label, image.label_name.as_deref());
+            return vec![(many, images.iter().map(label).collect::<Vec<_>>().join("  "))];
+        }
+        let label = self.label.map(|index| (one, label(index, self.label_name.as_deref())));
+        let logits = self.logits.as_deref().map(|each| (values, logits(each)));
+        let probabilities = self.probabilities.as_deref().map(|each| (shares, likeliest(each)));
+        label.into_iter().chain(logits).chain(probabilities).collect()
+    }
 }
 
 /// A name from a file without characters that steer a terminal.
@@ -254,6 +286,14 @@ impl Target {
             Ok::<_, std::io::Error>(file)
         };
         write().at(self.path.display())
+    }
+}
+
+/// Refuses to write two files to one place.
+pub(crate) fn refuse_same(first: &Target, second: &Target) -> Result<(), Error> {
+    match first.path == second.path {
+        true => Err(Error::new(format!("{}: is named for two files", first.path.display()))),
+        false => Ok(()),
     }
 }
 

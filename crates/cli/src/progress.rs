@@ -38,6 +38,16 @@ impl Progress {
         }
     }
 
+    /// So many of so many parts are done; a bar if they are several.
+    pub(crate) fn at(&self, done: usize, total: usize) {
+        if let Some(bar) = self.bar.as_ref().filter(|_| total > 1) {
+            if bar.length().is_none() {
+                self.count(total);
+            }
+            bar.set_position(done as u64);
+        }
+    }
+
     /// One of the parts is done.
     pub(crate) fn advance(&self) {
         if let Some(bar) = &self.bar {

@@ -40,9 +40,11 @@ mod tensor;
 mod verifier;
 mod weights;
 
+pub use accuracy::{
+    AccuracyClaim, AccuracyRefusal, AccuracyStatement, DataSetCommitment, Images, VerifiedAccuracy, verify_accuracy,
+};
 #[cfg(feature = "prover")]
 pub use accuracy::{AccuracyError, AccuracyOptions, DataSetOpening, commit_data_set, prove_accuracy};
-pub use accuracy::{AccuracyRefusal, AccuracyStatement, DataSetCommitment, Images, VerifiedAccuracy, verify_accuracy};
 pub use convince_transcript::container;
 pub use error::{KeyError, VerifyError};
 pub use estimate::{Cost, Estimate, LayerCost, estimate};

@@ -109,12 +109,20 @@ impl Proof {
     /// # Errors
     /// [`VerifyError::Head`], [`VerifyError::Input`], [`VerifyError::Output`]: the file does not have the key's layout.
     pub fn unverified(&self, key: &VerifyingKey) -> Result<Unverified, VerifyError> {
-        let Parts { mode, output, messages, .. } = self.parts(key)?;
-        let with_input = self.has_input() || key.circuit().input_is_private();
+        self.unverified_under(key.circuit(), key.width())
+    }
+
+    /// [`Self::unverified`] by whoever has the circuit and the width of the key's matrices, as the prover has.
+    ///
+    /// # Errors
+    /// As [`Self::unverified`].
+    pub fn unverified_under(&self, circuit: &Circuit, width: usize) -> Result<Unverified, VerifyError> {
+        let Parts { mode, output, messages, .. } = self.parts(circuit, width)?;
+        let with_input = self.has_input() || circuit.input_is_private();
         Ok(Unverified {
             mode,
             output: output.public().map(|output| output.as_slice().iter().map(|v| v as i32).collect()),
-            input_bytes: if with_input { input_bytes(key.circuit(), key.width()) } else { 0 },
+            input_bytes: if with_input { input_bytes(circuit, width) } else { 0 },
             message_bytes: messages.len(),
         })
     }
@@ -143,8 +151,7 @@ impl Proof {
         Self { bytes }
     }
 
-    pub(crate) fn parts(&self, key: &VerifyingKey) -> Result<Parts<'_>, VerifyError> {
-        let (circuit, width) = (key.circuit(), key.width());
+    pub(crate) fn parts(&self, circuit: &Circuit, width: usize) -> Result<Parts<'_>, VerifyError> {
         let rest = strip_header(Kind::Proof, &self.bytes)?;
         let (&flags, rest) = rest.split_first().ok_or(VerifyError::Head("it ends behind its header"))?;
         if flags & !(HAS_INPUT | IS_PLAIN) != 0 {

@@ -99,6 +99,26 @@ impl TensorCommitment {
         opening.commitment() == *self
     }
 
+    /// Lengths of the committed tensor's axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.format.shape
+    }
+
+    /// The range that its values are declared to be in; proofs show that of an input.
+    pub fn range(&self) -> (i64, i64) {
+        (self.format.low, self.format.high)
+    }
+
+    /// Columns of the commitment's matrix: a commitment serves keys of this width alone.
+    pub fn width(&self) -> usize {
+        self.format.width
+    }
+
+    /// Number of commitments to rows.
+    pub fn num_rows(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
     }

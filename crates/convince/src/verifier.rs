@@ -92,7 +92,7 @@ pub fn verify_with(key: &VerifyingKey, proof: &Proof, options: &VerifyOptions<'_
     if circuit.correct().is_some() {
         return Err(VerifyError::AccuracyKey);
     }
-    let Parts { mode, input: stored, output, messages } = proof.parts(key)?;
+    let Parts { mode, input: stored, output, messages } = proof.parts(key.circuit(), key.width())?;
     if circuit.input_is_private() && options.input.is_some() {
         return Err(VerifyError::Input("this key's inputs are private: give their commitment".into()));
     }

@@ -7,12 +7,12 @@ use clap::builder::RangedU64ValueParser;
 
 /// List the built-in networks, or write one as a model
 ///
-/// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights are
-/// trained or drawn from a seed. Seeded weights are scaled such that activations stay alive; a proof costs the same as
-/// with trained ones, and what the network says means nothing.
+/// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights
+/// are trained or drawn from a seed. Seeded weights are scaled such that activations stay alive; a proof costs the
+/// same as with trained ones, and what the network says means nothing.
 ///
-/// With a name, quantises that network and writes a model file. Scales are chosen on random images, those of a trained
-/// network on training images.
+/// With a name, quantises that network and writes a model file. Scales are chosen on random images, those of a
+/// trained network on training images.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -43,10 +43,13 @@ pub(crate) struct Zoo {
 
 /// Measure proofs of networks
 ///
-/// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its own,
-/// and prints a row for each network. Times are medians of all runs; memory is the most that a proving process held. The
-/// times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by the reference
-/// interpreter on one thread.
+/// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its
+/// own, and prints a row for each network. Times are medians of all runs; memory is the most that a proving process
+/// held. The times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by
+/// the reference interpreter on one thread.
+///
+/// Proofs are zero-knowledge. With --plain every run also makes and verifies a plain proof under the same keys, and
+/// their figures stand in a row of their own: so both modes are measured under the same load.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -54,9 +57,11 @@ EXAMPLES:
   convince bench lenet5.cnvm --runs 20 --threads 1
   convince bench vgg16 --json
   convince bench lenet5 --strategy fft --range bits
+  convince bench lenet5 --private input,model,output --plain
 
-JSON: {rows: [{name, parameters, inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes,
-verifier_key_bytes, peak_rss_bytes (null where the system does not tell)}]}.")]
+JSON: {rows: [{name, mode (zero-knowledge or plain), private, reveal (both as setup prints them), parameters,
+inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes, verifier_key_bytes, peak_rss_bytes (null where the
+system does not tell)}]}.")]
 pub(crate) struct Bench {
     /// Model files and names of built-in networks (`convince zoo` lists them)
     #[arg(value_name = "NAME|FILE", required = true)]
@@ -66,6 +71,10 @@ pub(crate) struct Bench {
     #[command(flatten)]
     pub(crate) circuit: CircuitOptions,
 
+    /// Measure plain proofs too, which leak what is private
+    #[arg(long)]
+    pub(crate) plain: bool,
+
     /// Number of proofs of each network
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub(crate) runs: usize,
@@ -73,14 +82,16 @@ pub(crate) struct Bench {
 
 /// Predict what a proof costs, layer by layer
 ///
-/// Sizes, rounds and bytes are exact: they follow from the circuit. Time and memory are predicted by rates that were measured
-/// with two threads on one machine. What belongs to no single layer stands in a line of its own. A layer's rounds are
-/// those of its own sumchecks; layers share rounds, so that the total is less than their sum.
+/// Sizes, rounds and bytes are exact: they follow from the circuit. Time and memory are predicted by rates that were
+/// measured with two threads on one machine. What belongs to no single layer stands in a line of its own. A layer's
+/// rounds are those of its own sumchecks; layers share rounds, so that the total is less than their sum. Proofs are
+/// zero-knowledge ones; whether the model is private changes none of these numbers.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince estimate vgg16
   convince estimate lenet5.cnvm --csv lenet5.csv
+  convince estimate lenet5 --private input,output --batch 16
 
 JSON: {name, width, layers: [{name, operator, shape, COST}], shared: {COST}, total: {COST}} where COST is
 parameters, macs, activations, committed (integers in every proof), proof_rows, key_rows, leaves, rounds,
@@ -115,9 +126,37 @@ pub(crate) struct CircuitOptions {
     #[arg(long, value_enum, default_value_t = Ranges::Auto)]
     pub(crate) range: Ranges,
 
-    /// What proofs say of the output
-    #[arg(long, value_enum, default_value_t = Reveals::Logits)]
-    pub(crate) reveal: Reveals,
+    /// What is private: some of input, model, output, separated by commas, or none
+    #[arg(long, value_name = "PARTS", default_value = "model")]
+    pub(crate) private: Parts,
+
+    /// What proofs say of the output [default: logits; nothing if the output is private]
+    #[arg(long, value_enum)]
+    pub(crate) reveal: Option<Reveals>,
+}
+
+/// The parts of a statement that are private.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) input: bool,
+    pub(crate) model: bool,
+    pub(crate) output: bool,
+}
+
+impl std::str::FromStr for Parts {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self::default());
+        }
+        text.split(',').try_fold(Self::default(), |parts, name| match name.trim() {
+            "input" => Ok(Self { input: true, ..parts }),
+            "model" => Ok(Self { model: true, ..parts }),
+            "output" => Ok(Self { output: true, ..parts }),
+            _ => Err("some of input, model, output, separated by commas, or none"),
+        })
+    }
 }
 
 /// What proofs say of the output.
@@ -125,7 +164,7 @@ pub(crate) struct CircuitOptions {
 pub(crate) enum Reveals {
     /// All of it
     Logits,
-    /// The index of the largest value, and no value
+    /// The index of the largest value, and no value: the label alone is public
     Label,
 }
 
@@ -149,4 +188,20 @@ pub(crate) enum Ranges {
     Bits,
     /// By what a cost model says is cheaper
     Auto,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parts;
+
+    #[test]
+    fn parts_are_a_set() {
+        let all = Parts { input: true, model: true, output: true };
+        assert_eq!("output,input,model".parse(), Ok(all));
+        assert_eq!("model,model".parse(), Ok(Parts { model: true, ..Parts::default() }));
+        assert_eq!("none".parse(), Ok(Parts::default()));
+        for bad in ["", "none,model", "weights", "input;model", "Model"] {
+            assert!(bad.parse::<Parts>().is_err(), "{bad}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use convince::Mode;
 use convince::model::{Model, run as interpret};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,15 +14,19 @@ use crate::error::{Context, Error, Exit};
 use crate::input;
 use crate::output::{Output, milliseconds, size, table};
 use crate::progress::Progress;
+use crate::visibility::mode_name;
 
 #[derive(Serialize)]
 struct Report {
     rows: Vec<Row>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Row {
     name: String,
+    mode: &'static str,
+    private: Value,
+    reveal: Value,
     parameters: usize,
     inference_ms: f64,
     setup_ms: f64,
@@ -36,13 +41,15 @@ struct Row {
 pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Result<Exit, Error> {
     let sources = args.networks.iter().map(|argument| Source::of(argument)).collect::<Result<Vec<_>, _>>()?;
     let process = Process::new(threads);
+    // What cannot be set up is found before anything is measured.
+    args.circuit.strategies()?;
     let rows = sources.iter().map(|source| measure(source, args, process));
-    let report = Report { rows: rows.collect::<Result<_, _>>()? };
+    let report = Report { rows: rows.collect::<Result<Vec<_>, _>>()?.concat() };
     output.result(&report, || text(&report.rows))?;
     Ok(Exit::Valid)
 }
 
-fn measure(source: &Source, args: &Bench, process: Process) -> Result<Row, Error> {
+fn measure(source: &Source, args: &Bench, process: Process) -> Result<Vec<Row>, Error> {
     let name = source.name();
     let folder = tempfile::Builder::new().prefix("convince-bench-").tempdir().at("making a temporary folder")?;
     let place = |file: &str| folder.path().join(file);
@@ -67,9 +74,12 @@ fn measure(source: &Source, args: &Bench, process: Process) -> Result<Row, Error
     drop(model);
     let files = Files { model: path, image, proof: place("proof.cnvp"), keys: folder.path().to_owned() };
     let steps = files.steps(args, process, &progress);
-    let Steps { setup, proofs, verifications } = steps.map_err(|error| error.within(&name))?;
-    Ok(Row {
-        name,
+    let Steps { setup, modes } = steps.map_err(|error| error.within(&name))?;
+    let row = |Measured { mode, proofs, verifications }: &Measured| Row {
+        name: name.clone(),
+        mode: mode_name(*mode),
+        private: setup["private"].clone(),
+        reveal: setup["reveal"].clone(),
         parameters,
         inference_ms,
         setup_ms: number(&setup["setup_ms"]),
@@ -78,7 +88,8 @@ fn measure(source: &Source, args: &Bench, process: Process) -> Result<Row, Error
         proof_bytes: proofs[0]["proof_bytes"].as_u64().unwrap_or(0),
         verifier_key_bytes: setup["verifier_key_bytes"].as_u64().unwrap_or(0),
         peak_rss_bytes: proofs.iter().filter_map(|printed| printed["peak_rss_bytes"].as_u64()).max(),
-    })
+    };
+    Ok(modes.iter().map(row).collect())
 }
 
 /// Where everything is.
@@ -92,6 +103,12 @@ struct Files {
 /// What each process printed.
 struct Steps {
     setup: Value,
+    modes: Vec<Measured>,
+}
+
+/// All runs in one mode.
+struct Measured {
+    mode: Mode,
     proofs: Vec<Value>,
     verifications: Vec<Value>,
 }
@@ -105,15 +122,22 @@ impl Files {
         let mut setup: Vec<&Path> = vec!["setup".as_ref(), &self.model, "-o".as_ref(), &self.keys];
         setup.extend(options.iter().map(Path::new));
         let setup = process.run(&setup)?;
-        let (mut proofs, mut verifications) = (Vec::new(), Vec::new());
+        let modes = [Some(Mode::Hiding), args.plain.then_some(Mode::Plain)].into_iter().flatten();
+        let none = |mode| Measured { mode, proofs: Vec::new(), verifications: Vec::new() };
+        let mut modes: Vec<Measured> = modes.map(none).collect();
         for _ in 0..args.runs {
-            progress.step("proving");
-            let (input, output): (&Path, &Path) = ("--input".as_ref(), "-o".as_ref());
-            proofs.push(process.run(&["prove".as_ref(), key, &prover_key, input, &self.image, output, &self.proof])?);
-            progress.step("verifying");
-            verifications.push(process.run(&["verify".as_ref(), key, &verifier_key, &self.proof])?);
+            // In turn, so that what else the machine does falls on all alike.
+            for Measured { mode, proofs, verifications } in &mut modes {
+                progress.step("proving");
+                let (input, output): (&Path, &Path) = ("--input".as_ref(), "-o".as_ref());
+                let mut prove = vec!["prove".as_ref(), key, &prover_key, input, &self.image, output, &self.proof];
+                prove.extend((*mode == Mode::Plain).then_some::<&Path>("--plain".as_ref()));
+                proofs.push(process.run(&prove)?);
+                progress.step("verifying");
+                verifications.push(process.run(&["verify".as_ref(), key, &verifier_key, &self.proof])?);
+            }
         }
-        Ok(Steps { setup, proofs, verifications })
+        Ok(Steps { setup, modes })
     }
 }
 
@@ -155,12 +179,30 @@ fn number(value: &Value) -> f64 {
 }
 
 fn text(rows: &[Row]) -> String {
-    let header =
-        ["network", "parameters", "inference", "setup", "prove", "verify", "proof", "verifier key", "peak memory"];
+    let header = [
+        "network",
+        "mode",
+        "private",
+        "parameters",
+        "inference",
+        "setup",
+        "prove",
+        "verify",
+        "proof",
+        "verifier key",
+        "peak memory",
+    ];
+    let private = |row: &Row| {
+        let parts = row.private.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let parts: Vec<&str> = parts.collect();
+        if parts.is_empty() { "none".into() } else { parts.join(",") }
+    };
     let time = |ms: f64| format!("{ms:.1} ms");
     let row = |row: &Row| {
         vec![
             row.name.clone(),
+            row.mode.into(),
+            private(row),
             row.parameters.to_string(),
             time(row.inference_ms),
             time(row.setup_ms),
@@ -171,7 +213,7 @@ fn text(rows: &[Row]) -> String {
             row.peak_rss_bytes.map_or_else(|| "unknown".into(), size),
         ]
     };
-    table(&header, 1, rows.iter().map(row))
+    table(&header, 3, rows.iter().map(row))
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ fn text(report: &Report, paths: &Paths, digit: &str, quantize_ms: f64) -> String
     let results = fields(&[
         ("LeNet-5 says", format!("{}, and the proof of it is valid", verify["label"])),
         ("logits", logits(&authenticated)),
+        ("private", "the weights: the proof is zero-knowledge, and says nothing else of them".into()),
     ]);
     let agreement = 100.0 * number(&quantize["top1_agreement"]);
     let parameters = &quantize["parameters"];

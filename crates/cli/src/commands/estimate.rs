@@ -31,10 +31,11 @@ struct Layer {
 /// `convince estimate`.
 pub(super) fn run(args: &Estimate, output: Output) -> Result<Exit, Error> {
     let source = Source::of(&args.network)?;
+    let strategies = args.circuit.strategies()?;
     let target = args.csv.as_deref().map(Target::new).transpose()?;
     let progress = Progress::start("making the circuit");
     let model = args.circuit.batched(source.model()?);
-    let lowered = lower_with(&model.graph, args.circuit.strategies()).at(&args.network)?;
+    let lowered = lower_with(&model.graph, strategies).at(&args.network)?;
     let Prediction { width, layers, shared, total } = estimate(&lowered.circuit);
     drop(progress);
     let layer = |(name, layer): (&String, LayerCost)| {

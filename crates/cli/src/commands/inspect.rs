@@ -1,18 +1,27 @@
+mod commitments;
+
 use std::path::Path;
 
 use convince::circuit::{Circuit, Layer, Statistics, TableContent};
 use convince::container::{Kind, kind_of};
 use convince::lower::lower;
 use convince::model::{Model, Preprocessing, QuantizationReport};
-use convince::{Proof, ProvingKey, Unverified, VerifyingKey, soundness};
+use convince::{
+    AccuracyClaim, DataSetCommitment, DataSetOpening, ModelCommitment, ModelSecret, Proof, ProvingKey,
+    TensorCommitment, TensorOpening, Unverified, VerifyingKey, soundness,
+};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{self, Output, fields, hex, logits, printable, size};
+use crate::output::{self, Output, fields, hex, printable, size};
+use crate::visibility::{Visibility, mode_name};
 
-use super::verify;
+use super::{key_error, verify};
+
+/// Bytes of a proof before its input: the header and the flags.
+const PROOF_HEAD: usize = 8;
 
 /// What is shown of a file: an object, and text that says the same.
 struct View {
@@ -28,10 +37,18 @@ pub(super) fn run(args: &Inspect, output: Output) -> Result<Exit, Error> {
     if args.key.is_some() && kind != Kind::Proof {
         return Err(Error::new(format!("--key is for proofs, and {} is a {kind} file", args.file.display())));
     }
+    let refused = |error| key_error(&args.file, &error);
     let mut view = match kind {
         Kind::Model => model(&Model::from_bytes(&bytes).at(place())?),
         Kind::ProverKey => prover_key(&ProvingKey::from_bytes(&bytes).at(place())?),
-        Kind::VerifierKey => verifier_key(&VerifyingKey::from_bytes(&bytes).at(place())?),
+        Kind::VerifierKey => verifier_key(&VerifyingKey::from_bytes(&bytes).map_err(refused)?),
+        Kind::ModelCommitment => commitments::model(&ModelCommitment::from_bytes(&bytes).map_err(refused)?),
+        Kind::ModelSecret => commitments::model_secret(&ModelSecret::from_bytes(&bytes).at(place())?),
+        Kind::TensorCommitment => commitments::tensor(&TensorCommitment::from_bytes(&bytes).map_err(refused)?),
+        Kind::TensorOpening => commitments::opening(&TensorOpening::from_bytes(&bytes).at(place())?),
+        Kind::AccuracyProof => commitments::accuracy(AccuracyClaim::read(&mut &bytes[..]).at(place())?),
+        Kind::DataSetCommitment => commitments::data_set(&DataSetCommitment::from_bytes(&bytes).map_err(refused)?),
+        Kind::DataSetOpening => commitments::data_set_opening(&DataSetOpening::from_bytes(&bytes).at(place())?),
         Kind::Proof => {
             let proof = verify::proof(&args.file)?;
             match &args.key {
@@ -104,14 +121,24 @@ fn pixels(preprocessing: &Preprocessing) -> String {
 fn prover_key(key: &ProvingKey) -> View {
     let lowered = key.lowered();
     let commitment = hex(&key.model_commitment());
+    let holds = match key.has_public_weights() {
+        true => "the weights, which verifiers have too",
+        false => "the weights and the secrets of their commitment",
+    };
     let text = fields(&[
         ("model commitment", commitment.clone()),
-        ("holds", "the weights and the secrets of their commitment".into()),
+        ("holds", holds.into()),
         ("commitment", format!("{} rows of weights, {} columns wide", key.num_rows(), key.width())),
     ]);
     let json = json!({ "model_commitment": commitment, "width": key.width(), "weight_rows": key.num_rows() });
-    let view = View { json, text };
+    let view = View { json, text }.and(visibility(Visibility::of_prover(key)));
     view.and(layers(&lowered.circuit, &lowered.layer_names)).and(sizes(&lowered.circuit))
+}
+
+/// What is private by a key.
+fn visibility(visibility: Visibility) -> View {
+    let json = json!({ "private": visibility.private(), "reveal": visibility.reveals() });
+    View { json, text: fields(&visibility.fields()) }
 }
 
 fn verifier_key(key: &VerifyingKey) -> View {
@@ -139,34 +166,48 @@ fn verifier_key(key: &VerifyingKey) -> View {
         "output_scale": key.output_scale(),
         "labels": key.labels(),
     });
-    View { json, text }.and(layers(key.circuit(), &[])).and(sizes(key.circuit()))
+    let range_proof = key.weights_commitment().map(commitments::range_proof);
+    let view = View { json, text }.and(visibility(Visibility::of_verifier(key)));
+    let view = range_proof.into_iter().fold(view, View::and);
+    view.and(layers(key.circuit(), &[])).and(sizes(key.circuit()))
 }
 
 fn bare_proof(proof: &Proof) -> View {
-    let has_input = proof.has_input();
-    let input = if has_input { "in the file" } else { "left out" };
-    let text = fields(&[("input", input.into()), ("more", "with --key, the verifier's key".into())]);
-    View { json: json!({ "has_input": has_input }), text }
+    let (has_input, mode) = (proof.has_input(), mode_name(proof.mode()));
+    let input = if has_input { "in the file" } else { "private, or left out" };
+    let text =
+        fields(&[("mode", mode.into()), ("input", input.into()), ("more", "with --key, the verifier's key".into())]);
+    View { json: json!({ "has_input": has_input, "mode": mode }), text }
 }
 
 fn proof_under(key: &VerifyingKey, proof: &Proof, path: &Path) -> Result<View, Error> {
     let unfit = |e| Error::rejected(format!("the proof does not fit the key in {}: {e}", path.display()));
-    let Unverified { output, input_bytes, message_bytes } = proof.unverified(key.circuit()).map_err(unfit)?;
-    let (has_input, output_bytes) = (input_bytes > 0, 4 * output.len());
-    let (what, said) = match key.reveals_labels_only() {
-        true => ("claimed labels", output.iter().map(i32::to_string).collect::<Vec<_>>().join("  ")),
-        false => ("claimed logits", logits(&scaled(key, &output))),
-    };
+    let Unverified { mode, output, input_bytes, message_bytes } = proof.unverified(key).map_err(unfit)?;
+    let private_input = key.circuit().input_is_private();
+    // Everything but the messages, the input and what stands before it.
+    let output_bytes = proof.as_bytes().len().saturating_sub(PROOF_HEAD + input_bytes + message_bytes);
     // What the file does not say is null.
-    let (claimed_labels, logits) = if key.reveals_labels_only() { (Some(output), None) } else { (None, Some(output)) };
-    let text = fields(&[
-        ("input", if has_input { size(input_bytes as u64) } else { "left out".into() }),
-        ("output", size(output_bytes as u64)),
+    let (claimed_labels, logits) = if key.reveals_labels_only() { (output, None) } else { (None, output) };
+    let claimed = match (&claimed_labels, &logits) {
+        (Some(labels), _) => Some(("claimed labels", labels.iter().map(i32::to_string).collect::<Vec<_>>().join("  "))),
+        (_, Some(logits)) => Some(("claimed logits", output::logits(&scaled(key, logits)))),
+        _ => None,
+    };
+    let committed = |private: bool| if private { ", a commitment" } else { "" };
+    let input = match input_bytes {
+        0 => "left out".into(),
+        bytes => format!("{}{}", size(bytes as u64), committed(private_input)),
+    };
+    let mut lines = vec![
+        ("mode", mode_name(mode).to_owned()),
+        ("input", input),
+        ("output", format!("{}{}", size(output_bytes as u64), committed(key.circuit().output_is_private()))),
         ("messages", size(message_bytes as u64)),
-        (what, format!("{said} (nothing is verified here)")),
-    ]);
+    ];
+    lines.extend(claimed.map(|(what, said)| (what, format!("{said} (nothing is verified here)"))));
     let json = json!({
-        "has_input": has_input,
+        "has_input": input_bytes > 0 && !private_input,
+        "mode": mode_name(mode),
         "input_bytes": input_bytes,
         "output_bytes": output_bytes,
         "message_bytes": message_bytes,
@@ -174,7 +215,7 @@ fn proof_under(key: &VerifyingKey, proof: &Proof, path: &Path) -> Result<View, E
         "claimed_logits_int": logits,
         "claimed_labels": claimed_labels,
     });
-    Ok(View { json, text })
+    Ok(View { json, text: fields(&lines) }.and(visibility(Visibility::of_verifier(key))))
 }
 
 fn scaled(key: &VerifyingKey, output: &[i32]) -> Vec<f64> {

@@ -2,11 +2,15 @@
 
 mod bench;
 mod check;
+mod check_key;
+mod commit_input;
+mod commit_model;
 mod completions;
 mod demo;
 mod estimate;
 mod eval;
 mod inspect;
+mod open;
 mod process;
 mod prove;
 mod quantize;
@@ -15,6 +19,10 @@ mod setup;
 mod source;
 mod verify;
 mod zoo;
+
+use std::path::Path;
+
+use convince::KeyError;
 
 use crate::args::{Cli, Command};
 use crate::error::{Error, Exit};
@@ -31,10 +39,23 @@ pub(crate) fn dispatch(cli: &Cli, output: Output) -> Result<Exit, Error> {
         Command::Setup(args) => setup::run(args, output),
         Command::Prove(args) => prove::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::CommitModel(args) => commit_model::run(args, output),
+        Command::CheckKey(args) => check_key::run(args, output),
+        Command::CommitInput(args) => commit_input::run(args, output),
+        Command::Open(args) => open::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Zoo(args) => zoo::run(args, output),
         Command::Bench(args) => bench::run(args, cli.threads, output),
         Command::Estimate(args) => estimate::run(args, output),
         Command::Completions(args) => completions::run(args, output),
+    }
+}
+
+/// What is wrong with a verifier's key or a commitment: a file that is none, or a whole one whose content is rejected.
+fn key_error(path: &Path, error: &KeyError) -> Error {
+    let place = path.display();
+    match error {
+        KeyError::Container(_) | KeyError::Encoding(_) => Error::new(format!("{place}: {error}")),
+        _ => Error::rejected(format!("{place}: rejected: {error}")),
     }
 }

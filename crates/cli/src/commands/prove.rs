@@ -2,14 +2,17 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use convince::{Phase, ProveOptions, ProvingKey, answers};
+use convince::lower::Reveal;
+use convince::{Mode, Openings, Phase, Proof, ProveOptions, ProvingKey, TensorOpening, answers};
 use serde::Serialize;
 
+use super::open;
 use crate::args::Prove;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Image, Output, Target, answer, fields, images, labels, milliseconds, size};
+use crate::output::{Access, Output, Said, Target, fields, hex, milliseconds, refuse_same, size, warn, write_all};
 use crate::progress::Progress;
+use crate::visibility::{Visibility, mode_name};
 
 #[derive(Serialize)]
 struct Report {
@@ -19,9 +22,14 @@ struct Report {
     proof_bytes: usize,
     peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
-    image: Image,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    images: Option<Vec<Image>>,
+    said: Said,
+    mode: &'static str,
+    #[serde(flatten)]
+    visibility: Visibility,
+    input_commitment: Option<String>,
+    output_commitment: Option<String>,
+    /// Where the output's opening is kept.
+    output_opening: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -32,18 +40,42 @@ struct Phases {
     open: f64,
 }
 
+/// Where the files go.
+struct Targets {
+    proof: Target,
+    opening: Option<Target>,
+}
+
+impl Targets {
+    fn new(args: &Prove) -> Result<Self, Error> {
+        let (proof, opening) =
+            (Target::new(&args.output)?, args.output_opening.as_deref().map(Target::new).transpose()?);
+        opening.as_ref().map_or(Ok(()), |opening| refuse_same(&proof, opening))?;
+        Ok(Self { proof, opening })
+    }
+
+    /// Both files or none.
+    fn write(&self, proof: &Proof, openings: &Openings) -> Result<(), Error> {
+        let opening = openings.output.as_ref().map(TensorOpening::to_bytes);
+        let secret = self.opening.as_ref().zip(opening.as_ref());
+        let secret = secret.map(|(target, bytes)| (target, bytes.as_slice(), Access::Private));
+        let files: Vec<_> = secret.into_iter().chain([(&self.proof, proof.as_bytes(), Access::Public)]).collect();
+        write_all(&files)
+    }
+}
+
 /// `convince prove`.
 pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
-    let target = Target::new(&args.output)?;
+    let targets = Targets::new(args)?;
     let progress = Progress::start("reading the key");
     let start = Instant::now();
     let key = proving_key(&args.key)?;
     key.prepare();
     let key_ms = milliseconds(start.elapsed());
-    let by_hand = || Error::new(format!("{}: the key is of a circuit by hand, not of a model", args.key.display()));
-    let model = key.model().ok_or_else(by_hand)?;
-    let batch = model.graph.input_shape[0];
-    let integers = input::batch(&args.input, &model.preprocessing, batch)?;
+    let visibility = Visibility::of_prover(&key);
+    let mode = mode(args, visibility)?;
+    let input_opening = args.input_opening.as_deref().map(open::opening).transpose()?;
+    let integers = integers(args, &key, input_opening.as_ref())?;
     let nonce = args.nonce.clone().unwrap_or_default();
 
     let clock = Clock::default();
@@ -51,29 +83,39 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
         clock.begin(phase);
         progress.step(describe(phase));
     };
-    let options =
-        ProveOptions { nonce: &nonce.0, detach_input: args.detach_input, progress: Some(&hear), ..Default::default() };
+    let options = ProveOptions {
+        nonce: &nonce.0,
+        detach_input: args.detach_input,
+        mode,
+        input_opening: input_opening.as_ref(),
+        progress: Some(&hear),
+        ..Default::default()
+    };
     let start = Instant::now();
-    let proof = convince::prove(&key, &integers, &options).at(args.input[0].display())?;
+    let place = args.input_opening.as_deref().or(args.input.first().map(|path| path.as_path()));
+    let place = place.unwrap_or(&args.key);
+    let (proof, openings) = convince::prove_with_openings(&key, &integers, &options).at(place.display())?;
     let end = Instant::now();
     drop(progress);
     let peak_rss_bytes = peak_memory();
 
-    target.write(proof.as_bytes())?;
-    let claimed = proof.unverified(&key.lowered().circuit).at(args.output.display())?;
-    let circuit = &key.lowered().circuit;
-    let mut images = images(&answers(circuit, &claimed.output, model.output_scale, &model.labels), circuit);
-    let image = images[0].clone();
+    targets.write(&proof, &openings)?;
+    warn_of(mode, visibility);
+    let digest = |opening: &Option<TensorOpening>| opening.as_ref().map(|o| hex(&o.commitment().digest()));
     let report = Report {
         prove_ms: milliseconds(end - start),
         phases_ms: clock.phases(end),
         key_ms,
         proof_bytes: proof.as_bytes().len(),
         peak_rss_bytes,
-        image,
-        images: (batch > 1).then(|| std::mem::take(&mut images)),
+        said: said(&key, &proof, &openings)?,
+        mode: mode_name(mode),
+        visibility,
+        input_commitment: digest(&openings.input),
+        output_commitment: digest(&openings.output),
+        output_opening: targets.opening.as_ref().map(|target| target.path().display().to_string()),
     };
-    output.result(&report, || text(&report, &target))?;
+    output.result(&report, || text(&report, &targets.proof))?;
     Ok(Exit::Valid)
 }
 
@@ -82,13 +124,64 @@ pub(super) fn proving_key(path: &Path) -> Result<ProvingKey, Error> {
     ProvingKey::from_bytes(&input::read(path)?).at(path.display())
 }
 
+/// How the proof is made; refuses options that the key has no use for.
+fn mode(args: &Prove, visibility: Visibility) -> Result<Mode, Error> {
+    let key = args.key.display();
+    if args.output_opening.is_some() && visibility.reveal != Reveal::Nothing {
+        return Err(Error::new(format!("--output-opening: proofs under {key} do not commit to their output")));
+    }
+    if args.input_opening.is_some() && !visibility.private().contains(&"input") {
+        return Err(Error::new(format!("--input-opening: the inputs of {key} are public")));
+    }
+    Ok(if args.plain { Mode::Plain } else { Mode::Hiding })
+}
+
+/// Says what a plain proof is, where it matters.
+fn warn_of(mode: Mode, visibility: Visibility) {
+    let [_, (_, private)] = visibility.fields();
+    if mode == Mode::Plain && !visibility.private().is_empty() {
+        let leak = "a plain proof is not zero-knowledge: it leaks linear combinations of what is private";
+        warn(&format!("{leak} ({private})"));
+    }
+}
+
+/// The input: that of an opening, or of files. Whether both are the same is checked by whoever proves.
+fn integers(args: &Prove, key: &ProvingKey, opening: Option<&TensorOpening>) -> Result<Vec<i32>, Error> {
+    let by_hand = || Error::new(format!("{}: the key is of a circuit by hand, not of a model", args.key.display()));
+    let model = key.model().ok_or_else(by_hand)?;
+    match opening {
+        Some(opening) if args.input.is_empty() => Ok(opening.values()),
+        _ => input::batch(&args.input, &model.preprocessing, model.graph.input_shape[0]),
+    }
+}
+
+/// What the network says: in the proof, or in the opening that the prover alone has.
+fn said(key: &ProvingKey, proof: &Proof, openings: &Openings) -> Result<Said, Error> {
+    let circuit = &key.lowered().circuit;
+    let claimed = proof.unverified_under(circuit, key.width()).at("the proof that was made")?.output;
+    let values = claimed.or_else(|| openings.output.as_ref().map(TensorOpening::values)).unwrap_or_default();
+    let model = key.model();
+    let (scale, labels) = model.map_or((1.0, &[][..]), |model| (model.output_scale, &model.labels[..]));
+    Ok(Said::new(&answers(circuit, &values, scale, labels), circuit))
+}
+
 fn text(report: &Report, target: &Target) -> String {
     let Phases { witness, commit, reduce, open } = report.phases_ms;
     let phases = format!("witness {witness:.1}, commit {commit:.1}, reduce {reduce:.1}, open {open:.1}");
-    let mut lines = match &report.images {
-        Some(images) => vec![("labels", labels(images))],
-        None => answer(&report.image),
+    let mut lines = match report.visibility.reveal {
+        Reveal::Nothing => report.said.private_fields(),
+        _ => report.said.fields(),
     };
+    lines.push(("mode", report.mode.into()));
+    lines.extend(report.visibility.fields());
+    lines.extend(report.input_commitment.clone().map(|digest| ("input commitment", digest)));
+    if let Some(digest) = &report.output_commitment {
+        let opening = match &report.output_opening {
+            Some(path) => format!("{path} (secret)"),
+            None => "dropped; --output-opening keeps it".into(),
+        };
+        lines.extend([("output commitment", digest.clone()), ("output opening", opening)]);
+    }
     lines.extend([
         ("proof", format!("{}, {}", target.path().display(), size(report.proof_bytes as u64))),
         ("time", format!("{:.1} ms ({phases}); key {:.1} ms", report.prove_ms, report.key_ms)),

@@ -9,7 +9,7 @@ use convince::lower::{Reveal, Strategies};
 use convince::model::Model;
 use convince_zoo::{ARCHITECTURES, Architecture};
 
-use crate::args::{CircuitOptions, Convolutions, Ranges, Reveals};
+use crate::args::{CircuitOptions, Convolutions, Parts, Ranges, Reveals};
 use crate::error::{Context, Error};
 use crate::input;
 use crate::output::printable;
@@ -62,7 +62,7 @@ fn known() -> String {
 
 impl CircuitOptions {
     /// How layers are proven, and what is revealed.
-    pub(super) fn strategies(self) -> Strategies {
+    pub(super) fn strategies(self) -> Result<Strategies, Error> {
         let convolution = match self.strategy {
             Convolutions::Direct => Strategy::Direct,
             Convolutions::Fft => Strategy::Fft,
@@ -73,11 +73,17 @@ impl CircuitOptions {
             Ranges::Bits => Range::Bits,
             Ranges::Auto => Range::Auto,
         };
-        let reveal = match self.reveal {
-            Reveals::Logits => Reveal::Logits,
-            Reveals::Label => Reveal::Label,
+        let reveal = match (self.private.output, self.reveal) {
+            (false, None | Some(Reveals::Logits)) => Reveal::Logits,
+            (true, None) => Reveal::Nothing,
+            (_, Some(Reveals::Label)) => Reveal::Label,
+            (true, Some(Reveals::Logits)) => {
+                return Err(Error::new(
+                    "--reveal logits: the output is private; its label can be revealed, not its values",
+                ));
+            }
         };
-        Strategies { range, convolution, reveal, ..Strategies::default() }
+        Ok(Strategies { range, convolution, reveal, private_input: self.private.input })
     }
 
     /// The model for so many images at once.
@@ -87,17 +93,19 @@ impl CircuitOptions {
 
     /// The options that say the same to another process.
     pub(super) fn arguments(self) -> Vec<String> {
-        let name =
-            |value: &dyn Fn() -> Option<PossibleValue>| value().map_or_else(String::new, |v| v.get_name().to_owned());
-        vec![
-            "--batch".into(),
-            self.batch.to_string(),
-            "--strategy".into(),
-            name(&|| self.strategy.to_possible_value()),
-            "--range".into(),
-            name(&|| self.range.to_possible_value()),
-            "--reveal".into(),
-            name(&|| self.reveal.to_possible_value()),
-        ]
+        let name = |value: Option<PossibleValue>| value.map_or_else(String::new, |v| v.get_name().to_owned());
+        let Parts { input, model, output } = self.private;
+        let parts = [("input", input), ("model", model), ("output", output)];
+        let parts: Vec<&str> = parts.into_iter().filter(|(_, private)| *private).map(|(name, _)| name).collect();
+        let private = if parts.is_empty() { "none".into() } else { parts.join(",") };
+        let reveal = self.reveal.map(|reveal| name(reveal.to_possible_value()));
+        let options = [
+            ("--batch", self.batch.to_string()),
+            ("--strategy", name(self.strategy.to_possible_value())),
+            ("--range", name(self.range.to_possible_value())),
+            ("--private", private),
+        ];
+        let options = options.into_iter().chain(reveal.map(|reveal| ("--reveal", reveal)));
+        options.flat_map(|(option, value)| [option.to_owned(), value]).collect()
     }
 }

@@ -3,10 +3,13 @@
 mod bad_files;
 mod bad_input;
 mod batch;
+mod commitments;
 mod common;
 mod interface;
 mod labels;
 mod path;
+mod place;
+mod private;
 mod quantised;
 mod tampered;
 mod zoo;

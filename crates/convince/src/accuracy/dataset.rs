@@ -60,6 +60,11 @@ impl DataSetCommitment {
         self.images
     }
 
+    /// Number of commitments to rows.
+    pub fn num_rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Hash of the commitment, by which reports name it.
     pub fn digest(&self) -> [u8; 32] {
         let layout = postcard::to_allocvec(&(&self.format, self.images as u64)).expect("plain data in memory");

@@ -35,7 +35,7 @@ pub use dataset::DataSetCommitment;
 pub use dataset::DataSetOpening;
 #[cfg(feature = "prover")]
 pub use prover::{AccuracyError, AccuracyOptions, commit_data_set, prove_accuracy};
-pub use verifier::{AccuracyRefusal, Images, VerifiedAccuracy, verify_accuracy};
+pub use verifier::{AccuracyClaim, AccuracyRefusal, Images, VerifiedAccuracy, verify_accuracy};
 
 /// Fewest and most images of a statement.
 const MAX_IMAGES: usize = 1 << 31;

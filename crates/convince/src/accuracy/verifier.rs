@@ -31,6 +31,29 @@ pub struct VerifiedAccuracy {
     pub status: ModelStatus,
 }
 
+/// What an accuracy proof's file says, before anything of it is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccuracyClaim {
+    /// N.
+    pub images: usize,
+    /// K.
+    pub correct: usize,
+}
+
+impl AccuracyClaim {
+    /// Reads the head of a file.
+    ///
+    /// # Errors
+    /// [`AccuracyRefusal`].
+    pub fn read(proof: &mut impl Read) -> Result<Self, AccuracyRefusal> {
+        let head = read(proof, header(Kind::AccuracyProof).len() + 16)?;
+        let numbers = strip_header(Kind::AccuracyProof, &head).map_err(VerifyError::from)?;
+        let (numbers, _) = numbers.as_chunks::<8>();
+        let [images, correct] = [0, 1].map(|k| usize::try_from(u64::from_le_bytes(numbers[k])).unwrap_or(usize::MAX));
+        Ok(Self { images, correct })
+    }
+}
+
 /// Why an accuracy proof is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AccuracyRefusal {
@@ -93,10 +116,7 @@ pub fn verify_accuracy(
         BitRows::of(circuit, key.width()).ok_or(AccuracyRefusal::Usage("this key is not for accuracy proofs"))?;
     let batches = Batches { images: statement.labels.len(), size: key.batch() };
     check(key, statement, batches)?;
-    let head = read(proof, header(Kind::AccuracyProof).len() + 16)?;
-    let numbers = strip_header(Kind::AccuracyProof, &head).map_err(VerifyError::from)?;
-    let (numbers, _) = numbers.as_chunks::<8>();
-    let [found, correct] = [0, 1].map(|k| usize::try_from(u64::from_le_bytes(numbers[k])).unwrap_or(usize::MAX));
+    let AccuracyClaim { images: found, correct } = AccuracyClaim::read(proof)?;
     if found != batches.images {
         return Err(AccuracyRefusal::Usage("the proof is about another number of images than there are labels"));
     }

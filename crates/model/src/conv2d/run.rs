@@ -113,6 +113,26 @@ mod tests {
         }
     }
 
+    /// Where depthwise layers go row by row.
+    #[test]
+    fn padding_may_be_wider_than_the_plane_and_rows_long() {
+        for (columns, stride, padding, dilation) in
+            [(3, 1, [1, 80, 0, 80], 90), (3, 2, [0, 80, 1, 80], 90), (70, 1, [0, 2, 1, 1], 2), (90, 2, [1, 0, 1, 3], 3)]
+        {
+            let op = Conv2d {
+                stride: [1, stride],
+                padding,
+                dilation: [1, dilation],
+                groups: 2,
+                ..Conv2d::new(pack(Bits::I8, 16, 3), [4, 1, 2, 2], Bits::I8)
+            };
+            let info = ValueInfo { shape: [1, 2, 2, columns], low: 0, high: 255 };
+            let input: Vec<i32> = (0..info.num_elements()).map(|i| (20 * i % 256) as i32).collect();
+            let slow: Vec<i32> = reference::conv2d(&op, &input, info.shape).iter().map(|&v| v as i32).collect();
+            assert_eq!(op.run(&input, &info), slow, "{columns} columns");
+        }
+    }
+
     #[test]
     fn many_windows_are_copied_in_blocks() {
         let taps = (1 << 13) + 1;
