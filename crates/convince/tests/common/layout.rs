@@ -85,7 +85,8 @@ pub(crate) fn layout(key: &VerifyingKey, proof: &Proof, nonce: &[u8]) -> Result<
     let rows = |at: &Range<usize>| Hyrax::rows_from_bytes(at.len() / Hyrax::ROW_BYTES, &bytes[at.clone()]).unwrap();
     // Formats of these tests' inputs are of one byte, or unsigned.
     let values = Ints::U8(if circuit.input_is_private() { vec![] } else { bytes[input.clone()].to_vec() });
-    let words = |at: &Range<usize>| bytes[at.clone()].as_chunks::<4>().0.iter().map(|w| i32::from_le_bytes(*w)).collect();
+    let words =
+        |at: &Range<usize>| bytes[at.clone()].as_chunks::<4>().0.iter().map(|w| i32::from_le_bytes(*w)).collect();
     let said = Ints::I32(if circuit.output_is_private() { vec![] } else { words(&output) });
     let (input_rows, output_rows);
     let input = match circuit.input_is_private() {

@@ -142,7 +142,8 @@ fn the_mode_and_the_nonce_are_part_of_the_statement() {
 fn swapped_and_changed_heads_are_rejected() {
     for case in CASES.iter() {
         let first = case.prove(&TINY.input, ProveOptions::default()).0;
-        let second = case.prove(&sample_input(4), ProveOptions { seed: Some(TestSeed([9; 32])), ..Default::default() }).0;
+        let second =
+            case.prove(&sample_input(4), ProveOptions { seed: Some(TestSeed([9; 32])), ..Default::default() }).0;
         let parts = head(&case.verifying, &first);
         for part in [parts.input.clone(), parts.output.clone(), parts.input.start..parts.messages] {
             let mut bytes = first.as_bytes().to_vec();
@@ -226,8 +227,9 @@ fn a_private_input_out_of_its_range_is_rejected() {
             witness.evaluate_from(circuit, 0);
             assert!(check(circuit, &witness).is_err(), "{}, {value}", case.name());
             for mode in MODES {
-                let proof =
-                    case.proving.prove_witness(&witness, &ProveOptions { mode, seed: Some(SEED), ..Default::default() });
+                let proof = case
+                    .proving
+                    .prove_witness(&witness, &ProveOptions { mode, seed: Some(SEED), ..Default::default() });
                 assert!(!case.accepts(&proof), "{}, {value}, {mode:?}", case.name());
             }
         }

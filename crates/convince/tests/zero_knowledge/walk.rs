@@ -93,9 +93,10 @@ fn scalar(proof: &Proof, at: std::ops::Range<usize>) -> Field {
 fn items(key: &VerifyingKey, proof: &Proof, messages: &[Message]) -> Vec<Vec<u8>> {
     let (circuit, head) = (key.circuit(), head(key, proof));
     let ends = [(circuit.input_is_private(), head.input), (circuit.output_is_private(), head.output)];
-    let rows = ends.into_iter().filter(|(private, _)| *private).flat_map(|(_, at)| {
-        at.clone().step_by(Hyrax::ROW_BYTES).map(|start| start..start + Hyrax::ROW_BYTES)
-    });
+    let rows = ends
+        .into_iter()
+        .filter(|(private, _)| *private)
+        .flat_map(|(_, at)| at.clone().step_by(Hyrax::ROW_BYTES).map(|start| start..start + Hyrax::ROW_BYTES));
     let all = rows.chain(messages.iter().flat_map(Message::items));
     all.map(|at| proof.as_bytes()[at].to_vec()).collect()
 }
@@ -147,9 +148,9 @@ fn assert_hides(name: &str, proving: &ProvingKey, verifying: &VerifyingKey, inpu
     let proofs = [1, 2].map(|seed| {
         prove(proving, input, &ProveOptions { seed: Some(TestSeed([seed; 32])), ..Default::default() }).unwrap()
     });
-    let [first, second] = proofs.each_ref().map(|proof| {
-        walk(verifying, &witness, proof, &plain).unwrap_or_else(|found| panic!("{name}: {found}"))
-    });
+    let [first, second] = proofs
+        .each_ref()
+        .map(|proof| walk(verifying, &witness, proof, &plain).unwrap_or_else(|found| panic!("{name}: {found}")));
     assert!(first.is_disjoint(&second), "{name}");
     assert_eq!(proofs[0].as_bytes().len(), proofs[1].as_bytes().len(), "{name}");
     // The integers of what is private are not there as they are either.
@@ -275,7 +276,9 @@ fn zeroed_pads_blinds_and_masks_are_found() {
 #[test]
 fn randomness_that_serves_twice_is_found() {
     let case = &CASES[0];
-    let prove = |nonce, seed| case.prove(&TINY.input, ProveOptions { nonce, seed: Some(TestSeed([seed; 32])), ..Default::default() }).0;
+    let prove = |nonce, seed| {
+        case.prove(&TINY.input, ProveOptions { nonce, seed: Some(TestSeed([seed; 32])), ..Default::default() }).0
+    };
     let items = |proof: &Proof, nonce: &[u8]| -> BTreeSet<Vec<u8>> {
         items(&case.verifying, proof, &layout(&case.verifying, proof, nonce).unwrap().0).into_iter().collect()
     };

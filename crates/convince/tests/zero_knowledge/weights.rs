@@ -5,9 +5,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use ark_ff::Field as _;
 use crate::common::parts::{Dishonest, Parts};
 use crate::common::{Fixture, KeyFile, SEED, StoredWeights, TINY, fixture};
+use ark_ff::Field as _;
 use convince::circuit::{Bits, Circuit, CircuitBuilder, Layer, WireKind, Witness, evaluate};
 use convince::container::{Kind, VERSION, open, seal};
 use convince::protocol::{Field, Row};
