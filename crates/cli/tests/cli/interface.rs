@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::{DIGIT, command, convince, convince_json, fixture, has_keys, text, vector};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "quantize",
     "run",
@@ -16,6 +16,9 @@ const COMMANDS: [&str; 13] = [
     "setup",
     "prove",
     "verify",
+    "prove-accuracy",
+    "verify-accuracy",
+    "commit-data-set",
     "inspect",
     "zoo",
     "bench",
