@@ -25,7 +25,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use convince::{
-    Phase, Proof, ProveOptions, ProvingKey, Soundness, VerifyingKey, input_digest, prove, setup, soundness, verify,
+    Mode, Phase, Proof, ProveOptions, ProvingKey, Soundness, VerifyingKey, input_digest, prove, setup, soundness,
+    verify,
 };
 use convince_benches::{ConvNet, LeNet, conv_net, pool};
 use convince_onnx::evaluate;
@@ -80,6 +81,8 @@ struct Times {
     prove: Spread,
     /// In order.
     prove_phases: Vec<(&'static str, Spread)>,
+    /// Proofs that are not zero-knowledge.
+    prove_plain: Spread,
     /// On one thread, the key loaded.
     verify: Spread,
     /// Reading and checking the verifier's key, on one thread.
@@ -188,7 +191,8 @@ fn measure(
     let prover_key = many.install(|| repeat(runs, read_prover))?;
     // The first proof makes what tables are left to make.
     let proof = many.install(|| prove(&prover, input, &ProveOptions::default()))?;
-    let ProveTimes { total, phases, .. } = many.install(|| prove_repeatedly(&prover, input, runs))?;
+    let ProveTimes { total, phases, .. } = many.install(|| prove_repeatedly(&prover, input, Mode::Hiding, runs))?;
+    let plain = many.install(|| prove_repeatedly(&prover, input, Mode::Plain, runs))?.total;
 
     let key = one.install(|| repeat(runs, || Ok(VerifyingKey::from_bytes(&verifier_file)?)))?;
     let loaded = VerifyingKey::from_bytes(&verifier_file)?;
@@ -196,8 +200,16 @@ fn measure(
     ensure!(check()?.input_digest == input_digest(input), "the proof is about another input");
     let verify = one.install(|| repeat(runs, check))?;
 
-    let times =
-        Times { threads: THREADS, setup: setup_times, prover_key, prove: total, prove_phases: phases, verify, key };
+    let times = Times {
+        threads: THREADS,
+        setup: setup_times,
+        prover_key,
+        prove: total,
+        prove_phases: phases,
+        prove_plain: plain,
+        verify,
+        key,
+    };
     let statistics = verifier.circuit().statistics();
     let Soundness { bits, largest_round_bits } = soundness(verifier.circuit(), verifier.width());
     let sizes = Sizes {
@@ -217,13 +229,13 @@ fn measure(
     Ok((times, sizes, (prover, verifier)))
 }
 
-fn prove_repeatedly(key: &ProvingKey, input: &[i32], runs: usize) -> Result<ProveTimes> {
+fn prove_repeatedly(key: &ProvingKey, input: &[i32], mode: Mode, runs: usize) -> Result<ProveTimes> {
     let (mut totals, mut proving) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
     let mut phases = Phase::ALL.map(|_| Vec::with_capacity(runs));
     for _ in 0..runs {
         let starts = RefCell::new(Vec::new());
         let hear = |_: Phase| starts.borrow_mut().push(Instant::now());
-        let options = ProveOptions { progress: Some(&hear), ..Default::default() };
+        let options = ProveOptions { mode, progress: Some(&hear), ..Default::default() };
         let start = Instant::now();
         prove(key, input, &options)?;
         let end = Instant::now();
@@ -288,6 +300,7 @@ fn report(times: &Times, process: Option<&WholeProcess>, sizes: &Sizes, accuracy
         line("  of which prove_ms", process.prove, "");
         println!("{:<28} {:9.1} MB   at most 60 MB", "  peak memory", process.peak_rss_bytes as f64 / 1e6);
     }
+    line("prove, not zero-knowledge", times.prove_plain, "");
     line("verify, 1 thread", times.verify, "at most 35 ms");
     line("key_ms, 1 thread", times.key, "");
     line("prover's key", times.prover_key, "");

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use convince::{ProveOptions, prove, setup};
+use convince::{Mode, ProveOptions, prove, setup};
 use convince_benches::{ConvNet, conv_net, pool};
 use plotters::prelude::*;
 use serde::Serialize;
@@ -95,7 +95,7 @@ fn step(channels: usize, runs: usize) -> Result<Step> {
     let (key, _) = setup(&model)?;
     // The first proof makes the commitment's tables.
     prove(&key, &input, &ProveOptions::default())?;
-    let ProveTimes { proving: prove, phases, .. } = prove_repeatedly(&key, &input, runs)?;
+    let ProveTimes { proving: prove, phases, .. } = prove_repeatedly(&key, &input, Mode::Hiding, runs)?;
     let (_, witness) = phases[0];
     let (weights, inputs, outputs) = net.sizes();
     let leaves = key.lowered().circuit.statistics().leaves;

@@ -44,7 +44,7 @@ impl Op {
 }
 
 /// Widest limb, in bits: its table has `2^MAX_LIMB_BITS` rows.
-pub(crate) const MAX_LIMB_BITS: u32 = 16;
+pub(crate) const MAX_LIMB_BITS: u32 = 18;
 const MAX_SIZE: usize = 1 << 31;
 const MAX_TABLE_LEN: i64 = 1 << 20;
 const MAX_LOG_LEAVES: usize = 40;
@@ -418,7 +418,7 @@ impl CircuitBuilder {
     /// [`CircuitError::Incomplete`] without input or output.
     pub fn finish(mut self) -> Result<Circuit, CircuitError> {
         let cost = |builder: &Self, limb_bits| Layout::new(builder, limb_bits).cost();
-        let limb_bits = |builder: &Self| (4..=14).min_by_key(|&t| cost(builder, t)).unwrap_or(8);
+        let limb_bits = |builder: &Self| (4..=MAX_LIMB_BITS).min_by_key(|&t| cost(builder, t)).unwrap_or(8);
         self.resolve(Range::Bits);
         let bits = cost(&self, limb_bits(&self));
         self.resolve(Range::LogUp);

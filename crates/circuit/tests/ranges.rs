@@ -101,8 +101,8 @@ fn a_format_of_16_bits_is_looked_up_where_there_are_enough_values() {
     // Wires of one format share the table.
     let two = of_weights(&[(&[1 << 14], Bits::signed(16)), (&[1 << 14], Bits::signed(16))], Some(8));
     assert!(layers(&two).iter().all(|layer| layer.advice.is_none()) && two.tables().len() == 1);
-    // Tables of 2^17 rows and more are never made, whatever the number of values.
-    let wide = of_weights(&[(&[1 << 17], Bits::signed(17))], None);
+    // Tables of 2^19 rows and more are never made, whatever the number of values.
+    let wide = of_weights(&[(&[1 << 19], Bits::signed(19))], None);
     assert!(layers(&wide)[0].advice.is_some());
 }
 

@@ -238,10 +238,10 @@ pub(crate) struct Eval {
 
 /// Show what a file holds
 ///
-/// Knows models, both keys, proofs, commitments and their secrets. Of models and keys: sizes, layers with their shapes and the
-/// range of their values, lookup tables, the commitment's dimensions, the model's status, what is private, and the protocol's
-/// soundness error. Nothing secret is shown, of no file: of an opening the commitment that it opens, and no value. A proof by
-/// itself says little: give its key.
+/// Knows models, both keys, proofs, commitments and their secrets. Of models and keys: sizes, layers with their shapes and
+/// the range of their values, lookup tables, the commitment's dimensions, the model's status, what is private, and the
+/// protocol's soundness error. Nothing secret is shown, of no file: of an opening the commitment that it opens, and no
+/// value. A proof by itself says little: give its key.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:

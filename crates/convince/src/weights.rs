@@ -161,9 +161,9 @@ impl ModelCommitment {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let Payload { formats, width, rows, proofs } = decode(Kind::ModelCommitment, bytes)?;
         let width = usize::try_from(width).unwrap_or(usize::MAX);
-        let sizes = formats.iter().map(|f| f.shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)));
+        let mut sizes = formats.iter().map(|f| f.shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)));
         let valid = |f: &WeightFormat| (1..=MAX_AXES).contains(&f.shape.len()) && f.bits.is_valid();
-        let total = sizes.fold(Some(0usize), |sum, size| sum?.checked_add(size.filter(|&size| size > 0)?));
+        let total = sizes.try_fold(0usize, |sum, size| sum.checked_add(size.filter(|&size| size > 0)?));
         if formats.len() > MAX_WIRES || !formats.iter().all(valid) || total.is_none_or(|total| total > MAX_WEIGHTS) {
             return Err(KeyError::Inconsistent("the commitment's shapes or formats are none"));
         }

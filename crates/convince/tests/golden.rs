@@ -1,4 +1,4 @@
-//! Whole proofs against `vectors/golden/tiny.txt` and `lenet5.txt`, which also pin the sizes that decide a proof's cost.
+//! Whole proofs against `vectors/golden/tiny.txt`, `tiny-hiding.txt` and `lenet5.txt`, which also pin the sizes that decide a proof's cost.
 //!
 //! They are the same with any number of threads, and without the feature `parallel`:
 //! `cargo test -p convince --no-default-features --features prover --test golden`.
@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use convince::circuit::WireKind;
 use convince::model::{Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
-use convince::protocol::{Part, Statement, run_prover, run_verifier, transcript};
+use convince::protocol::{
+    Part, Statement, run_hiding_prover, run_hiding_verifier, run_prover, run_verifier, transcript,
+};
 use convince::{
     Mode, Openings, ProveOptions, ProvingKey, TestSeed, VerifyingKey, input_digest, prove, setup_seeded, soundness,
     verify,
@@ -50,6 +52,11 @@ Value i of the k-th weight tensor (biases counted) is low + ((k + 3) i^2 + 17 i 
 Setup's seed is 32 bytes of 7, the proof's 32 bytes of 9 (ChaCha20, rand 0.8); the nonce is \"golden\".
 `script` lists every message (label and length in scalars, or in bytes with a B) and every challenge (?label) in order;
 `verifying key` and `proof` are whole files.";
+
+const HIDING: &str = "
+The zero-knowledge proof of the network of tiny.txt, for its key, input, nonce and seeds. Pads and blinds are of the proof's seed.
+
+`script` lists what passes through the channel in the clear: padded scalars look like any others.";
 
 const LENET: &str = "
 LeNet-5 on a digit: hashes of everything, and the sizes that decide its cost.
@@ -223,7 +230,10 @@ struct Run {
     input: Vec<i32>,
     output: Vec<i32>,
     proof: Vec<u8>,
+    hiding_proof: Vec<u8>,
     events: Vec<Event>,
+    /// Of the hiding proof.
+    hiding_events: Vec<Event>,
     checks: usize,
 }
 
@@ -249,7 +259,21 @@ fn run((model, input): (Model, Vec<i32>)) -> Run {
     verifier.channel.finish().expect("no message is left over");
     assert_eq!(prover.events, verifier.events);
     let (events, checks, proof) = (verifier.events, verifier.checks, proof.as_bytes().to_vec());
-    Run { model, proving_key, verifying_key, input, output, proof, events, checks }
+
+    let hiding = ProveOptions { mode: Mode::Hiding, ..options };
+    let hiding_proof = prove(&proving_key, &input, &hiding).expect("an input of the network").as_bytes().to_vec();
+    let start = || transcript(&verifying_key, &statement, Mode::Hiding);
+    let mut rng = ChaCha20Rng::from_seed(PROOF_SEED.0);
+    let clear = Recorder::new(PlainProver::new(start()));
+    let prover = run_hiding_prover(&proving_key, &witness, &Openings::default(), &mut rng, clear, &|_| ());
+    let messages = prover.channel.finish();
+    assert!(hiding_proof.ends_with(&messages), "the facade sends what the protocol does");
+    let clear = Recorder::new(PlainVerifier::new(start(), &messages));
+    let verifier = run_hiding_verifier(&verifying_key, &statement, clear).expect("a valid proof");
+    verifier.channel.finish().expect("no message is left over");
+    assert_eq!(prover.events, verifier.events);
+    let hiding_events = verifier.events;
+    Run { model, proving_key, verifying_key, input, output, proof, hiding_proof, events, hiding_events, checks }
 }
 
 /// What both vectors pin: hashes, and sizes without which a change of cost could pass unnoticed.
@@ -263,6 +287,7 @@ fn record(golden: &mut Golden, run: &Run) {
     file("proving key", &run.proving_key.to_bytes());
     file("verifying key", &key.to_bytes());
     file("proof", &run.proof);
+    file("hiding proof", &run.hiding_proof);
     golden.bytes("circuit digest", &circuit.digest());
     golden.bytes("model commitment", &key.model_commitment());
     golden.bytes("input digest", &input_digest(&run.input));
@@ -307,6 +332,12 @@ fn golden_tiny() {
     golden.section("Files");
     golden.bytes("verifying key", &run.verifying_key.to_bytes());
     golden.bytes("proof", &run.proof);
+    golden.finish();
+
+    let mut golden = Golden::new("tiny-hiding.txt", HIDING);
+    run.hiding_events.iter().for_each(|event| golden.value("script", event));
+    golden.section("File");
+    golden.bytes("proof", &run.hiding_proof);
     golden.finish();
 }
 

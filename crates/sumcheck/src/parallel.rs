@@ -38,6 +38,52 @@ pub fn map_fine<T: Send>(len: usize, f: impl Fn(usize) -> T + Sync + Send) -> Ve
     (0..len).map(f).collect()
 }
 
+/// `f` of every item, in order.
+pub fn map_items<A: Send, T: Send>(items: Vec<A>, f: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+    #[cfg(feature = "parallel")]
+    {
+        use rayon::prelude::*;
+        items.into_par_iter().map(f).collect()
+    }
+    #[cfg(not(feature = "parallel"))]
+    items.into_iter().map(f).collect()
+}
+
+/// N tables of `len` entries, entry i of each from `f(i)`, an `f` of a few field operations.
+pub fn tables<F: ProofField, const N: usize>(len: usize, f: impl Fn(usize) -> [F; N] + Sync) -> [Vec<F>; N] {
+    let mut tables: [Vec<F>; N] = std::array::from_fn(|_| vec![F::zero(); len]);
+    let fill = |(first, mut parts): (usize, [&mut [F]; N])| {
+        for k in 0..parts.first().map_or(0, |part| part.len()) {
+            let values = f(first + k);
+            parts.iter_mut().zip(values).for_each(|(part, value)| part[k] = value);
+        }
+    };
+    #[cfg(feature = "parallel")]
+    if len >= MIN_STEPS {
+        let chunk = len.div_ceil(4 * rayon::current_num_threads()).max(MIN_STEPS / 2);
+        let mut chunks = tables.each_mut().map(|table| table.chunks_mut(chunk));
+        let jobs = (0..len.div_ceil(chunk)).map(|k| {
+            let parts = chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
+            (k * chunk, parts)
+        });
+        map_items(jobs.collect(), fill);
+        return tables;
+    }
+    fill((0, tables.each_mut().map(Vec::as_mut_slice)));
+    tables
+}
+
+/// Changes every entry of a table by its index, by a few field operations.
+pub fn update<F: ProofField>(table: &mut [F], f: impl Fn(usize, &mut F) + Sync) {
+    #[cfg(feature = "parallel")]
+    if table.len() >= MIN_STEPS {
+        use rayon::prelude::*;
+        table.par_iter_mut().with_min_len(MIN_STEPS / 2).enumerate().for_each(|(i, value)| f(i, value));
+        return;
+    }
+    table.iter_mut().enumerate().for_each(|(i, value)| f(i, value));
+}
+
 /// The elementwise sum of `f` over ranges that tile `0..len`; `f` always returns equally many values.
 pub fn sum<F: ProofField>(len: usize, f: impl Fn(Range<usize>) -> Vec<F> + Sync) -> Vec<F> {
     #[cfg(feature = "parallel")]
@@ -58,9 +104,10 @@ pub fn sum<F: ProofField>(len: usize, f: impl Fn(Range<usize>) -> Vec<F> + Sync)
 ///
 /// A table shorter than `2 * half` continues with `default`, and so does the result.
 pub fn bind<F: ProofField>(table: &mut Vec<F>, half: usize, default: F, r: F) {
-    let upper = table.split_off(half.min(table.len()));
+    let len = table.len();
+    let (lower, upper) = table.split_at_mut(half.min(len));
     let fold = |low: &mut [F], high: &[F]| F::bind(low, high, r);
-    let (paired, alone) = table.split_at_mut(upper.len());
+    let (paired, alone) = lower.split_at_mut(upper.len());
     // A lower entry without an upper one meets the default.
     let defaults = [default; 64];
     let fold_alone = |low: &mut [F]| low.chunks_mut(64).for_each(|run| F::bind(run, &defaults[..run.len()], r));
@@ -70,10 +117,12 @@ pub fn bind<F: ProofField>(table: &mut Vec<F>, half: usize, default: F, r: F) {
         let chunk = half.div_ceil(rayon::current_num_threads()).max(MIN_STEPS / 2);
         paired.par_chunks_mut(chunk).zip(upper.par_chunks(chunk)).for_each(|(a, b)| fold(a, b));
         alone.par_chunks_mut(chunk).for_each(fold_alone);
+        table.truncate(half);
         return;
     }
-    fold(paired, &upper);
+    fold(paired, upper);
     fold_alone(alone);
+    table.truncate(half);
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use super::Nonce;
 
 /// Commit to a model's weights, before any key
 ///
-/// Writes the commitment, with a proof that every weight and bias is of its format, and its secret (mode 0600). Keys for
-/// any batch, strategy and visibility are then made under it by `convince setup --commitment`: proofs under all of them
-/// are about the same weights, and proving their ranges is done once. The commitment hides the weights, for any number
-/// of keys and proofs; whoever has model and secret can prove.
+/// Writes the commitment, with a proof that every weight and bias is of its format, and its secret (mode 0600). Keys
+/// for any batch, strategy and visibility are then made under it by `convince setup --commitment`: proofs under all
+/// of them are about the same weights, and proving their ranges is done once. The commitment hides the weights, for
+/// any number of keys and proofs; whoever has model and secret can prove.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -36,17 +36,18 @@ pub(crate) struct CommitModel {
 /// Check a verifier's key or a model commitment
 ///
 /// Reads the file as the hostile input it may be and checks all that `convince verify` relies on: the circuit, the
-/// commitments, and the proof that private weights are of their formats. No file is believed on what it says of itself.
-/// Exit code 1 if a whole file's content is rejected.
+/// commitments, and the proof that private weights are of their formats. No file is believed on what it says of
+/// itself. Exit code 1 if a whole file's content is rejected.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince check-key keys/verifier.key
   convince check-key lenet5.commitment
 
-JSON: {valid, kind, file_bytes, check_ms, model_commitment (hex), status (range-proven or public), weights, width,
-weight_rows, range_proof_bytes, range_proof_slices (null of public weights), error}; of a key also network_digest,
-private and reveal, as setup prints them. All but valid, kind, file_bytes, check_ms and error are null if it is rejected.")]
+JSON: {valid, kind, file_bytes, check_ms, model_commitment (hex), status (range-proven or public), weights,
+width, weight_rows, range_proof_bytes, range_proof_slices (null of public weights), error}; of a key also
+network_digest, private and reveal, as setup prints them. All but valid, kind, file_bytes, check_ms and error
+are null if it is rejected.")]
 pub(crate) struct CheckKey {
     /// Verifier's key or model commitment
     #[arg(value_name = "KEY")]
@@ -56,9 +57,9 @@ pub(crate) struct CheckKey {
 /// Commit to an input, for a proof about it
 ///
 /// Writes a commitment, which says nothing of the input, and its opening (mode 0600), which is the input and the
-/// commitment's randomness. Anybody can do this who has a verifier's key whose inputs are private: the owner of the data, who
-/// then gives the opening to the prover alone, and the commitment to whoever verifies. The commitment fits all keys with
-/// the same input and the same width of rows.
+/// commitment's randomness. Anybody can do this who has a verifier's key whose inputs are private: the owner of the
+/// data, who then gives the opening to the prover alone, and the commitment to whoever verifies. The commitment fits
+/// all keys with the same input and the same width of rows.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -87,18 +88,19 @@ pub(crate) struct CommitInput {
 
 /// Check what a commitment is to
 ///
-/// Checks that an opening is that of a commitment, and prints the values. The commitment is a file of its own, or it stands
-/// in a proof, as a private output or input: the proof is then verified too, so that the values are shown to be what the
-/// network was proven about. Exit code 1 if the proof is rejected or the opening is of another commitment.
+/// Checks that an opening is that of a commitment, and prints the values. The commitment is a file of its own, or it
+/// stands in a proof, as a private output or input: the proof is then verified too, so that the values are shown to
+/// be what the network was proven about. Exit code 1 if the proof is rejected or the opening is of another
+/// commitment.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince open seven.commitment seven.opening
   convince open seven.cnvp output.opening --key keys/verifier.key
 
-JSON: {valid, of (commitment, input or output), commitment (hex), values (integers), label, label_name, logits, error};
-label, label_name and logits, and images of a batch, are those of an output, otherwise null. All but valid and error are
-null if the opening is refused.")]
+JSON: {valid, of (commitment, input or output), commitment (hex), values (integers), label, label_name, logits,
+probabilities, error}; label, label_name, logits and probabilities, and images of a batch, are those of an output,
+as verify prints them, otherwise null. All but valid and error are null if the opening is refused.")]
 pub(crate) struct Open {
     /// Commitment or proof
     #[arg(value_name = "COMMITMENT|P")]

@@ -7,12 +7,12 @@ use clap::builder::RangedU64ValueParser;
 
 /// List the built-in networks, or write one as a model
 ///
-/// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights are
-/// trained or drawn from a seed. Seeded weights are scaled such that activations stay alive; a proof costs the same as
-/// with trained ones, and what the network says means nothing.
+/// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights
+/// are trained or drawn from a seed. Seeded weights are scaled such that activations stay alive; a proof costs the
+/// same as with trained ones, and what the network says means nothing.
 ///
-/// With a name, quantises that network and writes a model file. Scales are chosen on random images, those of a trained
-/// network on training images.
+/// With a name, quantises that network and writes a model file. Scales are chosen on random images, those of a
+/// trained network on training images.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -43,13 +43,13 @@ pub(crate) struct Zoo {
 
 /// Measure proofs of networks
 ///
-/// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its own,
-/// and prints a row for each network. Times are medians of all runs; memory is the most that a proving process held. The
-/// times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by the reference
-/// interpreter on one thread.
+/// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its
+/// own, and prints a row for each network. Times are medians of all runs; memory is the most that a proving process
+/// held. The times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by
+/// the reference interpreter on one thread.
 ///
-/// Proofs are zero-knowledge. With --plain every run also makes and verifies a plain proof under the same keys, and their
-/// figures stand in a row of their own: so both modes are measured under the same load.
+/// Proofs are zero-knowledge. With --plain every run also makes and verifies a plain proof under the same keys, and
+/// their figures stand in a row of their own: so both modes are measured under the same load.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -59,8 +59,9 @@ EXAMPLES:
   convince bench lenet5 --strategy fft --range bits
   convince bench lenet5 --private input,model,output --plain
 
-JSON: {rows: [{name, mode (zero-knowledge or plain), private, reveal (both as setup prints them), parameters, inference_ms,
-setup_ms, prove_ms, verify_ms, proof_bytes, verifier_key_bytes, peak_rss_bytes (null where the system does not tell)}]}.")]
+JSON: {rows: [{name, mode (zero-knowledge or plain), private, reveal (both as setup prints them), parameters,
+inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes, verifier_key_bytes, peak_rss_bytes (null where the
+system does not tell)}]}.")]
 pub(crate) struct Bench {
     /// Model files and names of built-in networks (`convince zoo` lists them)
     #[arg(value_name = "NAME|FILE", required = true)]
@@ -81,10 +82,10 @@ pub(crate) struct Bench {
 
 /// Predict what a proof costs, layer by layer
 ///
-/// Sizes, rounds and bytes are exact: they follow from the circuit. Time and memory are predicted by rates that were measured
-/// with two threads on one machine. What belongs to no single layer stands in a line of its own. A layer's rounds are
-/// those of its own sumchecks; layers share rounds, so that the total is less than their sum. Proofs are zero-knowledge ones;
-/// whether the model is private changes none of these numbers.
+/// Sizes, rounds and bytes are exact: they follow from the circuit. Time and memory are predicted by rates that were
+/// measured with two threads on one machine. What belongs to no single layer stands in a line of its own. A layer's
+/// rounds are those of its own sumchecks; layers share rounds, so that the total is less than their sum. Proofs are
+/// zero-knowledge ones; whether the model is private changes none of these numbers.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:

@@ -9,22 +9,23 @@ use super::{CircuitOptions, Nonce};
 /// Writes DIR/prover.key and DIR/verifier.key. The prover's key holds the weights and the commitment's secrets: only
 /// its owner may read it (mode 0600). The verifier's key is public.
 ///
-/// With a private model, the default, the verifier's key holds a commitment to the weights and a proof that every weight and
-/// bias is of its 8-bit or 32-bit format; reading the key verifies it. Every setup draws fresh secrets, so each makes another
-/// model commitment, unless one made by `convince commit-model` is given. With a public model the key holds the weights
-/// themselves, and verifying evaluates them, some 3 ns a weight.
+/// With a private model, the default, the verifier's key holds a commitment to the weights and a proof that every
+/// weight and bias is of its 8-bit or 32-bit format; reading the key verifies it. Every setup draws fresh secrets, so
+/// each makes another model commitment, unless one made by `convince commit-model` is given. With a public model the
+/// key holds the weights themselves, and verifying evaluates them, some 3 ns a weight.
 ///
-/// A private input stands in proofs as a commitment, made with each proof or before it by `convince commit-input`. A private
-/// output stands in proofs as a commitment that the prover can open, unless its label is revealed: with --reveal label the
-/// proofs say which output is the largest, the first of equal ones, and neither hold nor commit to a value of it.
+/// A private input stands in proofs as a commitment, made with each proof or before it by `convince commit-input`. A
+/// private output stands in proofs as a commitment that the prover can open, unless its label is revealed: with
+/// --reveal label the proofs say which output is the largest, the first of equal ones, and neither hold nor commit to
+/// a value of it.
 ///
-/// With --reveal correct the keys are for proofs of accuracy, which say that at least so many of many images have given labels,
-/// and nothing else of what the network says of them (`convince prove-accuracy`). Images are proven B at a time; the more
-/// they are, the cheaper is each and the more memory a proof takes. With a private input the images stand in proofs as a
-/// commitment to the data set, made by `convince commit-data-set`.
+/// With --reveal correct the keys are for proofs of accuracy, which say that at least so many of many images have
+/// given labels, and nothing else of what the network says of them (`convince prove-accuracy`). Images are proven B at
+/// a time; the more they are, the cheaper is each and the more memory a proof takes. With a private input the images
+/// stand in proofs as a commitment to the data set, made by `convince commit-data-set`.
 ///
-/// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of how layers
-/// are proven change no output; a proof verifies only under a key of the same choices.
+/// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of
+/// how layers are proven change no output; a proof verifies only under a key of the same choices.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -37,8 +38,9 @@ EXAMPLES:
   convince setup lenet5.cnvm --reveal correct -o accuracy-keys
 
 JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex; of a public model its hash),
-private (of input, model, output: those whose values are not public), reveal (what proofs say of the output: logits,
-label, correct or nothing), status (range-proven or public), range_proof_bytes, range_proof_slices (null of a public model)}.")]
+private (of input, model, output: those whose values are not public), reveal (what proofs say of the output:
+logits, label, correct or nothing), status (range-proven or public), range_proof_bytes, range_proof_slices (null
+of a public model)}.")]
 pub(crate) struct Setup {
     /// Model file
     #[arg(value_name = "M")]
@@ -63,17 +65,20 @@ pub(crate) struct Setup {
 
 /// Run the network on one input and prove the result
 ///
-/// A key for a batch takes so many inputs: several files, or an array with one more axis. Their order is part of the proof.
+/// A key for a batch takes so many inputs: several files, or an array with one more axis. Their order is part of the
+/// proof.
 ///
-/// What is private by the key is not in the proof, but the prover sees its own output all the same: what is printed of a
-/// private output is not in the file. A private output's commitment is of use to whoever can open it: --output-opening
-/// keeps what that takes, which nobody can make later. A private input that was committed ahead is given by its opening.
+/// What is private by the key is not in the proof, but the prover sees its own output all the same: what is printed
+/// of a private output is not in the file. A private output's commitment is of use to whoever can open it:
+/// --output-opening keeps what that takes, which nobody can make later. A private input that was committed ahead is
+/// given by its opening.
 ///
 /// A proof is zero-knowledge unless --plain is given. A plain proof is as sound and hides nothing: each leaks linear
-/// combinations of all that is private, and some hundreds of them give the weights away. It is for measurements.
+/// combinations of all that is private, and enough of them give it away: for LeNet-5 some 155. It is for
+/// measurements.
 ///
-/// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the key
-/// and building the tables for committing, which all proofs with a key share.
+/// prove_ms counts from the input's integers to the proof's bytes in memory. key_ms counts reading and checking the
+/// key and building the tables for committing, which all proofs with a key share.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -83,11 +88,12 @@ EXAMPLES:
   convince prove --key keys/prover.key --input seven.png --output-opening label.opening -o seven.cnvp
   convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
 
-JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes
-(null where the system does not tell), label, label_name, logits, mode (zero-knowledge or plain), private, reveal (both as
-setup prints them), input_commitment, output_commitment (hex, null of what is public), output_opening (the file, or
-null)}; of a batch label, label_name and logits are the first image's, and images: [{label, label_name, logits}] has
-all. They are printed of a private output too. Under a key that reveals labels alone logits are null.")]
+JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, peak_rss_bytes (null where the
+system does not tell), ANSWER, mode (zero-knowledge or plain), private, reveal (both as setup prints them),
+input_commitment, output_commitment (hex, null of what is public), output_opening (the file, or null)} where ANSWER
+is label, label_name, logits, probabilities (softmax of a classifier's logits, else null); of a batch they are the
+first image's, and images: [{ANSWER}] has all. They are printed of a private output too. Under a key that reveals
+labels alone logits and probabilities are null.")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -97,12 +103,13 @@ pub(crate) struct Prove {
     #[arg(short, long, value_name = "X", required_unless_present = "input_opening", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
 
-    /// The opening of a commitment made by `convince commit-input`: the proof is about that commitment, the input is the
-    /// opening's
+    /// The opening of a commitment made by `convince commit-input`: the proof is about that commitment, the input is
+    /// the opening's
     #[arg(long, value_name = "FILE")]
     pub(crate) input_opening: Option<PathBuf>,
 
-    /// Write the opening of the private output here, secret (mode 0600); without it, nobody can open the output's commitment
+    /// Write the opening of the private output here, secret (mode 0600); without it, nobody can open the output's
+    /// commitment
     #[arg(long, value_name = "FILE")]
     pub(crate) output_opening: Option<PathBuf>,
 
@@ -125,10 +132,11 @@ pub(crate) struct Prove {
 
 /// Verify proofs
 ///
-/// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers or of the
-/// commitment to them, and what the key reveals of the output: label and logits, the label alone, or a commitment.
-/// Whoever cares which input it was gives it with --input, or a commitment to it with --input-commitment, and a nonce if
-/// the proof must be fresh. verify_ms leaves out reading and checking the key, with the range proof in it, which is key_ms.
+/// Prints what a proof authenticates and nothing else: the model commitment, the digest of the input's integers or of
+/// the commitment to them, and what the key reveals of the output: label and logits, the label alone, or a
+/// commitment. Whoever cares which input it was gives it with --input, or a commitment to it with --input-commitment,
+/// and a nonce if the proof must be fresh. verify_ms leaves out reading and checking the key, with the range proof in
+/// it, which is key_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -137,12 +145,13 @@ EXAMPLES:
   convince verify --key keys/verifier.key --input-commitment seven.commitment seven.cnvp
   convince verify --key keys/verifier.key --json a.cnvp b.cnvp
 
-JSON: {valid, verify_ms, key_ms, label, label_name, logits, model_commitment, network_digest,
-input_digest, status (range-proven or public), mode (zero-knowledge or plain), private, reveal (both as setup prints
-them), input_commitment, output_commitment (hex, null of what is public), error}; all but valid, the times and error are
-null if the proof is not valid. label, label_name and logits are null where the output is private, logits where labels
-alone are revealed. Of a batch they are the first image's, and images: [{label, label_name, logits}] has all. Several
-proofs give an array of such objects. The exit code is the worst.")]
+JSON: {valid, verify_ms, key_ms, ANSWER, model_commitment, network_digest, input_digest, status (range-proven or
+public), mode (zero-knowledge or plain), private, reveal (both as setup prints them), input_commitment,
+output_commitment (hex, null of what is public), error} where ANSWER is label, label_name, logits, probabilities
+(softmax of a classifier's logits, else null); all but valid, the times and error are null if the proof is not
+valid. ANSWER is null where the output is private, logits and probabilities where labels alone are revealed. Of a
+batch it is the first image's, and images: [{ANSWER}] has all. Several proofs give an array of such objects. The exit
+code is the worst.")]
 pub(crate) struct Verify {
     /// The verifier's key
     #[arg(short, long, value_name = "FILE")]

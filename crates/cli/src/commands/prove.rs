@@ -100,6 +100,7 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let peak_rss_bytes = peak_memory();
 
     targets.write(&proof, &openings)?;
+    warn_of(mode, visibility);
     let digest = |opening: &Option<TensorOpening>| opening.as_ref().map(|o| hex(&o.commitment().digest()));
     let report = Report {
         prove_ms: milliseconds(end - start),
@@ -129,19 +130,22 @@ fn mode(args: &Prove, visibility: Visibility) -> Result<Mode, Error> {
     if visibility.reveal == Reveal::Correct {
         return Err(Error::new(format!("{key}: this key is for accuracy proofs: use `convince prove-accuracy`")));
     }
-    let [_, (_, private)] = visibility.fields();
     if args.output_opening.is_some() && visibility.reveal != Reveal::Nothing {
         return Err(Error::new(format!("--output-opening: proofs under {key} do not commit to their output")));
     }
     if args.input_opening.is_some() && !visibility.private().contains(&"input") {
         return Err(Error::new(format!("--input-opening: the inputs of {key} are public")));
     }
-    if args.plain && !visibility.private().is_empty() {
-        warn(&format!(
-            "a plain proof is not zero-knowledge: it leaks linear combinations of what is private ({private})"
-        ));
-    }
     Ok(if args.plain { Mode::Plain } else { Mode::Hiding })
+}
+
+/// Says what a plain proof is, where it matters.
+fn warn_of(mode: Mode, visibility: Visibility) {
+    let [_, (_, private)] = visibility.fields();
+    if mode == Mode::Plain && !visibility.private().is_empty() {
+        let leak = "a plain proof is not zero-knowledge: it leaks linear combinations of what is private";
+        warn(&format!("{leak} ({private})"));
+    }
 }
 
 /// The input: that of an opening, or of files. Whether both are the same is checked by whoever proves.

@@ -142,6 +142,17 @@ pub(crate) fn fixture() -> &'static Fixture {
     })
 }
 
+/// A model file of a small network on the same digits.
+pub(crate) fn tiny() -> &'static str {
+    static TINY: OnceLock<String> = OnceLock::new();
+    TINY.get_or_init(|| {
+        let model = fixture().path("tiny.cnvm");
+        let [onnx, inputs] = ["onnx", "input.npy"].map(|end| vector(&format!("onnx/keras-style-cnn.{end}")));
+        convince(&["quantize", &onnx, "--calibrate", &inputs, "--layout", "nhwc", "-o", &model]).succeeds();
+        model
+    })
+}
+
 /// Removes the folders of runs that are long over.
 fn forget_old_fixtures(folder: &Path) {
     let old = |path: &Path| {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::{DIGIT, command, convince, convince_json, fixture, has_keys, text, vector};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "demo",
     "quantize",
     "run",
@@ -19,6 +19,10 @@ const COMMANDS: [&str; 16] = [
     "prove-accuracy",
     "verify-accuracy",
     "commit-data-set",
+    "commit-model",
+    "check-key",
+    "commit-input",
+    "open",
     "inspect",
     "zoo",
     "bench",
@@ -64,7 +68,7 @@ fn errors_are_json_where_asked_for() {
     let printed = convince_json(&["run", "missing.cnvm", "--input", "x.png"]).fails_with(2).json();
     assert!(printed["error"].as_str().is_some_and(|error| error.starts_with("missing.cnvm: ")), "{printed}");
     let printed = convince_json(&["verify", "--key", "missing.key", "p"]).fails_with(2).json();
-    has_keys(&printed, &["valid", "verify_ms", "key_ms", "label", "logits", "error"]);
+    has_keys(&printed, &["valid", "verify_ms", "key_ms", "label", "logits", "mode", "private", "error"]);
     assert_eq!(printed["valid"], json!(false));
     let printed = convince_json(&["verify", "--key", "missing.key", "p", "q"]).fails_with(2).json();
     assert_eq!(printed.as_array().map(Vec::len), Some(2));

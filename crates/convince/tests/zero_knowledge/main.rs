@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod simulator;
 mod visibility;
 mod walk;
 mod weights;

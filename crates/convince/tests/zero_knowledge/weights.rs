@@ -345,10 +345,10 @@ fn public_weights_that_are_others_or_out_of_range_are_another_model_or_none() {
         weights[k] = Arc::new(ints(&changed));
         key(&KeyFile { weights: StoredWeights::Public(weights), ..file.clone() })
     };
-    for k in 0..weights.len() {
+    for (k, stored) in weights.iter().enumerate() {
         let id = honest.verifying.circuit().wires_of(WireKind::Weight).nth(k).unwrap();
         let (low, high) = (honest.verifying.circuit().wire(id).low, honest.verifying.circuit().wire(id).high);
-        let value = weights[k].to_i64()[1];
+        let value = stored.to_i64()[1];
         let other = with(k, 1, if value == high { low } else { value + 1 }).unwrap();
         assert_ne!(other.model_commitment(), honest.verifying.model_commitment());
         assert!(verify(&other, &proof, None, &[]).is_err(), "weight wire {k}");

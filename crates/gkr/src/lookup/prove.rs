@@ -4,7 +4,8 @@ use convince_poly::{Functional, outer};
 use convince_sumcheck::{eq_product, suffix};
 use convince_transcript::ProverChannel;
 
-use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, ROOT, TAU, Tree, leaves};
+use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, ROOT, TAU, Tree};
+use crate::lookup::leaves::Leaves;
 
 /// Proves all lookups of a witness whose advice is committed.
 pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C) -> ColumnClaims<F, F>
@@ -16,7 +17,7 @@ where
         return ColumnClaims::new(circuit, vec![], vec![]);
     }
     let (alpha, beta) = (channel.full_challenge(ALPHA), channel.full_challenge(BETA));
-    let mut tree = Tree::new(circuit.log_leaves(), leaves::fractions(circuit, witness, alpha, beta));
+    let mut tree = Tree::new(circuit.log_leaves(), Leaves::new(circuit, witness, [alpha, beta]));
     let [_, root] = tree.root();
     // Zero with probability 2^-200 for an honest prover; the verifier then refuses the proof.
     channel.send(ROOT, &[root, root.inverse().unwrap_or(F::zero())]);

@@ -1,10 +1,11 @@
 use convince_field::ProofField;
+use zeroize::Zeroize;
 
 /// A polynomial that blinds the rounds of one instance: `g(x) = g_0 + sum_i (g_i1 x_i + g_i2 x_i^2)`.
 ///
 /// Its `2 n + 1` coefficients are as many as the scalars that the rounds and its sum reveal, which are therefore uniform where
 /// the coefficients are (Libra, Xie et al. 2019, section 4.1).
-pub struct Mask<F> {
+pub struct Mask<F: ProofField> {
     /// `g_0, g_11, g_12, g_21, ...`, the most significant variable first; the bound part is folded into the first entry.
     coefficients: Vec<F>,
     bound: usize,
@@ -51,6 +52,13 @@ impl<F: ProofField> Mask<F> {
             self.coefficients[0] += bound;
             self.bound += 1;
         }
+    }
+}
+
+/// The coefficients are secret: they are overwritten.
+impl<F: ProofField> Drop for Mask<F> {
+    fn drop(&mut self) {
+        self.coefficients.zeroize();
     }
 }
 

@@ -2,12 +2,13 @@ use std::ops::Range;
 
 use convince_field::ProofField;
 use convince_transcript::ProverChannel;
+use zeroize::Zeroize;
 
 use super::{CHALLENGE, Mask, ROUND};
 use crate::parallel;
 
 /// One sum over `{0,1}^num_vars` of products of pairs of tables.
-pub struct Instance<F> {
+pub struct Instance<F: ProofField> {
     num_vars: usize,
     weight: F,
     claim: F,
@@ -26,8 +27,9 @@ impl<F: ProofField> Instance<F> {
     }
 
     /// The same sum plus `factor` times that of a mask of as many variables; `claim` is that of both.
-    pub fn masked(self, factor: F, mask: Mask<F>) -> Self {
-        Self { mask: Some((factor, mask)), ..self }
+    pub fn masked(mut self, factor: F, mask: Mask<F>) -> Self {
+        self.mask = Some((factor, mask));
+        self
     }
 
     /// `h(0), h(2)` of the current round, `half` pairs of entries a table.
@@ -57,6 +59,13 @@ impl<F: ProofField> Instance<F> {
     fn finals(&self) -> Vec<[F; 2]> {
         let value = |t: &Vec<F>| t.first().copied().unwrap_or(F::zero());
         self.pairs.iter().map(|[f, g]| [value(f), value(g)]).collect()
+    }
+}
+
+/// Tables may hold pads: what is left of them is overwritten.
+impl<F: ProofField> Drop for Instance<F> {
+    fn drop(&mut self) {
+        self.pairs.iter_mut().flatten().for_each(Zeroize::zeroize);
     }
 }
 

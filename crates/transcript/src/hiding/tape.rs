@@ -3,6 +3,7 @@ use std::ops::{Add, Mul, Sub};
 use std::rc::Rc;
 
 use convince_field::ProofField;
+use zeroize::Zeroizing;
 
 use crate::{ChannelScalar, Check};
 
@@ -192,12 +193,12 @@ impl<F: ProofField> Tape<F> {
     /// The values of every product's factors, for who knows the pads: `[x_k, y_k]`, with `z_k = x_k y_k`.
     ///
     /// Panics if there are fewer pads than messages.
-    pub fn factors(&self, pads: &[F]) -> Vec<[F; 2]> {
-        let mut values: Vec<F> = Vec::with_capacity(self.nodes.borrow().len());
-        let mut factors: Vec<[F; 2]> = Vec::with_capacity(self.products.len());
+    pub fn factors(&self, pads: &[F]) -> Zeroizing<Vec<[F; 2]>> {
+        let mut values = Zeroizing::new(Vec::with_capacity(self.nodes.borrow().len()));
+        let mut factors: Zeroizing<Vec<[F; 2]>> = Zeroizing::new(Vec::with_capacity(self.products.len()));
         for node in self.nodes.borrow().iter() {
-            let value = |i: u32| values[i as usize];
-            values.push(match *node {
+            let value = |i: u32| -> F { values[i as usize] };
+            let next = match *node {
                 Node::Pad(i) => -pads[i],
                 Node::Product(k) => {
                     let of = |x: &Hidden<F>| x.constant + x.index().map_or(F::zero(), |i| values[i]);
@@ -208,7 +209,8 @@ impl<F: ProofField> Tape<F> {
                 Node::Add(a, b) => value(a) + value(b),
                 Node::Sub(a, b) => value(a) - value(b),
                 Node::Scale(a, factor) => value(a) * factor,
-            });
+            };
+            values.push(next);
         }
         factors
     }

@@ -54,7 +54,7 @@ fn verify(proof: &[u8]) -> (Tape<Fr>, Hidden<Fr>) {
 fn value(form: &Linear<Fr>, tape: &Tape<Fr>) -> Fr {
     let products = tape.factors(&pads());
     let pads: Fr = form.pads.iter().zip(pads()).map(|(a, b)| *a * b).sum();
-    form.constant + pads + form.products.iter().zip(products).map(|(a, [x, y])| *a * x * y).sum::<Fr>()
+    form.constant + pads + form.products.iter().zip(products.iter()).map(|(a, [x, y])| *a * x * y).sum::<Fr>()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn both_ends_have_the_same_tape_and_its_forms_have_the_values_of_the_plain_proto
     let (proof, recorded) = prove(0);
     let (tape, out) = verify(&proof);
     assert_eq!((tape.num_messages(), tape.products().len(), tape.assertions().len()), (3, 2, 2));
-    assert_eq!(tape.factors(&pads()), vec![[fr(7), fr(4)], [fr(-2), fr(1)]]);
+    assert_eq!(*tape.factors(&pads()), vec![[fr(7), fr(4)], [fr(-2), fr(1)]]);
     assert_eq!(value(&tape.weighted_sum([(out, fr(1))]), &tape), fr(28));
     let weighted = |tape: &Tape<Fr>| {
         let forms = tape.assertions().iter().enumerate().map(|(i, (form, _))| (form.clone(), fr(3 + i as i64)));
