@@ -6,19 +6,21 @@ use super::Nonce;
 
 /// Prove that a network gives at least so many of many images their labels
 ///
-/// The key is made by `convince setup --reveal correct`. An image is right if its label is the index of the network's largest
-/// output, the lowest of equal ones. The network is run on all images first; without --at-least, exactly the number of images
-/// that are right is then proven, and with it that number or any smaller: how many more are right is not to be seen. Exit
-/// code 1, and no file, if fewer are right.
+/// The key is made by `convince setup --reveal correct`. An image is right if its label is the index of the network's
+/// largest output, the lowest of equal ones. The network is run on all images first; without --at-least, exactly the
+/// number of images that are right is then proven, and with it that number or any smaller: how many more are right is
+/// not to be seen. Exit code 1, and no file, if fewer are right.
 ///
-/// Images are read, proven and written one batch at a time, so that neither memory nor disk but for the proof itself grows
-/// with their number. The proof holds neither images nor labels: whoever verifies has them, or a commitment to the images.
+/// Images are read, proven and written one batch at a time, so that neither memory nor disk but for the proof itself
+/// grows with their number. The proof holds neither images nor labels: whoever verifies has them, or a commitment to
+/// the images.
 ///
-/// A proof is about these images under these labels alone. A model that was made after the images were seen may be fitted to
-/// them: to measure it, let the model be committed first (`convince commit-model`), and the images be chosen afterwards.
+/// A proof is about these images under these labels alone. A model that was made after the images were seen may be
+/// fitted to them: to measure it, let the model be committed first (`convince commit-model`), and the images be chosen
+/// afterwards.
 ///
-/// prove_ms counts from the first batch to the whole proof on the disk, without the key and without the counting of images
-/// that are right, which is count_ms.
+/// prove_ms counts from the first batch to the whole proof on the disk, without the key and without the counting of
+/// images that are right, which is count_ms.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
@@ -66,20 +68,21 @@ pub(crate) struct ProveAccuracy {
 
 /// Verify a proof of accuracy
 ///
-/// Checks that the key's model gives at least so many of the images their labels. The images are given as they are, or, if they
-/// are private by the key, as the commitment to them; the labels and their order are part of the statement, as is the nonce.
-/// That the labels are the right ones, that the images are worth measuring, and that the model was committed before anybody
-/// who made it saw them, is for the verifier to know: no proof shows it.
+/// Checks that the key's model gives at least so many of the images their labels. The images are given as they are,
+/// or, if they are private by the key, as the commitment to them; the labels and their order are part of the
+/// statement, as is the nonce. That the labels are the right ones, that the images are worth measuring, and that the
+/// model was committed before anybody who made it saw them, is for the verifier to know: no proof shows it.
 ///
-/// Exit code 1 if the proof is rejected, or if it is about fewer right images than --at-least, or about another number of
-/// images. The proof is read batch by batch, so that memory does not grow with it. verify_ms counts reading proof and images;
-/// key_ms reading and checking the key.
+/// Exit code 1 if the proof is rejected, or if it is about fewer right images than --at-least, or about another number
+/// of images. The proof is read batch by batch, so that memory does not grow with it. verify_ms counts reading proof
+/// and images; key_ms reading and checking the key.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:
   convince verify-accuracy --key keys/verifier.key --data images.npy --labels labels.npy accuracy.cnvp
   convince verify-accuracy --key keys/verifier.key --data images.npy --labels labels.npy --at-least 950 accuracy.cnvp
-  convince verify-accuracy --key keys/verifier.key --data-set digits.commitment --labels labels.npy --nonce 5f3c9a accuracy.cnvp
+  convince verify-accuracy --key keys/verifier.key --data-set digits.commitment --labels labels.npy \\
+    --nonce 5f3c9a accuracy.cnvp
 
 JSON: {valid, images, correct (at least so many are right), verify_ms, key_ms, model_commitment, network_digest (hex),
 data_set_commitment (hex, null of public images), status (range-proven or public), error}; all but valid, the times and
@@ -116,10 +119,11 @@ pub(crate) struct VerifyAccuracy {
 
 /// Commit to a set of images, for accuracy proofs about them
 ///
-/// Writes a commitment, which says nothing of the images but how many they are, and its opening (mode 0600): the commitment's
-/// randomness, without the images. Anybody can do this who has a verifier's key for accuracy proofs about private images: the
-/// owner of the data, who gives images and opening to provers alone, and the commitment to whoever verifies. It fits all keys
-/// with the same input, batch and width of rows, those of other models too, so that many models can be measured on one set.
+/// Writes a commitment, which says nothing of the images but how many they are, and its opening (mode 0600): the
+/// commitment's randomness, without the images. Anybody can do this who has a verifier's key for accuracy proofs about
+/// private images: the owner of the data, who gives images and opening to provers alone, and the commitment to whoever
+/// verifies. It fits all keys with the same input, batch and width of rows, those of other models too, so that many
+/// models can be measured on one set.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES:

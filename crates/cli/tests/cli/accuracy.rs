@@ -9,8 +9,12 @@ use crate::common::{convince, convince_json, fixture, folder, has_keys, names, t
 
 /// Images that are proven about; three batches of three, of which the last is not full.
 const IMAGES: usize = 8;
+/// The first of them among the held-out digits: the network is right on all.
+const FIRST: usize = 16;
 /// Image whose label is false.
 const WRONG: usize = 5;
+/// Bytes of the header of the committed arrays.
+const HEADER: usize = 128;
 
 /// Keys for batches of three, eight digits as a `.npy` file, and their labels, one of them false.
 struct Digits {
@@ -25,7 +29,10 @@ impl Digits {
         let printed = convince_json(&setup).succeeds().json();
         assert_eq!(printed["reveal"], json!("correct"));
         let images = std::fs::read(vector("mnist/heldout-images.npy")).unwrap();
-        digits.write("images.npy", &npy(&format!("({IMAGES}, 1, 28, 28)"), &images[128..][..IMAGES * 28 * 28]));
+        digits.write(
+            "images.npy",
+            &npy(&format!("({IMAGES}, 1, 28, 28)"), &images[HEADER + FIRST * 28 * 28..][..IMAGES * 28 * 28]),
+        );
         digits.relabel("labels.npy", &[WRONG]);
         digits
     }
@@ -42,7 +49,7 @@ impl Digits {
     fn relabel(&self, name: &str, wrong: &[usize]) {
         let labels = std::fs::read(vector("mnist/heldout-labels.npy")).unwrap();
         let label = |(index, &label): (usize, &u8)| if wrong.contains(&index) { (label + 1) % 10 } else { label };
-        let labels: Vec<u8> = labels[128..][..IMAGES].iter().enumerate().map(label).collect();
+        let labels: Vec<u8> = labels[HEADER + FIRST..][..IMAGES].iter().enumerate().map(label).collect();
         self.write(name, &npy(&format!("({IMAGES},)"), &labels));
     }
 
@@ -52,9 +59,11 @@ impl Digits {
     }
 
     fn verify(&self, proof: &str, labels: &str, more: &[&str]) -> Vec<String> {
-        let files = [("--key", "verifier.key"), ("--labels", labels)];
         let proof = self.path(proof);
-        self.arguments("verify-accuracy", &files, &[more, &["--", &proof]].concat())
+        let files = [("--key", "verifier.key"), ("--labels", labels)];
+        let mut arguments = self.arguments("verify-accuracy", &files, more);
+        arguments.insert(1, proof);
+        arguments
     }
 
     fn arguments(&self, command: &str, files: &[(&str, &str)], more: &[&str]) -> Vec<String> {
