@@ -1,5 +1,6 @@
 //! The command line: subcommands, flags, and the texts of `--help`.
 
+mod accuracy;
 mod commitments;
 mod networks;
 mod proofs;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::accuracy::{CommitDataSet, ProveAccuracy, VerifyAccuracy};
 pub(crate) use self::commitments::{CheckKey, CommitInput, CommitModel, Open};
 pub(crate) use self::networks::{Bench, CircuitOptions, Convolutions, Estimate, Parts, Ranges, Reveals, Zoo};
 pub(crate) use self::proofs::{Prove, Setup, Verify};
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     Setup(Setup),
     Prove(Prove),
     Verify(Verify),
+    ProveAccuracy(ProveAccuracy),
+    VerifyAccuracy(VerifyAccuracy),
+    CommitDataSet(CommitDataSet),
     CommitModel(CommitModel),
     CheckKey(CheckKey),
     CommitInput(CommitInput),

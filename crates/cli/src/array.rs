@@ -23,7 +23,8 @@ pub(crate) struct Array {
 }
 
 impl Values {
-    fn slice(&self, range: std::ops::Range<usize>) -> Self {
+    /// Some of the numbers.
+    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
         match self {
             Self::Pixels(v) => Self::Pixels(v[range].to_vec()),
             Self::Floats(v) => Self::Floats(v[range].to_vec()),

@@ -1,5 +1,8 @@
 //! Reading files, and turning PNG, `.npy` and JSON files into a network's input.
 
+mod data_set;
+mod labels;
+
 use std::fs::File;
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +15,9 @@ use image::{ColorType, ImageDecoder as _};
 use crate::array::{Array, Values};
 use crate::error::{Context, Error};
 use crate::npy;
+
+pub(crate) use self::data_set::DataSet;
+pub(crate) use self::labels::labels;
 
 /// Longest file that is read.
 const MAX_FILE: u64 = 2 << 30;

@@ -1,6 +1,6 @@
 //! NumPy's `.npy` files, as the hostile input they may be.
 
-use npyz::{Deserialize, NpyFile, NpyHeader, Order};
+use npyz::{DType, Deserialize, NpyHeader, Order, TypeRead as _};
 
 use crate::array::{Array, Values};
 
@@ -14,35 +14,102 @@ const MAX_BRACKETS: usize = 8;
 /// First bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 
+/// Most bytes that a header takes with what stands before it.
+pub(crate) const MAX_START: u64 = MAX_HEADER as u64 + 12;
+
+/// What a header says: how many values there are, where, and how they are encoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// Lengths of the axes.
+    pub(crate) shape: Vec<usize>,
+    /// Bytes before the first value.
+    pub(crate) start: u64,
+    /// Bytes of a value.
+    pub(crate) item: usize,
+    kind: Kind,
+    dtype: DType,
+    declared: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    U8,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+}
+
+impl Layout {
+    /// Reads the header at the start of a file, of which `bytes` are at least the first [`MAX_START`], or all.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        check_header(bytes)?;
+        let mut data = bytes;
+        let header = NpyHeader::from_reader(&mut data).map_err(|error| format!("not a NumPy file: {error}"))?;
+        let shape: Option<Vec<usize>> = header.shape().iter().map(|&n| usize::try_from(n).ok()).collect();
+        let shape = shape.ok_or("its shape is too large")?;
+        if header.order() == Order::Fortran && shape.iter().filter(|&&n| n != 1).count() > 1 {
+            return Err("it is in Fortran order; save numpy.ascontiguousarray(x)".into());
+        }
+        let descriptor = header.dtype().descr();
+        let (kind, item) = match descriptor.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']) {
+            "u1" => (Kind::U8, 1),
+            "f4" => (Kind::F32, 4),
+            "f8" => (Kind::F64, 8),
+            "i1" => (Kind::I8, 1),
+            "i2" => (Kind::I16, 2),
+            "i4" => (Kind::I32, 4),
+            "i8" => (Kind::I64, 8),
+            _ => {
+                let supported = "uint8 (pixels), float32, float64 and signed integers are";
+                return Err(format!("its element type is not supported; {supported}"));
+            }
+        };
+        let start = (bytes.len() - data.len()) as u64;
+        Ok(Self { shape, start, item, kind, dtype: header.dtype(), declared: header.len() })
+    }
+
+    /// Compares the declared shape with the number of bytes behind the header.
+    pub(crate) fn check_len(&self, found: u64) -> Result<(), String> {
+        let Self { declared, item, .. } = self;
+        match declared.checked_mul(*item as u64) {
+            Some(expected) if expected == found => Ok(()),
+            _ => Err(format!("its header says {declared} values of {item} bytes, but {found} bytes are there")),
+        }
+    }
+
+    /// The values that whole items encode.
+    pub(crate) fn values(&self, bytes: &[u8]) -> Result<Values, String> {
+        Ok(match self.kind {
+            Kind::U8 => Values::Pixels(bytes.to_vec()),
+            Kind::F32 => Values::Floats(self.all::<f32>(bytes)?),
+            Kind::F64 => Values::Floats(self.all::<f64>(bytes)?.into_iter().map(|v| v as f32).collect()),
+            Kind::I8 => self.integers::<i8>(bytes)?,
+            Kind::I16 => self.integers::<i16>(bytes)?,
+            Kind::I32 => self.integers::<i32>(bytes)?,
+            Kind::I64 => self.integers::<i64>(bytes)?,
+        })
+    }
+
+    fn all<T: Deserialize>(&self, bytes: &[u8]) -> Result<Vec<T>, String> {
+        let reader = T::reader(&self.dtype).map_err(|error| error.to_string())?;
+        let values = bytes.chunks_exact(self.item).map(|item| reader.read_one(item));
+        values.collect::<std::io::Result<_>>().map_err(|error| error.to_string())
+    }
+
+    fn integers<T: Deserialize + Into<i64>>(&self, bytes: &[u8]) -> Result<Values, String> {
+        Ok(Values::Integers(self.all::<T>(bytes)?.into_iter().map(Into::into).collect()))
+    }
+}
+
 /// Reads a whole file. The declared shape is compared with the file's length before anything is allocated.
 pub(crate) fn read(bytes: &[u8]) -> Result<Array, String> {
-    check_header(bytes)?;
-    let mut data = bytes;
-    let header = NpyHeader::from_reader(&mut data).map_err(|error| format!("not a NumPy file: {error}"))?;
-    let shape: Option<Vec<usize>> = header.shape().iter().map(|&n| usize::try_from(n).ok()).collect();
-    let shape = shape.ok_or("its shape is too large")?;
-    if header.order() == Order::Fortran && shape.iter().filter(|&&n| n != 1).count() > 1 {
-        return Err("it is in Fortran order; save numpy.ascontiguousarray(x)".into());
-    }
-    let declared = header.len();
-    let descriptor = header.dtype().descr();
-    let file = NpyFile::with_header(header, data);
-    let fits = |item: u64| match declared.checked_mul(item) {
-        Some(expected) if expected == data.len() as u64 => Ok(()),
-        _ => Err(format!("its header says {declared} values of {item} bytes, but {} bytes are there", data.len())),
-    };
-    let kind = descriptor.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']);
-    let values = match kind {
-        "u1" => fits(1).and_then(|()| Ok(Values::Pixels(all::<u8>(file)?))),
-        "f4" => fits(4).and_then(|()| Ok(Values::Floats(all::<f32>(file)?))),
-        "f8" => fits(8).and_then(|()| Ok(Values::Floats(all::<f64>(file)?.into_iter().map(|v| v as f32).collect()))),
-        "i1" => fits(1).and_then(|()| integers::<i8>(file)),
-        "i2" => fits(2).and_then(|()| integers::<i16>(file)),
-        "i4" => fits(4).and_then(|()| integers::<i32>(file)),
-        "i8" => fits(8).and_then(|()| integers::<i64>(file)),
-        _ => Err("its element type is not supported; uint8 (pixels), float32, float64 and signed integers are".into()),
-    };
-    Ok(Array { shape, values: values? })
+    let layout = Layout::parse(bytes)?;
+    let data = &bytes[layout.start as usize..];
+    layout.check_len(data.len() as u64)?;
+    Ok(Array { values: layout.values(data)?, shape: layout.shape })
 }
 
 /// Bounds what parsing the header can cost: its length, its nesting, and the product of the axes in it.
@@ -68,14 +135,6 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
         return Err("it is a structured array, which is not supported".into());
     }
     Ok(())
-}
-
-fn all<T: Deserialize>(file: NpyFile<&[u8]>) -> Result<Vec<T>, String> {
-    file.into_vec().map_err(|error| error.to_string())
-}
-
-fn integers<T: Deserialize + Into<i64>>(file: NpyFile<&[u8]>) -> Result<Values, String> {
-    Ok(Values::Integers(all::<T>(file)?.into_iter().map(Into::into).collect()))
 }
 
 #[cfg(test)]

@@ -268,7 +268,8 @@ impl Target {
         write_all(&[(self, bytes, Access::Public)])
     }
 
-    fn stage(&self, bytes: &[u8], access: Access) -> Result<NamedTempFile, Error> {
+    /// A file beside this place, which is put here when it is finished; until then nothing is here, nor if it is dropped.
+    pub(crate) fn begin(&self, access: Access) -> Result<Pending<'_>, Error> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".convince-");
         #[cfg(unix)]
@@ -279,13 +280,35 @@ impl Target {
         }
         #[cfg(not(unix))]
         let _ = access;
-        let write = || {
-            let mut file = builder.tempfile_in(&self.folder)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            Ok::<_, std::io::Error>(file)
+        let file = builder.tempfile_in(&self.folder).at(self.path.display())?;
+        Ok(Pending { target: self, file })
+    }
+}
+
+/// A file that is being written.
+pub(crate) struct Pending<'a> {
+    target: &'a Target,
+    file: NamedTempFile,
+}
+
+impl Pending<'_> {
+    /// What its bytes are written to.
+    pub(crate) fn writer(&mut self) -> &mut impl std::io::Write {
+        &mut self.file
+    }
+
+    /// Puts it in its place; its length.
+    pub(crate) fn finish(self) -> Result<u64, Error> {
+        let Target { path, folder } = self.target;
+        let sync = || {
+            self.file.as_file().sync_all()?;
+            Ok::<_, std::io::Error>(self.file.as_file().metadata()?.len())
         };
-        write().at(self.path.display())
+        let len = sync().at(path.display())?;
+        self.file.persist(path).map_err(|failed| failed.error).at(path.display())?;
+        // The name must survive a crash too; directories that cannot be synchronised are no reason to fail.
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        Ok(len)
     }
 }
 
@@ -299,14 +322,14 @@ pub(crate) fn refuse_same(first: &Target, second: &Target) -> Result<(), Error> 
 
 /// Writes files such that none appears before all are on the disk.
 pub(crate) fn write_all(files: &[(&Target, &[u8], Access)]) -> Result<(), Error> {
-    let staged =
-        files.iter().map(|(target, bytes, access)| target.stage(bytes, *access)).collect::<Result<Vec<_>, _>>();
-    for (file, (target, ..)) in staged?.into_iter().zip(files) {
-        file.persist(&target.path).map_err(|failed| failed.error).at(target.path.display())?;
-        // The name must survive a crash too; directories that cannot be synchronised are no reason to fail.
-        let _ = std::fs::File::open(&target.folder).and_then(|folder| folder.sync_all());
-    }
-    Ok(())
+    let staged = files.iter().map(|(target, bytes, access)| {
+        let mut pending = target.begin(*access)?;
+        let write = pending.file.write_all(bytes).and_then(|()| pending.file.as_file().sync_all());
+        write.at(target.path.display()).map(|()| pending)
+    });
+    // All are staged before the first is put in its place.
+    let staged = staged.collect::<Result<Vec<_>, _>>()?;
+    staged.into_iter().try_for_each(|pending| pending.finish().map(drop))
 }
 
 #[cfg(test)]
@@ -329,6 +352,17 @@ mod tests {
         for path in [folder.path(), &folder.path().join("none/file"), Path::new(""), Path::new("/dev/null")] {
             assert!(Target::new(path).is_err(), "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_finished_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let target = Target::new(&folder.path().join("file")).expect("a new file");
+        let mut pending = target.begin(Access::Public).expect("begins");
+        pending.writer().write_all(b"half").expect("writes");
+        assert!(!target.path().exists());
+        drop(pending);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("is there").count(), 0);
     }
 
     #[cfg(unix)]

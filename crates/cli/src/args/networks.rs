@@ -114,9 +114,10 @@ pub(crate) struct Estimate {
 /// What a circuit is made for, and how its layers are proven.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub(crate) struct CircuitOptions {
-    /// Number of images that one proof is about
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
-    pub(crate) batch: usize,
+    /// Number of images that one proof is about; of an accuracy proof those that are proven together
+    /// [default: 1; 32 with --reveal correct]
+    #[arg(long, value_name = "B", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
+    pub(crate) batch: Option<usize>,
 
     /// How convolutions are proven
     #[arg(long, value_enum, default_value_t = Convolutions::Direct)]
@@ -166,6 +167,8 @@ pub(crate) enum Reveals {
     Logits,
     /// The index of the largest value, and no value: the label alone is public
     Label,
+    /// Of many images, that at least so many have given labels: the keys are for `convince prove-accuracy`
+    Correct,
 }
 
 /// How convolutions are proven.

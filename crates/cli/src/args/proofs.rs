@@ -19,6 +19,11 @@ use super::{CircuitOptions, Nonce};
 /// --reveal label the proofs say which output is the largest, the first of equal ones, and neither hold nor commit to
 /// a value of it.
 ///
+/// With --reveal correct the keys are for proofs of accuracy, which say that at least so many of many images have
+/// given labels, and nothing else of what the network says of them (`convince prove-accuracy`). Images are proven B at
+/// a time; the more they are, the cheaper is each and the more memory a proof takes. With a private input the images
+/// stand in proofs as a commitment to the data set, made by `convince commit-data-set`.
+///
 /// Keys for a batch prove so many images at once: a proof of many is hardly longer than that of one. The choices of
 /// how layers are proven change no output; a proof verifies only under a key of the same choices.
 #[derive(clap::Args)]
@@ -30,11 +35,12 @@ EXAMPLES:
   convince setup lenet5.cnvm --private model,output --reveal label -o keys
   convince setup lenet5.cnvm --commitment lenet5.commitment --secret lenet5.secret -o keys
   convince setup lenet5.cnvm --private none --batch 16 -o keys
+  convince setup lenet5.cnvm --reveal correct -o accuracy-keys
 
 JSON: {setup_ms, prover_key_bytes, verifier_key_bytes, model_commitment (hex; of a public model its hash),
 private (of input, model, output: those whose values are not public), reveal (what proofs say of the output:
-logits, label or nothing), status (range-proven or public), range_proof_bytes, range_proof_slices (null of a
-public model)}.")]
+logits, label, correct or nothing), status (range-proven or public), range_proof_bytes, range_proof_slices (null
+of a public model)}.")]
 pub(crate) struct Setup {
     /// Model file
     #[arg(value_name = "M")]

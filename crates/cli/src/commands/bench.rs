@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use convince::Mode;
+use convince::lower::Reveal;
 use convince::model::{Model, run as interpret};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -42,7 +43,9 @@ pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Resul
     let sources = args.networks.iter().map(|argument| Source::of(argument)).collect::<Result<Vec<_>, _>>()?;
     let process = Process::new(threads);
     // What cannot be set up is found before anything is measured.
-    args.circuit.strategies()?;
+    if args.circuit.strategies()?.reveal == Reveal::Correct {
+        return Err(Error::new("--reveal correct: accuracy proofs are measured by `convince prove-accuracy`"));
+    }
     let rows = sources.iter().map(|source| measure(source, args, process));
     let report = Report { rows: rows.collect::<Result<Vec<_>, _>>()?.concat() };
     output.result(&report, || text(&report.rows))?;

@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use convince::lower::Reveal;
 use serde::Serialize;
 
 use super::verify;
@@ -8,6 +9,7 @@ use crate::error::{Context, Error, Exit};
 use crate::input;
 use crate::output::{Access, Output, Target, fields, hex, milliseconds, refuse_same, size, write_all};
 use crate::progress::Progress;
+use crate::visibility::Visibility;
 
 #[derive(Serialize)]
 struct Report {
@@ -26,6 +28,10 @@ pub(super) fn run(args: &CommitInput, output: Output) -> Result<Exit, Error> {
     if !key.circuit().input_is_private() {
         let key = args.key.display();
         return Err(Error::new(format!("{key}: this key's inputs are public, and no proof refers to a commitment")));
+    }
+    if Visibility::of_verifier(&key).reveal == Reveal::Correct {
+        let key = args.key.display();
+        return Err(Error::new(format!("{key}: this key is for accuracy proofs: use `convince commit-data-set`")));
     }
     let integers = input::batch(&args.input, &verify::preprocessing(&key)?, key.batch())?;
     progress.step("committing to the input");

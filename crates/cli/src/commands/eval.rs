@@ -1,17 +1,14 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use convince::model::{Model, QuantizationReport, argmax, run as interpret};
 use convince_onnx::evaluate;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::quantize::float_graph;
 use crate::args::Eval;
-use crate::array::Values;
 use crate::error::{Context, Error, Exit};
 use crate::input::{self, Sample};
-use crate::npy;
 use crate::output::{Output, fields};
 use crate::progress::Progress;
 
@@ -29,7 +26,7 @@ struct Report {
 pub(super) fn run(args: &Eval, output: Output) -> Result<Exit, Error> {
     let model = input::model(&args.model)?;
     let samples = input::many(&args.data, &model.preprocessing)?;
-    let labels = labels(&args.labels, &samples)?;
+    let labels = input::labels(&args.labels, samples.len(), &|index| samples.get(index).map(|s| s.name.as_str()))?;
     let progress = Progress::start("running the network");
     let correct = count_correct(&model, &samples, &labels, &progress).at(args.model.display())?;
     let float = match &args.float {
@@ -82,43 +79,4 @@ fn compare(model: &Model, samples: &[Sample], path: &Path, progress: &Progress) 
     progress.step("running both networks");
     let floats: Vec<Vec<f32>> = samples.iter().map(|sample| sample.floats(&model.preprocessing)).collect();
     evaluate(model, &graph, floats.iter().map(Vec::as_slice)).at(path.display())
-}
-
-/// Labels as a JSON file holds them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Labels {
-    List(Vec<i64>),
-    Map(BTreeMap<String, i64>),
-}
-
-const NEEDED: &str = "a list of integers, or a map from file name to integer, is needed";
-
-/// One label a sample.
-fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<i64>, Error> {
-    let bytes = input::read(path)?;
-    let parsed = if bytes.starts_with(npy::MAGIC) {
-        npy::read(&bytes).and_then(|array| match array.values {
-            Values::Pixels(values) => Ok(Labels::List(values.into_iter().map(i64::from).collect())),
-            Values::Integers(values) => Ok(Labels::List(values)),
-            Values::Floats(_) => Err("its labels are floats, integers are needed".into()),
-        })
-    } else {
-        let parsed =
-            serde_json::from_slice::<serde_json::Value>(&bytes).map_err(|error| format!("not valid JSON: {error}"));
-        parsed.and_then(|value| serde_json::from_value(value).map_err(|_| NEEDED.to_owned()))
-    };
-    let labels = match parsed.at(path.display())? {
-        Labels::List(list) if list.len() == samples.len() => list,
-        Labels::List(list) => {
-            let (found, expected) = (list.len(), samples.len());
-            return Err(Error::new(format!("{}: {found} labels for {expected} inputs", path.display())));
-        }
-        Labels::Map(map) => {
-            let missing = |sample: &Sample| Error::new(format!("{}: no label for \"{}\"", path.display(), sample.name));
-            let find = |sample: &Sample| map.get(&sample.name).copied().ok_or_else(|| missing(sample));
-            samples.iter().map(find).collect::<Result<_, _>>()?
-        }
-    };
-    Ok(labels)
 }

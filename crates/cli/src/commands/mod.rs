@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod accuracy;
 mod bench;
 mod check;
 mod check_key;
@@ -39,6 +40,9 @@ pub(crate) fn dispatch(cli: &Cli, output: Output) -> Result<Exit, Error> {
         Command::Setup(args) => setup::run(args, output),
         Command::Prove(args) => prove::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::ProveAccuracy(args) => accuracy::prove(args, output),
+        Command::VerifyAccuracy(args) => accuracy::verify(args, output),
+        Command::CommitDataSet(args) => accuracy::commit(args, output),
         Command::CommitModel(args) => commit_model::run(args, output),
         Command::CheckKey(args) => check_key::run(args, output),
         Command::CommitInput(args) => commit_input::run(args, output),

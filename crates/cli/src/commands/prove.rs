@@ -127,6 +127,9 @@ pub(super) fn proving_key(path: &Path) -> Result<ProvingKey, Error> {
 /// How the proof is made; refuses options that the key has no use for.
 fn mode(args: &Prove, visibility: Visibility) -> Result<Mode, Error> {
     let key = args.key.display();
+    if visibility.reveal == Reveal::Correct {
+        return Err(Error::new(format!("{key}: this key is for accuracy proofs: use `convince prove-accuracy`")));
+    }
     if args.output_opening.is_some() && visibility.reveal != Reveal::Nothing {
         return Err(Error::new(format!("--output-opening: proofs under {key} do not commit to their output")));
     }
@@ -228,7 +231,7 @@ impl Clock {
 }
 
 /// The most memory that this process has held so far, where the system tells.
-fn peak_memory() -> Option<u64> {
+pub(super) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -14,6 +14,9 @@ use crate::error::{Context, Error};
 use crate::input;
 use crate::output::printable;
 
+/// Images of a batch of an accuracy proof, unless it is said: `benches/accuracy_proof.rs` compares sizes.
+const ACCURACY_BATCH: usize = 32;
+
 /// Where a network comes from.
 pub(super) enum Source {
     /// A model file.
@@ -77,6 +80,7 @@ impl CircuitOptions {
             (false, None | Some(Reveals::Logits)) => Reveal::Logits,
             (true, None) => Reveal::Nothing,
             (_, Some(Reveals::Label)) => Reveal::Label,
+            (_, Some(Reveals::Correct)) => Reveal::Correct,
             (true, Some(Reveals::Logits)) => {
                 return Err(Error::new(
                     "--reveal logits: the output is private; its label can be revealed, not its values",
@@ -86,9 +90,15 @@ impl CircuitOptions {
         Ok(Strategies { range, convolution, reveal, private_input: self.private.input })
     }
 
+    /// Number of images that are proven together.
+    pub(super) fn batch(self) -> usize {
+        let default = if self.reveal == Some(Reveals::Correct) { ACCURACY_BATCH } else { 1 };
+        self.batch.unwrap_or(default)
+    }
+
     /// The model for so many images at once.
     pub(super) fn batched(self, model: Model) -> Model {
-        Model { graph: model.graph.with_batch(self.batch), ..model }
+        Model { graph: model.graph.with_batch(self.batch()), ..model }
     }
 
     /// The options that say the same to another process.
@@ -100,7 +110,7 @@ impl CircuitOptions {
         let private = if parts.is_empty() { "none".into() } else { parts.join(",") };
         let reveal = self.reveal.map(|reveal| name(reveal.to_possible_value()));
         let options = [
-            ("--batch", self.batch.to_string()),
+            ("--batch", self.batch().to_string()),
             ("--strategy", name(self.strategy.to_possible_value())),
             ("--range", name(self.range.to_possible_value())),
             ("--private", private),

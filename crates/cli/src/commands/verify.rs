@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use convince::circuit::Bits;
+use convince::lower::Reveal;
 use convince::model::Preprocessing;
 use convince::{Proof, TensorCommitment, Verified, VerifyError, VerifyOptions, VerifyingKey};
 use serde::Serialize;
@@ -105,6 +106,9 @@ pub(super) fn preprocessing(key: &VerifyingKey) -> Result<Preprocessing, Error> 
 /// Reads what the proofs must be about.
 fn prepare(args: &Verify, key: VerifyingKey) -> Result<Prepared, Error> {
     let (place, private) = (args.key.display(), key.circuit().input_is_private());
+    if Visibility::of_verifier(&key).reveal == Reveal::Correct {
+        return Err(Error::new(format!("{place}: this key is for accuracy proofs: use `convince verify-accuracy`")));
+    }
     if private && !args.input.is_empty() {
         return Err(Error::new(format!(
             "{place}: this key's inputs are private: give --input-commitment, not --input"

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::{DIGIT, command, convince, convince_json, fixture, has_keys, text, vector};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "demo",
     "quantize",
     "run",
@@ -16,6 +16,9 @@ const COMMANDS: [&str; 17] = [
     "setup",
     "prove",
     "verify",
+    "prove-accuracy",
+    "verify-accuracy",
+    "commit-data-set",
     "commit-model",
     "check-key",
     "commit-input",

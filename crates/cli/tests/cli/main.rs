@@ -1,5 +1,6 @@
 //! The real binary on real files: the whole path, its contracts, and everything that it must refuse.
 
+mod accuracy;
 mod bad_files;
 mod bad_input;
 mod batch;

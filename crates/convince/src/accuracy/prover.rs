@@ -20,7 +20,7 @@ use super::{
 use crate::accuracy::verifier::Images;
 use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement};
 use crate::tensor::input_format;
-use crate::{Openings, ProvingKey, TestSeed, VerifyingKey};
+use crate::{Openings, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
 
 /// Why an accuracy proof could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,12 @@ pub enum AccuracyError {
         range: Range<usize>,
         /// Why.
         source: WitnessError,
+    },
+    /// The images are not those of the data set's commitment.
+    #[error("images {}..{}: they are not those that the data set's commitment is to", range.start, range.end)]
+    OtherImages {
+        /// Which ones.
+        range: Range<usize>,
     },
     /// Labels, images or key are not what an accuracy proof is about.
     #[error("{0}")]
@@ -140,7 +146,7 @@ pub(super) fn prove(
         let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
         let labels = batches.labels(index, statement.labels);
         let (messages, bits, commitments) =
-            batch.prove(key, values, &labels, &mut left, &rows, options.data_set, rng)?;
+            batch.prove(key, values, &labels, &mut left, &rows, statement.data_set.zip(options.data_set), rng)?;
         proof.write_all(&messages)?;
         transcript.absorb(&commitments);
         if let Some(full) = last.replace(bits) {
@@ -198,7 +204,7 @@ impl Batch {
         labels: &[u32],
         left: &mut usize,
         rows: &BitRows,
-        data_set: Option<&DataSetOpening>,
+        data_set: Option<(&DataSetCommitment, &DataSetOpening)>,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Vec<u8>, Bits, Vec<crate::protocol::Row>), AccuracyError> {
         let circuit = &key.lowered.circuit;
@@ -224,8 +230,13 @@ impl Batch {
         let own = |opening: &DataSetOpening| {
             opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
         };
-        let openings = Openings { input: data_set.map(own), output: None };
+        let openings = Openings { input: data_set.map(|(_, opening)| own(opening)), output: None };
         let commitment = openings.input.as_ref().map(|opening| opening.commitment_with(&key.params));
+        let is_other =
+            |((set, _), own): (_, &TensorCommitment)| DataSetCommitment::batch(set, self.index) != own.rows();
+        if data_set.zip(commitment.as_ref()).is_some_and(is_other) {
+            return Err(AccuracyError::OtherImages { range: self.range.clone() });
+        }
         let ints = |values: IntSlice<'_>| Ints::I32(values.iter().map(|v| v as i32).collect());
         let (input, output) = (ints(witness.wire(circuit.input())), ints(witness.tensor(circuit, circuit.output())));
         let input = commitment.as_ref().map_or(Part::Public(&input), |c| Part::Private(c.rows()));

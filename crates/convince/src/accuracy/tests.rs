@@ -106,7 +106,10 @@ fn a_verifier_may_ask_for_less_than_is_claimed_and_not_for_more() {
     let fixture = Fixture::new(7, false);
     let proof = fixture.prove(&fixture.statement(4), None);
     assert_eq!(fixture.verify(&proof, &fixture.statement(2)).unwrap().correct, 4);
-    assert!(matches!(fixture.verify(&proof, &fixture.statement(5)), Err(AccuracyRefusal::Usage(_))));
+    let refused = fixture.verify(&proof, &fixture.statement(5)).unwrap_err();
+    assert!(matches!(refused, AccuracyRefusal::Claim { claimed: 4, images: 7, asked: 5 }) && refused.is_rejection());
+    let refused = fixture.verify(&proof, &AccuracyStatement { labels: &fixture.labels[..6], ..fixture.statement(2) });
+    assert!(matches!(refused, Err(AccuracyRefusal::OtherImages { found: 7, labels: 6 })));
 }
 
 #[test]
@@ -213,6 +216,11 @@ fn a_committed_data_set_is_proven_about_and_no_other() {
     let wrong = AccuracyStatement { data_set: Some(&other), ..statement };
     let refused = prove_accuracy(&fixture.proving, &wrong, &mut images, &mut sink, &options);
     assert!(matches!(refused, Err(AccuracyError::Usage(_))));
+    // Images of the last batch that the commitment is not to.
+    let mut swapped =
+        |range: std::ops::Range<usize>| Ok(fixture.images[range.start - range.start / 6..][..range.len()].concat());
+    let refused = prove_accuracy(&fixture.proving, &statement, &mut swapped, &mut sink, &options);
+    assert!(matches!(refused, Err(AccuracyError::OtherImages { range }) if range == (6..7)));
 }
 
 #[test]

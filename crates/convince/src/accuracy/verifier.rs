@@ -71,6 +71,24 @@ pub enum AccuracyRefusal {
     /// Labels, images or key are not what an accuracy proof is about.
     #[error("{0}")]
     Usage(&'static str),
+    /// The proof is about another number of images.
+    #[error("it is about {found} images, and there are {labels} labels")]
+    OtherImages {
+        /// Images of the proof.
+        found: usize,
+        /// Labels that it is verified with.
+        labels: usize,
+    },
+    /// The proof claims less than is asked for, or more than there are images.
+    #[error("it claims that {claimed} of {images} images have their labels, {asked} are asked for")]
+    Claim {
+        /// K of the proof.
+        claimed: usize,
+        /// N.
+        images: usize,
+        /// K that is asked for.
+        asked: usize,
+    },
     /// The proof of a batch.
     #[error("batch {batch}: {reason}")]
     Batch {
@@ -90,6 +108,7 @@ impl AccuracyRefusal {
         let protocol = |reason: &VerifyError| matches!(reason, VerifyError::Protocol(_) | VerifyError::Head(_));
         match self {
             Self::Batch { reason, .. } | Self::Count(reason) => protocol(reason),
+            Self::OtherImages { .. } | Self::Claim { .. } => true,
             Self::Read(_) | Self::Images { .. } | Self::Usage(_) => false,
         }
     }
@@ -118,10 +137,10 @@ pub fn verify_accuracy(
     check(key, statement, batches)?;
     let AccuracyClaim { images: found, correct } = AccuracyClaim::read(proof)?;
     if found != batches.images {
-        return Err(AccuracyRefusal::Usage("the proof is about another number of images than there are labels"));
+        return Err(AccuracyRefusal::OtherImages { found, labels: batches.images });
     }
     if correct < statement.correct || correct > found {
-        return Err(AccuracyRefusal::Usage("the proof claims fewer correct images than are asked for"));
+        return Err(AccuracyRefusal::Claim { claimed: correct, images: found, asked: statement.correct });
     }
     let digest = AccuracyStatement { correct, ..*statement }.digest();
     let mut count = CountTranscript::new(key, &digest);

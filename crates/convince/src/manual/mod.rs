@@ -18,6 +18,7 @@
 //! | [`ends`] | output: public, committed, its label alone, or how many labels are right; input: public or committed |
 //! | [`opening`] | Hyrax: commitments, the splitting rule, one opening for all claims |
 //! | [`zero_knowledge`] | what is private and what is not; the hiding channel, its closing argument, the simulator |
+//! | [`accuracy`] | at least K of N images have their labels: batches, their sum, and what it does not show |
 //! | [`errors`] | how the soundness error is counted |
 //! | [`trust`] | what is assumed and what is defended, in plain words |
 //! | [`threats`] | threat, the check that stops it, the test that turns red without it |
@@ -66,6 +67,9 @@ pub mod opening {}
 
 #[doc = include_str!("zero_knowledge.md")]
 pub mod zero_knowledge {}
+
+#[doc = include_str!("accuracy.md")]
+pub mod accuracy {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}

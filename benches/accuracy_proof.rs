@@ -1,0 +1,243 @@
+//! What proofs of accuracy cost: LeNet-5 on held-out MNIST digits, beside single proofs of the same network in the same run.
+//!
+//! ```sh
+//! cargo bench -p convince-benches --bench accuracy_proof
+//! # behind --: --images N,N (100,1000), --batches B,B (8,32,128), --singles N (20), --out DIR (benches/results)
+//! ```
+//! proves and verifies the accuracy on the first N digits with batches of B, and single zero-knowledge proofs before and after
+//! each, and writes `accuracy_proof.json`. Every row is a process of its own, so that its peak of memory is its own: a process
+//! reads a key and the arrays of digits, as a program would, and its proof goes to a file.
+//!
+//! Without cargo's `--bench`, that is under `cargo test --benches`, a few digits are proven and nothing is written.
+
+#[allow(dead_code)]
+mod machine;
+
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use convince::lower::{Reveal, Strategies};
+use convince::model::{Model, argmax, run};
+use convince::{
+    AccuracyOptions, AccuracyStatement, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, prove_accuracy,
+    setup_with, verify_accuracy,
+};
+use convince_benches::{LeNet, pool, vectors};
+use machine::{Provenance, Spread, milliseconds};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What a throughput of accuracy proofs is to be of that of single proofs.
+const TARGET: f64 = 5.0;
+const PIXELS: usize = 28 * 28;
+/// Threads of provers and verifiers.
+const THREADS: usize = 2;
+
+/// One proof, as the process that made it tells.
+#[derive(Clone, Serialize, Deserialize)]
+struct Measured {
+    images: usize,
+    batch: usize,
+    correct: usize,
+    prove_ms: f64,
+    images_per_second: f64,
+    /// On the same number of threads, images included.
+    verify_ms: f64,
+    proof_bytes: u64,
+    /// The most that the process held until the proof was made, and before the first batch.
+    peak_bytes: Option<u64>,
+    peak_before_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    measured: Measured,
+    /// Single proofs, half of them before this row and half of them after it.
+    single: Spread,
+    /// Images a second over single proofs a second.
+    ratio: f64,
+}
+
+#[derive(Serialize)]
+struct Results {
+    provenance: Provenance,
+    threads: usize,
+    target_ratio: f64,
+    rows: Vec<Row>,
+}
+
+struct Arguments {
+    measure: bool,
+    /// Of a child: folder of the keys, images and batch.
+    child: Option<(PathBuf, usize, usize)>,
+    images: Vec<usize>,
+    batches: Vec<usize>,
+    singles: usize,
+    out: PathBuf,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self> {
+        let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+        let (images, batches) = (vec![100, 1000], vec![8, 32, 128]);
+        let mut parsed = Self { measure: false, child: None, images, batches, singles: 20, out };
+        let (mut arguments, mut is_test) = (std::env::args().skip(1), false);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--images" => parsed.images = numbers(&value()?)?,
+                "--batches" => parsed.batches = numbers(&value()?)?,
+                "--singles" => parsed.singles = number(&value()?)?,
+                "--out" => parsed.out = value()?.into(),
+                "--child" => parsed.child = Some((value()?.into(), number(&value()?)?, number(&value()?)?)),
+                "--bench" => parsed.measure = true,
+                "--test" => is_test = true,
+                // Filters and flags of other harnesses.
+                _ => {}
+            }
+        }
+        parsed.measure &= !is_test;
+        if !parsed.measure {
+            (parsed.images, parsed.batches, parsed.singles) = (vec![5], vec![2], 2);
+        }
+        ensure!(parsed.singles > 1, "--singles needs two or more");
+        Ok(parsed)
+    }
+}
+
+fn number(text: &str) -> Result<usize> {
+    usize::from_str(text).ok().filter(|&n| n > 0).with_context(|| format!("{text} is no positive number"))
+}
+
+fn numbers(text: &str) -> Result<Vec<usize>> {
+    text.split(',').map(number).collect()
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse()?;
+    if let Some((folder, images, batch)) = &arguments.child {
+        let measured = pool(THREADS).install(|| child(folder, *images, *batch))?;
+        println!("{}", serde_json::to_string(&measured)?);
+        return Ok(());
+    }
+    let provenance = Provenance::now("cargo bench -p convince-benches --bench accuracy_proof".into());
+    let lenet = LeNet::load();
+    let folder = tempfile::tempdir()?;
+    for &batch in &arguments.batches {
+        keys(&lenet.model, folder.path(), batch)?;
+    }
+    let (single, _) = lenet.keys();
+    single.prepare();
+    let two = pool(THREADS);
+    let singles = || -> Result<Vec<f64>> {
+        let once = || {
+            let start = Instant::now();
+            two.install(|| prove(&single, &lenet.input, &ProveOptions::default()))?;
+            Ok(milliseconds(start.elapsed()))
+        };
+        (0..arguments.singles.div_ceil(2)).map(|_| once()).collect()
+    };
+    // The first proof starts the threads.
+    singles()?;
+    let mut rows = Vec::new();
+    for (&images, &batch) in arguments.images.iter().flat_map(|n| arguments.batches.iter().map(move |b| (n, b))) {
+        let before = singles()?;
+        let measured = measure(folder.path(), images, batch)?;
+        let single = Spread::of(before.into_iter().chain(singles()?));
+        let ratio = (measured.images_per_second * single.median_ms).round() / 1000.0;
+        rows.push(Row { measured, single, ratio });
+        println!("{}", serde_json::to_string(&rows.last())?);
+    }
+    if arguments.measure {
+        std::fs::create_dir_all(&arguments.out)?;
+        let results = Results { provenance, threads: THREADS, target_ratio: TARGET, rows };
+        std::fs::write(arguments.out.join("accuracy_proof.json"), serde_json::to_string_pretty(&results)? + "\n")?;
+    }
+    Ok(())
+}
+
+fn key_path(folder: &Path, batch: usize, name: &str) -> PathBuf {
+    folder.join(format!("{batch}-{name}.key"))
+}
+
+/// Writes the keys for batches of a size.
+fn keys(model: &Model, folder: &Path, batch: usize) -> Result<()> {
+    let model = Model { graph: model.graph.with_batch(batch), ..model.clone() };
+    let strategies = Strategies { reveal: Reveal::Correct, ..Strategies::default() };
+    let (proving, verifying) = setup_with(&model, &SetupOptions { strategies, ..SetupOptions::default() })?;
+    std::fs::write(key_path(folder, batch, "prover"), proving.to_bytes())?;
+    Ok(std::fs::write(key_path(folder, batch, "verifier"), verifying.to_bytes())?)
+}
+
+/// One row, by a process of its own.
+fn measure(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--child").arg(folder).args([images.to_string(), batch.to_string()]);
+    let output = command.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn child(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
+    let key = ProvingKey::from_bytes(&std::fs::read(key_path(folder, batch, "prover"))?)?;
+    let model = key.model().context("a key of a model")?;
+    let array = |name: &str| -> Result<Vec<u8>> {
+        let bytes = std::fs::read(vectors().join("mnist").join(name))?;
+        Ok(npyz::NpyFile::new(&bytes[..])?.into_vec()?)
+    };
+    let (pixels, labels) = (array("heldout-images.npy")?, array("heldout-labels.npy")?);
+    ensure!(images <= labels.len(), "there are {} digits", labels.len());
+    let labels: Vec<u32> = labels[..images].iter().map(|&label| label.into()).collect();
+    let image = |index: usize| {
+        let pixels = &pixels[index * PIXELS..][..PIXELS];
+        model.preprocessing.image_to_integers(pixels, 28, 28, 1).expect("28x28 pixels")
+    };
+    let mut integers = |range: Range<usize>| Ok(range.flat_map(image).collect());
+    let graph = model.graph.with_batch(1);
+    let is_right = |(index, &label): (usize, &u32)| -> Result<usize> {
+        Ok(usize::from(argmax(run(&graph, &image(index))?.output()) == label as usize))
+    };
+    let correct = labels.par_iter().enumerate().map(is_right).try_reduce(|| 0, |a, b| Ok(a + b))?;
+    key.prepare();
+
+    let statement = AccuracyStatement { labels: &labels, correct, data_set: None, nonce: b"" };
+    let path = folder.join("accuracy.cnvp");
+    let peak_before_bytes = peak_memory();
+    let start = Instant::now();
+    let mut file = File::create(&path)?;
+    prove_accuracy(&key, &statement, &mut integers, &mut file, &AccuracyOptions::default())?;
+    let prove_ms = milliseconds(start.elapsed());
+    let peak_bytes = peak_memory();
+
+    let verifying = VerifyingKey::from_bytes(&std::fs::read(key_path(folder, batch, "verifier"))?)?;
+    let start = Instant::now();
+    let verified = verify_accuracy(&verifying, &mut BufReader::new(File::open(&path)?), &statement, &mut integers)?;
+    let verify_ms = milliseconds(start.elapsed());
+    ensure!((verified.images, verified.correct) == (images, correct), "another statement was verified");
+    Ok(Measured {
+        images,
+        batch,
+        correct,
+        prove_ms,
+        images_per_second: 1000.0 * images as f64 / prove_ms,
+        verify_ms,
+        proof_bytes: std::fs::metadata(&path)?.len(),
+        peak_bytes,
+        peak_before_bytes,
+    })
+}
+
+/// The most memory that this process has held so far, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kilobytes)
+}
