@@ -126,7 +126,7 @@ mod tests {
     fn every_part_is_in_exactly_one_list() {
         let both = [Privacy::Public, Privacy::Private];
         for (input, model) in both.into_iter().flat_map(|input| both.map(|model| (input, model))) {
-            for reveal in [Reveal::Logits, Reveal::Label, Reveal::Nothing] {
+            for reveal in [Reveal::Logits, Reveal::Label, Reveal::Correct, Reveal::Nothing] {
                 let visibility = Visibility { input, model, reveal };
                 let [(_, public), (_, private)] = visibility.fields();
                 for (name, privacy) in [("input", input), ("model", model)] {

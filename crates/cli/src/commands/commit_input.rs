@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::time::Instant;
 
 use convince::lower::Reveal;
@@ -21,8 +22,7 @@ struct Report {
 
 /// `convince commit-input`.
 pub(super) fn run(args: &CommitInput, output: Output) -> Result<Exit, Error> {
-    let (target, opening_target) = (Target::new(&args.output)?, Target::new(&args.opening)?);
-    refuse_same(&target, &opening_target)?;
+    let files = Files::new(&args.output, &args.opening)?;
     let progress = Progress::start("reading the key");
     let key = verify::verifying_key(&args.key)?;
     if !key.circuit().input_is_private() {
@@ -40,21 +40,44 @@ pub(super) fn run(args: &CommitInput, output: Output) -> Result<Exit, Error> {
     let (bytes, opening_bytes) = (commitment.to_bytes(), opening.to_bytes());
     let commit_ms = milliseconds(start.elapsed());
     drop(progress);
-    write_all(&[(&opening_target, &opening_bytes, Access::Private), (&target, &bytes, Access::Public)])?;
+    files.write(&bytes, &opening_bytes)?;
     let report = Report {
         commit_ms,
         commitment: hex(&commitment.digest()),
         commitment_bytes: bytes.len(),
         opening_bytes: opening_bytes.len(),
     };
-    let file = |target: &Target, bytes: usize| format!("{}, {}", target.path().display(), size(bytes as u64));
     output.result(&report, || {
-        fields(&[
-            ("input commitment", report.commitment.clone()),
-            ("commitment", file(&target, report.commitment_bytes)),
-            ("opening", format!("{} (secret)", file(&opening_target, report.opening_bytes))),
-            ("time", format!("{commit_ms:.1} ms")),
-        ])
+        let [commitment, opening] = files.fields(bytes.len(), opening_bytes.len());
+        let time = ("time", format!("{commit_ms:.1} ms"));
+        fields(&[("input commitment", report.commitment.clone()), commitment, opening, time])
     })?;
     Ok(Exit::Valid)
+}
+
+/// Where a commitment and its opening go.
+pub(super) struct Files {
+    commitment: Target,
+    opening: Target,
+}
+
+impl Files {
+    /// Refuses places that hold no file, and one place for both.
+    pub(super) fn new(commitment: &Path, opening: &Path) -> Result<Self, Error> {
+        let files = Self { commitment: Target::new(commitment)?, opening: Target::new(opening)? };
+        refuse_same(&files.commitment, &files.opening)?;
+        Ok(files)
+    }
+
+    /// Both files or none.
+    pub(super) fn write(&self, commitment: &[u8], opening: &[u8]) -> Result<(), Error> {
+        write_all(&[(&self.opening, opening, Access::Private), (&self.commitment, commitment, Access::Public)])
+    }
+
+    /// The lines that name the files and their lengths.
+    pub(super) fn fields(&self, commitment_bytes: usize, opening_bytes: usize) -> [(&'static str, String); 2] {
+        let file = |target: &Target, bytes: usize| format!("{}, {}", target.path().display(), size(bytes as u64));
+        let opening = format!("{} (secret)", file(&self.opening, opening_bytes));
+        [("commitment", file(&self.commitment, commitment_bytes)), ("opening", opening)]
+    }
 }

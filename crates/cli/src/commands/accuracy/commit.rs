@@ -3,12 +3,13 @@ use std::time::Instant;
 use convince::commit_data_set;
 use serde::Serialize;
 
+use super::super::commit_input::Files;
 use super::super::verify::{preprocessing, verifying_key};
 use super::check_key;
 use crate::args::CommitDataSet;
 use crate::error::{Context, Error, Exit};
 use crate::input::DataSet;
-use crate::output::{Access, Output, Target, fields, hex, milliseconds, refuse_same, size, write_all};
+use crate::output::{Output, fields, hex, milliseconds};
 use crate::progress::Progress;
 use crate::visibility::{Privacy, Visibility};
 
@@ -23,8 +24,7 @@ struct Report {
 
 /// `convince commit-data-set`.
 pub(in crate::commands) fn run(args: &CommitDataSet, output: Output) -> Result<Exit, Error> {
-    let (target, opening_target) = (Target::new(&args.output)?, Target::new(&args.opening)?);
-    refuse_same(&target, &opening_target)?;
+    let files = Files::new(&args.output, &args.opening)?;
     let progress = Progress::start("reading the key");
     let key = verifying_key(&args.key)?;
     let visibility = Visibility::of_verifier(&key);
@@ -45,7 +45,7 @@ pub(in crate::commands) fn run(args: &CommitDataSet, output: Output) -> Result<E
     let (bytes, opening_bytes) = (commitment.to_bytes(), opening.to_bytes());
     let commit_ms = milliseconds(start.elapsed());
     drop(progress);
-    write_all(&[(&opening_target, &opening_bytes, Access::Private), (&target, &bytes, Access::Public)])?;
+    files.write(&bytes, &opening_bytes)?;
     let report = Report {
         commit_ms,
         images,
@@ -53,15 +53,10 @@ pub(in crate::commands) fn run(args: &CommitDataSet, output: Output) -> Result<E
         commitment_bytes: bytes.len(),
         opening_bytes: opening_bytes.len(),
     };
-    let file = |target: &Target, bytes: usize| format!("{}, {}", target.path().display(), size(bytes as u64));
     output.result(&report, || {
-        fields(&[
-            ("data set", report.commitment.clone()),
-            ("images", images.to_string()),
-            ("commitment", file(&target, report.commitment_bytes)),
-            ("opening", format!("{} (secret)", file(&opening_target, report.opening_bytes))),
-            ("time", format!("{commit_ms:.1} ms")),
-        ])
+        let head = [("data set", report.commitment.clone()), ("images", images.to_string())];
+        let lines = head.into_iter().chain(files.fields(bytes.len(), opening_bytes.len()));
+        fields(&lines.chain([("time", format!("{commit_ms:.1} ms"))]).collect::<Vec<_>>())
     })?;
     Ok(Exit::Valid)
 }
