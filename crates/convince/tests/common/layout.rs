@@ -83,7 +83,7 @@ pub(crate) fn layout(key: &VerifyingKey, proof: &Proof, nonce: &[u8]) -> Result<
     let (circuit, bytes) = (key.circuit(), proof.as_bytes());
     let Head { input, output, messages } = head(key, proof);
     let rows = |at: &Range<usize>| Hyrax::rows_from_bytes(at.len() / Hyrax::ROW_BYTES, &bytes[at.clone()]).unwrap();
-    // Formats of these tests' inputs are of one byte, or unsigned.
+    // Inputs of these tests are unsigned bytes.
     let values = Ints::U8(if circuit.input_is_private() { vec![] } else { bytes[input.clone()].to_vec() });
     let words =
         |at: &Range<usize>| bytes[at.clone()].as_chunks::<4>().0.iter().map(|w| i32::from_le_bytes(*w)).collect();

@@ -333,7 +333,7 @@ fn a_simulator_without_witness_is_accepted_by_the_verifier_of_whole_proofs() {
         // Any scalar changed is as bad here as in a proof.
         for at in (0..messages.len()).step_by(23) {
             let mut bad = messages.clone();
-            if bad[at].len() % Hyrax::ROW_BYTES != 0 {
+            if !bad[at].len().is_multiple_of(Hyrax::ROW_BYTES) {
                 bad[at][0] ^= 1;
                 assert!(simulator.accepts(bad).is_err(), "case {k}, message {at}");
             }
