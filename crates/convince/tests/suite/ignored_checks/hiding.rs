@@ -10,7 +10,7 @@ use convince_transcript::{ChannelError, Check, PlainProver, PlainVerifier};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-use crate::Forgery;
+use super::Forgery;
 use crate::common::parts::{Dishonest, Parts};
 use crate::common::{SEED, TINY};
 

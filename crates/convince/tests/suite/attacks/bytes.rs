@@ -1,13 +1,13 @@
 //! Proofs and keys whose bytes were changed on the way. What would take minutes is sampled here, and whole behind
-//! `cargo test --release -p convince --test attacks -- --ignored`.
+//! `cargo test --release -p convince --test suite attacks -- --ignored`.
 
 use convince::container::{Kind, header, open, seal};
 use convince::{KeyError, Mode, Proof, ProveOptions, ProvingKey, VerifyingKey, prove, verify};
 use proptest::prelude::*;
 
+use super::{MODES, accepts, options};
 use crate::common::layout::{Message, layout};
 use crate::common::{KeyFile, TINY};
-use crate::{MODES, accepts, options};
 
 fn honest(mode: Mode) -> Proof {
     prove(&TINY.proving, &TINY.input, &ProveOptions { mode, ..options() }).unwrap()
@@ -39,7 +39,7 @@ fn changed_messages_of_every_kind_are_rejected() {
 }
 
 #[test]
-#[ignore = "some minutes: cargo test --release -p convince --test attacks -- --ignored"]
+#[ignore = "some minutes: cargo test --release -p convince --test suite attacks -- --ignored"]
 fn every_flipped_bit_of_a_proof_is_rejected() {
     for mode in MODES {
         let proof = honest(mode);
@@ -138,7 +138,7 @@ fn damaged_keys_with_the_checksum_recomputed_do_not_panic_nor_verify() {
 }
 
 #[test]
-#[ignore = "some minutes: cargo test --release -p convince --test attacks -- --ignored"]
+#[ignore = "some minutes: cargo test --release -p convince --test suite attacks -- --ignored"]
 fn keys_damaged_anywhere_do_not_panic_nor_verify() {
     damaged_keys_do_not_verify(1);
 }
@@ -165,7 +165,7 @@ fn damaged_proving_keys_do_not_panic() {
 }
 
 #[test]
-#[ignore = "some minutes: cargo test --release -p convince --test attacks -- --ignored"]
+#[ignore = "some minutes: cargo test --release -p convince --test suite attacks -- --ignored"]
 fn proving_keys_damaged_anywhere_do_not_panic() {
     damaged_proving_keys(1);
 }

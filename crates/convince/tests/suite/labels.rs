@@ -1,10 +1,8 @@
 //! Proofs that reveal labels alone: what they say, what their files hold, and what a forger cannot say.
 
-mod common;
-
 use std::sync::{Arc, LazyLock};
 
-use common::{Fixture, SEED, TINY, sample_input, tiny_model};
+use crate::common::{Fixture, SEED, TINY, sample_input, tiny_model};
 use convince::circuit::{Bits, CircuitBuilder, LinearTerm, Range, Requant, Witness, check};
 use convince::lower::{LowerError, Reveal, Strategies};
 use convince::model::{Model, Op, argmax, run};

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! python scripts/make_onnx_conformance.py --all --out /tmp/onnx-cases
-//! CONVINCE_ONNX_CASES=/tmp/onnx-cases cargo test -p convince --test conformance -- --ignored --nocapture
+//! CONVINCE_ONNX_CASES=/tmp/onnx-cases cargo test -p convince --test suite conformance -- --ignored --nocapture
 //! ```
 //! which prints every case that is not proven, with the reason, and fails if one gives other outputs than expected.
 

@@ -6,13 +6,11 @@
 //! go on from there, its later messages being honest under the new challenges. The check that it cannot meet is ignored. All of
 //! this over both channels.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod hiding;
 mod lies;
 
+use crate::common::{SEED, TINY};
 use ark_ff::AdditiveGroup as _;
-use common::{SEED, TINY};
 use convince::circuit::Witness;
 use convince::protocol::{Field, Part, Statement, run_prover, run_verifier, transcript};
 use convince::{Mode, Openings};

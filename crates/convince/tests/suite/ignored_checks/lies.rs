@@ -5,7 +5,7 @@ use convince::protocol::Field;
 use convince_field::Ints;
 use convince_testing::Known;
 
-use crate::Forgery;
+use super::Forgery;
 use crate::common::TINY;
 
 pub(crate) fn ints(values: impl IntoIterator<Item = i64>) -> Ints {

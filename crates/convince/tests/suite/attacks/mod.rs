@@ -2,10 +2,8 @@
 //! do not belong together, and, in `bytes`, bytes that were changed on the way.
 
 mod bytes;
-#[path = "../common/mod.rs"]
-mod common;
 
-use common::{Fixture, KeyFile, SEED, TINY, fixture, sample_input, tiny_model};
+use crate::common::{Fixture, KeyFile, SEED, TINY, fixture, sample_input, tiny_model};
 use convince::circuit::{Bits, Layer, RequantLayer, Violation, WireId, WireKind, Witness, check};
 use convince::circuit::{Range, Strategy};
 use convince::lower::Strategies;
