@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo bench -p convince-benches --bench accuracy_proof
-//! # behind --: --images N,N (100,1000), --batches B,B (8,32,128), --singles N (20), --out DIR (benches/results)
+//! # behind --: --images N,N (100,1000), --batches B,B (8,32,64,128), --singles N (20), --out DIR (benches/results)
 //! ```
 //! proves and verifies the accuracy on the first N digits with batches of B, and single zero-knowledge proofs before and after
 //! each, and writes `accuracy_proof.json`. Every row is a process of its own, so that its peak of memory is its own: a process
@@ -86,7 +86,7 @@ struct Arguments {
 impl Arguments {
     fn parse() -> Result<Self> {
         let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-        let (images, batches) = (vec![100, 1000], vec![8, 32, 128]);
+        let (images, batches) = (vec![100, 1000], vec![8, 32, 64, 128]);
         let mut parsed = Self { measure: false, child: None, images, batches, singles: 20, out };
         let (mut arguments, mut is_test) = (std::env::args().skip(1), false);
         while let Some(argument) = arguments.next() {

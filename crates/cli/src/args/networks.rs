@@ -115,7 +115,7 @@ pub(crate) struct Estimate {
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub(crate) struct CircuitOptions {
     /// Number of images that one proof is about; of an accuracy proof those that are proven together
-    /// [default: 1; 32 with --reveal correct]
+    /// [default: 1; with --reveal correct 64, or as many as are predicted to take 1 GiB]
     #[arg(long, value_name = "B", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
     pub(crate) batch: Option<usize>,
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum as _;
 use clap::builder::PossibleValue;
 use convince::circuit::{Range, Strategy};
-use convince::lower::{Reveal, Strategies};
-use convince::model::Model;
+use convince::estimate;
+use convince::lower::{Reveal, Strategies, lower_with};
+use convince::model::{Graph, Model};
 use convince_zoo::{ARCHITECTURES, Architecture};
 
 use crate::args::{CircuitOptions, Convolutions, Parts, Ranges, Reveals};
@@ -14,8 +15,11 @@ use crate::error::{Context, Error};
 use crate::input;
 use crate::output::printable;
 
-/// Images of a batch of an accuracy proof, unless it is said: `benches/accuracy_proof.rs` compares sizes.
-const ACCURACY_BATCH: usize = 32;
+/// Images of a batch of an accuracy proof, at most, unless it is said: of LeNet-5 as many as just fit a tree of lookups, beyond
+/// which an image costs no less (`benches/accuracy_proof.rs` compares sizes).
+const ACCURACY_BATCH: usize = 64;
+/// What a proof of such a batch may be predicted to take, in bytes: of a large network fewer images do.
+const ACCURACY_MEMORY: u64 = 1 << 30;
 
 /// Where a network comes from.
 pub(super) enum Source {
@@ -90,15 +94,24 @@ impl CircuitOptions {
         Ok(Strategies { range, convolution, reveal, private_input: self.private.input })
     }
 
-    /// Number of images that are proven together.
-    pub(super) fn batch(self) -> usize {
-        let default = if self.reveal == Some(Reveals::Correct) { ACCURACY_BATCH } else { 1 };
-        self.batch.unwrap_or(default)
-    }
-
     /// The model for so many images at once.
     pub(super) fn batched(self, model: Model) -> Model {
-        Model { graph: model.graph.with_batch(self.batch()), ..model }
+        let batch = match (self.batch, self.reveal) {
+            (Some(batch), _) => batch,
+            (None, Some(Reveals::Correct)) => self.accuracy_batch(&model.graph),
+            (None, _) => 1,
+        };
+        Model { graph: model.graph.with_batch(batch), ..model }
+    }
+
+    fn accuracy_batch(self, graph: &Graph) -> usize {
+        let Ok(strategies) = self.strategies() else { return 1 };
+        let memory = |batch| {
+            let lowered = lower_with(&graph.with_batch(batch), strategies);
+            lowered.ok().map(|lowered| estimate(&lowered.circuit).total.memory_bytes)
+        };
+        let halves = std::iter::successors(Some(ACCURACY_BATCH), |&batch| (batch > 1).then_some(batch / 2));
+        halves.into_iter().find(|&batch| memory(batch).is_some_and(|bytes| bytes <= ACCURACY_MEMORY)).unwrap_or(1)
     }
 
     /// The options that say the same to another process.
@@ -110,7 +123,7 @@ impl CircuitOptions {
         let private = if parts.is_empty() { "none".into() } else { parts.join(",") };
         let reveal = self.reveal.map(|reveal| name(reveal.to_possible_value()));
         let options = [
-            ("--batch", self.batch().to_string()),
+            ("--batch", self.batch.unwrap_or(1).to_string()),
             ("--strategy", name(self.strategy.to_possible_value())),
             ("--range", name(self.range.to_possible_value())),
             ("--private", private),
