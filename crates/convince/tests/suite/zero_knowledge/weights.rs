@@ -290,10 +290,10 @@ fn a_range_proof_for_another_width_or_another_format_is_refused() {
 static TWO_SLICES: LazyLock<KeyFile> = LazyLock::new(|| {
     let mut builder = CircuitBuilder::new();
     let x = builder.input([1, 17, 17, 17], Bits::unsigned(1)).unwrap();
-    let w = builder.weight([64, 17, 17, 17], Bits::unsigned(1)).unwrap();
+    let w = builder.weight([256, 17, 17, 17], Bits::unsigned(1)).unwrap();
     let y = builder.gemm(x, w, None).unwrap();
     builder.output(y).unwrap();
-    let weights = Ints::U8((0..64 * 4913u32).map(|i| ((i.wrapping_mul(2_654_435_761)) >> 31) as u8).collect());
+    let weights = Ints::U8((0..256 * 4913u32).map(|i| ((i.wrapping_mul(2_654_435_761)) >> 31) as u8).collect());
     let (_, key) = setup_circuit_seeded(builder.finish().unwrap(), vec![Arc::new(weights)], SEED).unwrap();
     KeyFile::of(&key)
 });
