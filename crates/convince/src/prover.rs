@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::key::{KeyWeights, Presentation, decode};
 use crate::proof::{HeadPart, input_ints};
 use crate::protocol::{
-    Binding, Blind, Frame, Mode, Params, Prover, Row, Scheme, Setting, Statement, num_rows, splits, with_blinds,
+    Binding, Blind, Frame, Mode, Params, Prover, Row, Scheme, Setting, Statement, ints, num_rows, splits, with_blinds,
 };
 use crate::tensor::{Format, TensorCommitment, TensorOpening, input_format, output_format};
 use crate::weights::{ModelCommitment, ModelSecret, Weights, blinds, formats};
@@ -533,7 +533,7 @@ impl ProvingKey {
         let openings = Openings::new(self, witness, options.input_opening, rng);
         let head = |opening: &Option<TensorOpening>, values: IntSlice<'_>| match opening {
             Some(opening) => HeadPart::Private(opening.commitment_with(&self.params)),
-            None => HeadPart::Public(Ints::I32(values.iter().map(|v| v as i32).collect())),
+            None => HeadPart::Public(ints(values)),
         };
         let input = head(&openings.input, witness.wire(circuit.input()));
         let output = head(&openings.output, witness.tensor(circuit, circuit.output()));

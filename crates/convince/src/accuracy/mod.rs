@@ -22,12 +22,14 @@ mod tests;
 mod verifier;
 
 use convince_circuit::{Circuit, WireKind};
+use convince_field::Ints;
 use convince_pcs::hyrax::hiding::Counts;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::{Axis, Functional};
 use convince_transcript::{ChannelError, ChannelScalar, Check, Label, Transcript, VerifierChannel};
 
 use crate::VerifyingKey;
+use crate::proof::input_ints;
 use crate::protocol::{Field, Mode, Row, Scheme, digest, started};
 
 pub use dataset::DataSetCommitment;
@@ -37,7 +39,7 @@ pub use dataset::DataSetOpening;
 pub use prover::{AccuracyError, AccuracyOptions, commit_data_set, prove_accuracy};
 pub use verifier::{AccuracyClaim, AccuracyRefusal, Images, VerifiedAccuracy, verify_accuracy};
 
-/// Fewest and most images of a statement.
+/// Most images of a statement.
 const MAX_IMAGES: usize = 1 << 31;
 /// How ties are resolved, in every transcript.
 const TIE_RULE: &str = "lowest index among the largest";
@@ -145,6 +147,20 @@ fn filling(circuit: &Circuit) -> i64 {
     let wire = circuit.wire(circuit.input());
     0.clamp(wire.low, wire.high)
 }
+
+/// The integers of a batch's images, filled up.
+fn filled(circuit: &Circuit, batches: Batches, index: usize, values: Vec<i32>) -> Result<Ints, BoxedError> {
+    let size = circuit.wire(circuit.input()).size();
+    let mut values: Vec<i64> = values.into_iter().map(i64::from).collect();
+    if values.len() != size / batches.size * batches.len(index) {
+        return Err("they have another number of values than the network takes".into());
+    }
+    values.resize(size, filling(circuit));
+    Ok(input_ints(circuit, &values)?)
+}
+
+/// What says why images could not be had.
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Messages of the last proof: the sum over the full batches' bits, if there are any, and that over the last one's.
 fn count_counts(batches: Batches) -> Counts {

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use convince_circuit::WitnessError;
-use convince_field::{IntSlice, Ints};
+use convince_field::Ints;
 use convince_pcs::hyrax::hiding::HidingOpening;
 use convince_pcs::{CommittedWire, OpeningClaim};
 use convince_transcript::container::{Kind, header};
@@ -15,10 +15,10 @@ use zeroize::Zeroizing;
 
 use super::{
     AccuracyStatement, Batches, BitRows, COUNT, CountTranscript, DataSetCommitment, DataSetOpening, count_counts,
-    count_functionals, receive_sums,
+    count_functionals, filled, receive_sums,
 };
 use crate::accuracy::verifier::Images;
-use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement};
+use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement, ints};
 use crate::tensor::input_format;
 use crate::{Openings, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
 
@@ -237,7 +237,6 @@ impl Batch {
         if data_set.zip(commitment.as_ref()).is_some_and(is_other) {
             return Err(AccuracyError::OtherImages { range: self.range.clone() });
         }
-        let ints = |values: IntSlice<'_>| Ints::I32(values.iter().map(|v| v as i32).collect());
         let (input, output) = (ints(witness.wire(circuit.input())), ints(witness.tensor(circuit, circuit.output())));
         let input = commitment.as_ref().map_or(Part::Public(&input), |c| Part::Private(c.rows()));
         let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
@@ -309,10 +308,8 @@ pub fn commit_data_set(
     for index in 0..batches.count() {
         let range = index * batches.size..index * batches.size + batches.len(index);
         let refused = |source| AccuracyError::Images { range: range.clone(), source };
-        let mut values = images(range.clone()).map_err(refused)?;
-        values.resize(circuit.wire(circuit.input()).size(), super::filling(circuit) as i32);
-        let values: Vec<i64> = values.into_iter().map(i64::from).collect();
-        let values = crate::proof::input_ints(circuit, &values).map_err(|e| refused(e.into()))?;
+        let values =
+            images(range.clone()).and_then(|values| filled(circuit, batches, index, values)).map_err(refused)?;
         let opening = unbound.batch(index, format.clone(), values);
         rows.extend_from_slice(opening.commitment_with(key.params()).rows());
     }

@@ -223,6 +223,21 @@ fn a_committed_data_set_is_proven_about_and_no_other() {
     assert!(matches!(refused, Err(AccuracyError::OtherImages { range }) if range == (6..7)));
 }
 
+/// Images of another length than the network's are an error, not cut or filled up.
+#[test]
+fn a_data_set_of_another_length_is_an_error() {
+    let fixture = Fixture::new(4, true);
+    for change in [-1i64, 1] {
+        let mut images = |range: std::ops::Range<usize>| {
+            let mut values = fixture.images[range].concat();
+            values.resize((values.len() as i64 + change) as usize, 0);
+            Ok(values)
+        };
+        let refused = commit_data_set(&fixture.verifying, 4, &mut images, Some(TestSeed([3; 32])));
+        assert!(matches!(refused, Err(AccuracyError::Images { .. })));
+    }
+}
+
 #[test]
 fn a_key_for_accuracy_verifies_no_other_proof() {
     let fixture = Fixture::new(3, false);

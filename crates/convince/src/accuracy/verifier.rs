@@ -10,9 +10,8 @@ use convince_transcript::container::{Kind, header, strip_header};
 
 use super::{
     AccuracyStatement, Batches, BitRows, CountTranscript, DataSetCommitment, MAX_IMAGES, count_counts,
-    count_functionals, receive_sums,
+    count_functionals, filled, receive_sums,
 };
-use crate::proof::input_ints;
 use crate::protocol::{Field, Mode, Part, Row, Scheme, Statement, transcript};
 use crate::{ModelStatus, VerifyError, VerifyingKey};
 
@@ -228,14 +227,7 @@ fn public_images(
 ) -> Result<Ints, AccuracyRefusal> {
     let range = index * batches.size..index * batches.size + batches.len(index);
     let values = images(range.clone()).map_err(|source| AccuracyRefusal::Images { range: range.clone(), source })?;
-    let size = key.circuit().wire(key.circuit().input()).size();
-    let mut values: Vec<i64> = values.into_iter().map(i64::from).collect();
-    if values.len() != size / batches.size * range.len() {
-        let source = "they have another number of values than the network takes".into();
-        return Err(AccuracyRefusal::Images { range, source });
-    }
-    values.resize(size, super::filling(key.circuit()));
-    input_ints(key.circuit(), &values).map_err(|reason| AccuracyRefusal::Images { range, source: reason.into() })
+    filled(key.circuit(), batches, index, values).map_err(|source| AccuracyRefusal::Images { range, source })
 }
 
 fn verify_count(
