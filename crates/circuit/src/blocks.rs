@@ -48,9 +48,7 @@ pub(crate) fn layout(lookups: &[Lookup], tables: &[Table], wires: &[Wire]) -> (V
 /// How often each row of `table` is looked up by `lookup`; entries that are no row count nowhere.
 pub(crate) fn count(counts: &mut [i64], table: &Table, columns: &[IntSlice<'_>]) {
     for i in 0..columns[0].len() {
-        let Some(row) = table.content.row_of(columns[0].get(i)) else { continue };
-        let second = table.content.values().map(|values| i64::from(values[row]));
-        if second == columns.get(1).map(|c| c.get(i)) {
+        if let Some(row) = table.content.row_of(columns[0].get(i), columns.get(1).map(|c| c.get(i))) {
             counts[row] += 1;
         }
     }

@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::layout::Layout;
+use crate::requant::bit_length;
 use convince_field::maps::{MapTerm, sum_bounds};
 use convince_field::{Bits, WindowAxis};
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,13 @@ pub(crate) struct Readable {
     pub(crate) high: i64,
 }
 
+impl Readable {
+    /// Smallest and largest value.
+    pub(crate) fn range(&self) -> (i64, i64) {
+        (self.low, self.high)
+    }
+}
+
 /// A layer before the width of limbs is known.
 pub(crate) enum Pending {
     Ready(Box<Layer>),
@@ -108,6 +116,15 @@ impl Pending {
             Self::ArgMax { range, .. } => Some(range),
         }
     }
+}
+
+/// What [`Range::Auto`] may become for all layers together.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// Bits, but for activation tables.
+    Bits,
+    /// Clamps whose tables' rows are numbered by so many bits; limbs elsewhere.
+    ClampsTo(u32),
 }
 
 impl CircuitBuilder {
@@ -392,7 +409,9 @@ impl CircuitBuilder {
                 return Err(self.parameter("an activation table fused with a max-pool does not decrease"));
             }
         }
-        if params.table.is_some() {
+        let clamped = params.clamped_range(self.bounds(input)?);
+        let no_bits = params.range == Range::Bits && params.table.is_some();
+        if no_bits || params.range == Range::Clamp && clamped.1 - clamped.0 >= MAX_TABLE_LEN {
             params.range = Range::LogUp;
         }
         let pooled = [shape[0], shape[1], down, across];
@@ -417,23 +436,44 @@ impl CircuitBuilder {
     /// # Errors
     /// [`CircuitError::Incomplete`] without input or output.
     pub fn finish(mut self) -> Result<Circuit, CircuitError> {
-        let cost = |builder: &Self, limb_bits| Layout::new(builder, limb_bits).cost();
-        let limb_bits = |builder: &Self| (4..=MAX_LIMB_BITS).min_by_key(|&t| cost(builder, t)).unwrap_or(8);
-        self.resolve(Range::Bits);
-        let bits = cost(&self, limb_bits(&self));
-        self.resolve(Range::LogUp);
-        let best = limb_bits(&self);
-        if bits < cost(&self, best) {
-            self.resolve(Range::Bits);
+        let widths = std::iter::once(0).chain(self.clamp_bits());
+        let choices = widths.map(Choice::ClampsTo).chain([Choice::Bits]);
+        let mut best: Option<(usize, Choice, u32)> = None;
+        for choice in choices.collect::<Vec<_>>() {
+            self.resolve(choice);
+            let costs = (4..=MAX_LIMB_BITS).map(|limb_bits| (Layout::new(&self, limb_bits).cost(), choice, limb_bits));
+            best = best.into_iter().chain(costs).min_by_key(|&(cost, ..)| cost);
         }
-        let best = limb_bits(&self);
-        self.finish_with(best)
+        let (_, choice, limb_bits) = best.unwrap_or((0, Choice::ClampsTo(0), 8));
+        self.resolve(choice);
+        self.finish_with(limb_bits)
     }
 
-    /// Puts `range` where the choice is still open, or was made by an earlier call for the same layers.
-    fn resolve(&mut self, range: Range) {
-        for index in &self.open_ranges {
-            let (op, layer) = (self.ops.get_mut(index.0), self.layers.get_mut(index.1));
+    /// The bits that number the rows of a table for each of the layers whose clamps might be looked up.
+    fn clamp_bits(&self) -> impl Iterator<Item = u32> + use<> {
+        let rows = self.open_ranges.iter().filter_map(|&(_, layer)| self.clamp_rows(&self.layers[layer]));
+        let bits: BTreeSet<u32> = rows.map(bit_length).collect();
+        bits.into_iter()
+    }
+
+    /// Rows of the smallest table for a layer's clamps; none if there are too many, or no clamps.
+    fn clamp_rows(&self, layer: &Pending) -> Option<i64> {
+        let Pending::Requant { input, params, .. } = layer else { return None };
+        let (first, last) = params.clamped_range(self.readable[input].range());
+        Some(last - first + 1).filter(|&rows| rows <= MAX_TABLE_LEN)
+    }
+
+    /// Makes a choice where it is still open, or was made by an earlier call for the same layers.
+    fn resolve(&mut self, choice: Choice) {
+        for &(op, layer) in &self.open_ranges {
+            let rows = self.clamp_rows(&self.layers[layer]);
+            let table = matches!(&self.layers[layer], Pending::Requant { params, .. } if params.table.is_some());
+            let range = match choice {
+                Choice::Bits if !table => Range::Bits,
+                Choice::ClampsTo(bits) if rows.is_some_and(|rows| bit_length(rows) <= bits) => Range::Clamp,
+                _ => Range::LogUp,
+            };
+            let (op, layer) = (self.ops.get_mut(op), self.layers.get_mut(layer));
             let places = [op.and_then(Op::range), layer.and_then(Pending::range)];
             places.into_iter().flatten().for_each(|place| *place = range);
         }
@@ -447,7 +487,7 @@ impl CircuitBuilder {
     pub fn finish_with(mut self, limb_bits: u32) -> Result<Circuit, CircuitError> {
         let open = self.open_ranges.clone();
         if open.iter().any(|&(op, _)| self.ops[op].range().is_some_and(|range| *range == Range::Auto)) {
-            self.resolve(Range::LogUp);
+            self.resolve(Choice::ClampsTo(0));
         }
         if !(1..=MAX_LIMB_BITS).contains(&limb_bits) {
             return Err(self.parameter("limbs have between 1 and 16 bits"));
@@ -461,7 +501,8 @@ impl CircuitBuilder {
                 return Err(CircuitError::Incomplete("an advice wire has more than 2^31 values"));
             }
         }
-        let looked_up: usize = lookups.iter().map(|l: &Lookup| self.wires[l.wire.index()].size()).sum();
+        let entries = |lookup: &Lookup| lookup.shape(&self.wires).iter().product::<usize>();
+        let looked_up: usize = lookups.iter().map(entries).sum();
         if looked_up > i32::MAX as usize {
             return Err(CircuitError::Incomplete("more than 2^31 lookups: a multiplicity could overflow"));
         }

@@ -72,11 +72,9 @@ pub fn check(circuit: &Circuit, witness: &Witness) -> Result<(), Violation> {
     }
     for (k, lookup) in circuit.lookups().iter().enumerate() {
         let content = &circuit.tables()[lookup.table].content;
-        let columns: Vec<_> = lookup.tensors().into_iter().map(|tensor| witness.tensor(circuit, tensor)).collect();
+        let columns: Vec<_> = lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
         for index in 0..columns[0].len() {
-            let row = content.row_of(columns[0].get(index));
-            let second = row.map(|row| content.values().map(|values| i64::from(values[row])));
-            if second != Some(columns.get(1).map(|c| c.get(index))) {
+            if content.row_of(columns[0].get(index), columns.get(1).map(|c| c.get(index))).is_none() {
                 return Err(Violation::Lookup { lookup: k, table: lookup.table, index });
             }
         }

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use crate::builder::{MAX_LIMB_BITS, Pending, Readable};
 use crate::{
-    ArgMaxLayer, CircuitBuilder, CorrectLayer, Layer, Limb, Lookup, RangeLayer, Requant, RequantLayer, TableContent,
-    Tensor, Wire, WireId, WireKind, blocks, range,
+    ArgMaxLayer, CircuitBuilder, ClampLookups, CorrectLayer, Layer, Limb, Lookup, Range, RangeLayer, Requant,
+    RequantLayer, TableContent, Tensor, Wire, WireId, WireKind, blocks, range,
 };
 
 /// What a width of limbs makes of a builder's calls.
@@ -23,6 +23,7 @@ impl Layout {
             builder,
             limb_bits,
             known: HashMap::new(),
+            clamps: clamps(builder),
             out: Self { wires: builder.wires.clone(), layers: Vec::new(), lookups: Vec::new(), tables: Vec::new() },
         };
         let entries = entries_by_range(builder);
@@ -54,6 +55,25 @@ impl Layout {
     }
 }
 
+/// For every clamp that layers look up, a table that holds what any of them looks up.
+fn clamps(builder: &CircuitBuilder) -> HashMap<(i32, i32), TableContent> {
+    let mut ranges = HashMap::<(i32, i32), (i64, i64)>::new();
+    for pending in &builder.layers {
+        if let Pending::Requant { input, params, .. } = pending
+            && params.range == Range::Clamp
+        {
+            let (first, last) = params.clamped_range(builder.readable[input].range());
+            let range = ranges.entry((params.low, params.high)).or_insert((first, last));
+            *range = (range.0.min(first), range.1.max(last));
+        }
+    }
+    let content = |((low, high), (first, last)): ((i32, i32), (i64, i64))| {
+        let len = (last - first + 1) as usize;
+        ((low, high), TableContent::Clamp { first, len, low: low.into(), high: high.into() })
+    };
+    ranges.into_iter().map(content).collect()
+}
+
 /// Entries of all wires whose ranges are stated, by range.
 fn entries_by_range(builder: &CircuitBuilder) -> HashMap<(i64, i64), usize> {
     let mut entries = HashMap::new();
@@ -70,34 +90,43 @@ struct State<'a> {
     builder: &'a CircuitBuilder,
     limb_bits: u32,
     known: HashMap<TableContent, usize>,
+    /// The tables of clamps, by their ends.
+    clamps: HashMap<(i32, i32), TableContent>,
     out: Layout,
 }
 
 impl State<'_> {
-    fn look_up(&mut self, content: TableContent, wire: WireId, columns: Vec<usize>) {
+    fn look_up(&mut self, content: TableContent, tensors: Vec<Tensor>) {
         let tables = &mut self.out.tables;
         let table = *self.known.entry(content).or_insert_with_key(|content| {
             tables.push(content.clone());
             tables.len() - 1
         });
-        self.out.lookups.push(Lookup { table, wire, columns });
+        self.out.lookups.push(Lookup { table, tensors });
     }
 
     fn look_up_limbs<'a>(&mut self, advice: WireId, limbs: impl IntoIterator<Item = &'a Limb>) {
         for limb in limbs {
-            self.look_up(TableContent::Range { low: 0, len: 1 << limb.width }, advice, vec![limb.column]);
+            self.look_up(TableContent::Range { low: 0, len: 1 << limb.width }, vec![Tensor::column(advice, limb.column)]);
         }
     }
 
     fn requant(&mut self, input: Tensor, advice: WireId, params: &Requant) -> Layer {
         let Readable { shape, low, high } = self.builder.readable[&input];
-        let layer = RequantLayer::new(input, advice, shape, (low, high), params.clone(), self.limb_bits);
+        let inputs = WireId(self.out.wires.len() as u32);
+        let layer = RequantLayer::new(input, [advice, inputs], shape, (low, high), params.clone(), self.limb_bits);
         let low = i64::from(params.low);
         let len = (i64::from(params.high) - low + 1) as usize;
+        let column = |column: usize| Tensor::column(advice, column);
         match &params.table {
-            Some(values) => self.look_up(TableContent::Map { low, values: values.clone() }, advice, vec![0, 1]),
-            None if layer.has_bits() => {}
-            None => self.look_up(TableContent::Range { low, len }, advice, vec![0]),
+            Some(values) => {
+                self.look_up(TableContent::Map { low, values: values.clone() }, vec![column(0), column(1)]);
+            }
+            None if layer.has_bits() || layer.lookups.is_some() => {}
+            None => self.look_up(TableContent::Range { low, len }, vec![column(0)]),
+        }
+        if let Some(lookups) = &layer.lookups {
+            self.clamps(&layer, lookups);
         }
         self.look_up_limbs(advice, layer.limbs().filter(|_| !layer.has_bits()));
         let (y_low, y_high) = params.output_range();
@@ -108,13 +137,28 @@ impl State<'_> {
         Layer::Requant(layer)
     }
 
+    /// The lookups of a layer's clamps, and the virtual wire of what is clamped.
+    fn clamps(&mut self, layer: &RequantLayer, lookups: &ClampLookups) {
+        let num_inputs = RequantLayer::num_inputs(lookups.steps.len());
+        let shape = [&[num_inputs], &layer.output_shape[..]].concat();
+        // A witness that breaks relations has any values here.
+        let (low, high) = (i32::MIN.into(), i32::MAX.into());
+        self.out.wires.push(Wire { shape, kind: WireKind::Virtual, low, high });
+        let content = self.clamps[&(layer.params.low, layer.params.high)].clone();
+        // What is behind the steps is the maximum, whose clamp is c.
+        for (k, &column) in lookups.steps.iter().chain([&0]).take(num_inputs).enumerate() {
+            let pair = vec![Tensor::column(lookups.inputs, k), Tensor::column(layer.advice, column)];
+            self.look_up(content.clone(), pair);
+        }
+    }
+
     fn margins(&mut self, layer: ArgMaxLayer, correct: Option<WireId>) -> Layer {
         self.look_up_limbs(layer.advice, layer.margin.iter().filter(|_| !layer.has_bits()));
         let wire = &mut self.out.wires[layer.advice.index()];
         wire.shape = layer.advice_shape();
         wire.high = widest(&layer.margin);
         let Some(correct) = correct else { return Layer::ArgMax(layer) };
-        self.look_up(TableContent::Range { low: 0, len: 2 }, correct, vec![]);
+        self.look_up(TableContent::Range { low: 0, len: 2 }, vec![Tensor::whole(correct)]);
         Layer::Correct(CorrectLayer { margins: layer, correct })
     }
 
@@ -125,7 +169,7 @@ impl State<'_> {
         let pays = || width <= MAX_LIMB_BITS && 2 * entries[&(wire.low, wire.high)] >= 1 << width;
         if width <= self.limb_bits || pays() {
             let layer = RangeLayer::direct(id, wire);
-            self.look_up(TableContent::Range { low, len: 1 << width }, id, vec![]);
+            self.look_up(TableContent::Range { low, len: 1 << width }, vec![Tensor::whole(id)]);
             return Layer::Range(layer);
         }
         let advice = WireId(self.out.wires.len() as u32);

@@ -63,7 +63,7 @@ pub use linear::{LinearLayer, LinearTerm};
 pub use output::OutputLayer;
 pub use product::ProductLayer;
 pub use range::RangeLayer;
-pub use requant::{Limb, Range, Requant, RequantLayer, Window};
+pub use requant::{ClampLookups, Limb, Range, Requant, RequantLayer, Window};
 pub use spectrum::{Spectrum, SpectrumLayer};
 pub use strategy::{FftLayout, Grid, Strategy};
 pub use table::{Lookup, Table, TableContent};

@@ -48,7 +48,11 @@ pub enum Range {
     /// Every value is decomposed into bits, and every bit is zero-checked (zkCNN section 4). A layer with an activation table is
     /// looked up all the same.
     Bits,
-    /// Whichever the cost model of [`crate::CircuitBuilder::finish`] finds cheaper for all such layers together.
+    /// A clamp is looked up as a whole, in a table of quotients and what they are clamped to that all layers with this
+    /// clamp share. Limbs where that table would have more than 2^20 rows, and for anything but a clamp.
+    Clamp,
+    /// Whichever the cost model of [`crate::CircuitBuilder::finish`] finds cheapest: bits everywhere, or lookups, of clamps
+    /// in those layers whose quotients have few enough bits.
     #[default]
     Auto,
 }
@@ -86,6 +90,15 @@ pub struct Limb {
     pub width: u32,
 }
 
+/// What is looked up for clamps as a whole ([`Range::Clamp`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClampLookups {
+    /// The virtual wire `[x_0, .., x_(k-1), and m if k > 1; batch, channel, windows down, windows across]`.
+    pub inputs: WireId,
+    /// The columns of `y_i`.
+    pub steps: Vec<usize>,
+}
+
 /// A [`Requant`] with its advice columns.
 ///
 /// Below, `a` stands for `m_c a`. For each window with accumulators `a_i` and `q_i = floor((a_i + 2^(s-1)) / 2^s)` the columns are `c` (clamped), `y = f(c)` where
@@ -102,6 +115,17 @@ pub struct Limb {
 /// `low` acts as one more candidate of the maximum, so that ReLU, saturation and pooling are one relation whose tables do
 /// not grow with the accumulators. A corner in the padding holds the constant [`Self::padded`], no larger than any `m_c a`, so
 /// that every window, which has at least one place inside, has its maximum inside.
+///
+/// With [`Range::Clamp`] there are no `u` and `h_i`. With `g(x) = clamp(x, low, high)` a window of k corners has steps
+///
+/// ```text
+/// m_(-1) = low,   x_i = q_i - m_(i-1) + low,   y_i = g(x_i),   m_i = m_(i-1) + y_i - low,   c = g(m_(k-1))
+/// ```
+///
+/// which force `c = clamp(max_i q_i)`: either m_i is `clamp(max of the first q)`, or both m_i and that maximum are at least high. For
+/// while `q_i - m_(i-1) <= high - low`, m_i is the larger of m_(i-1) and q_i; beyond, it is at least high, and q_i is too.
+/// A single corner needs `c = y_0` alone. The x_i and `m = m_(k-1)` are not committed: they are a virtual wire, of which every
+/// lookup leaves a claim, and these are claims on the input, by `q_i = x_i + m_(i-1) - low`, and on the y_i.
 ///
 /// With [`Range::Bits`] limbs are single bits with `b (1 - b) = 0`, and `c` has the bits of `c - low`, and those of `high - c`
 /// where the clamp's length is no power of two.
@@ -121,6 +145,8 @@ pub struct RequantLayer {
     pub params: Requant,
     /// `y`'s place on the leading axis, if there is a table; `c` is at place 0.
     pub activated: Option<usize>,
+    /// Lookups of clamps; without them there are `u` and `h_i`.
+    pub lookups: Option<ClampLookups>,
     /// `u`, low limb first; empty if `u` is always zero.
     pub excess: Vec<Limb>,
     /// `h_i` of each corner (row-major in the window); empty limbs if always zero.
@@ -175,6 +201,20 @@ impl Requant {
         self.multipliers.as_ref().map_or(1, |m| m[channel].into())
     }
 
+    /// Smallest and largest value whose clamp a layer with [`Range::Clamp`] looks up, for an input in a range.
+    ///
+    /// No m_i is above the largest quotient or `low`, nor above `low` plus i + 1 steps.
+    pub(crate) fn clamped_range(&self, input_range: (i64, i64)) -> (i64, i64) {
+        let (low, high) = (i64::from(self.low), i64::from(self.high));
+        let (smallest, largest) = self.scaled_range(input_range);
+        let (q_low, top) = (self.quotient(smallest), self.quotient(largest).max(low));
+        let before = self.window.size() as i64 - 1;
+        let reached = top.min(low + before * (high - low));
+        let steps = q_low - reached + low;
+        // m, where there is one, is between low and top.
+        (if before > 0 { steps.min(low) } else { steps }, top)
+    }
+
     /// Smallest and largest `m_c a` for `a` in a range. Panics if there are multipliers, but none.
     pub(crate) fn scaled_range(&self, (low, high): (i64, i64)) -> (i64, i64) {
         let Some(multipliers) = &self.multipliers else { return (low, high) };
@@ -200,10 +240,11 @@ impl Requant {
 }
 
 impl RequantLayer {
-    /// Lays out the columns for an input in the given range, with limbs of `limb_bits` bits.
+    /// Lays out the columns for an input in the given range, with limbs of `limb_bits` bits; `inputs` is the virtual wire of
+    /// a layer whose clamps are looked up.
     pub(crate) fn new(
         tensor: Tensor,
-        advice: WireId,
+        [advice, inputs]: [WireId; 2],
         input_shape: [usize; 4],
         input_range: (i64, i64),
         params: Requant,
@@ -213,16 +254,28 @@ impl RequantLayer {
         let (padded, largest) = params.scaled_range(input_range);
         let (q_low, q_high) = (params.quotient(padded), params.quotient(largest));
         let corners = params.window.size();
-        let gap = if corners == 1 { low - q_low } else { q_high.max(low) - q_low };
         let activated = params.table.as_ref().map(|_| 1);
         let limb_bits = if params.range == Range::Bits { 1 } else { limb_bits };
         let mut next = 1 + activated.map_or(0, |_| 1);
+        let clamp = params.range == Range::Clamp;
+        let lookups = clamp.then(|| match corners {
+            1 => ClampLookups { inputs, steps: vec![0] },
+            _ => ClampLookups { inputs, steps: (next..next + corners).collect() },
+        });
+        if clamp && corners > 1 {
+            next += corners;
+        }
+        let gap = match corners {
+            _ if clamp => 0,
+            1 => low - q_low,
+            _ => q_high.max(low) - q_low,
+        };
         let mut take = |bits: u32, exact: bool| {
             let limbs = limbs(next, bits, limb_bits, exact);
             next += limbs.len();
             limbs
         };
-        let excess = take(bit_length(q_high - high), false);
+        let excess = take(if clamp { 0 } else { bit_length(q_high - high) }, false);
         let gaps = (0..corners).map(|_| take(bit_length(gap), false)).collect();
         let remainders = (0..corners).map(|_| take(params.shift, true)).collect();
         let span = if params.range == Range::Bits { high - low } else { 0 };
@@ -239,6 +292,7 @@ impl RequantLayer {
             padded,
             params,
             activated,
+            lookups,
             excess,
             gaps,
             remainders,
@@ -279,8 +333,54 @@ impl RequantLayer {
         self.output_shape.iter().product()
     }
 
-    /// All columns for an input. Values outside the input's range lose their high bits, as they would in a hostile witness.
-    pub(crate) fn evaluate(&self, input: IntSlice<'_>) -> Vec<i64> {
+    /// Columns of the virtual wire of [`ClampLookups`].
+    pub(crate) fn num_inputs(corners: usize) -> usize {
+        if corners == 1 { 1 } else { corners + 1 }
+    }
+
+    /// All columns for an input, and the virtual wire of [`ClampLookups`] if there is one. Values outside the input's range lose
+    /// their high bits, as they would in a hostile witness.
+    pub(crate) fn evaluate(&self, input: IntSlice<'_>) -> (Vec<i64>, Vec<i64>) {
+        match &self.lookups {
+            Some(lookups) => self.evaluate_clamps(lookups, input),
+            None => (self.evaluate_limbs(input), Vec::new()),
+        }
+    }
+
+    fn evaluate_clamps(&self, lookups: &ClampLookups, input: IntSlice<'_>) -> (Vec<i64>, Vec<i64>) {
+        let (low, high) = (i64::from(self.params.low), i64::from(self.params.high));
+        let len = self.column_len();
+        let mut out = vec![0; self.num_columns * len];
+        let mut inputs = vec![0; Self::num_inputs(self.gaps.len()) * len];
+        let mut corners = Vec::with_capacity(self.gaps.len());
+        for place in 0..len {
+            self.corners(input, place, &mut corners);
+            let mut largest = low;
+            for (i, &a) in corners.iter().enumerate() {
+                let q = self.params.quotient(a);
+                let x = q - largest + low;
+                let step = x.clamp(low, high);
+                inputs[i * len + place] = i64::from(x as i32);
+                out[lookups.steps[i] * len + place] = step;
+                largest += step - low;
+                for limb in &self.remainders[i] {
+                    let remainder = a + self.params.half() - (q << self.params.shift);
+                    out[limb.column * len + place] = (remainder >> limb.shift) & ((1 << limb.width) - 1);
+                }
+            }
+            if corners.len() > 1 {
+                inputs[corners.len() * len + place] = largest;
+            }
+            let clamped = largest.min(high);
+            out[place] = clamped;
+            if let Some(column) = self.activated {
+                out[column * len + place] = self.params.activate(clamped);
+            }
+        }
+        (out, inputs)
+    }
+
+    fn evaluate_limbs(&self, input: IntSlice<'_>) -> Vec<i64> {
         let (low, high) = (i64::from(self.params.low), i64::from(self.params.high));
         let len = self.column_len();
         let mut out = vec![0; self.num_columns * len];

@@ -19,6 +19,17 @@ pub enum TableContent {
         /// Second column.
         values: Vec<i32>,
     },
+    /// Two columns: row i is `(first + i, clamp(first + i, low, high))`.
+    Clamp {
+        /// First column of the first row.
+        first: i64,
+        /// Number of rows.
+        len: usize,
+        /// Lower end of the clamp.
+        low: i64,
+        /// Upper end of the clamp, no less than the lower one.
+        high: i64,
+    },
 }
 
 impl TableContent {
@@ -26,7 +37,7 @@ impl TableContent {
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         match self {
-            Self::Range { len, .. } => *len,
+            Self::Range { len, .. } | Self::Clamp { len, .. } => *len,
             Self::Map { values, .. } => values.len(),
         }
     }
@@ -35,21 +46,31 @@ impl TableContent {
     pub fn low(&self) -> i64 {
         match self {
             Self::Range { low, .. } | Self::Map { low, .. } => *low,
+            Self::Clamp { first, .. } => *first,
         }
     }
 
-    /// The second column, if there is one.
-    pub fn values(&self) -> Option<&[i32]> {
+    /// Number of columns: one or two.
+    pub fn num_columns(&self) -> usize {
+        match self {
+            Self::Range { .. } => 1,
+            Self::Map { .. } | Self::Clamp { .. } => 2,
+        }
+    }
+
+    /// The second column of a row, if there are two. Panics on a row that there is not.
+    pub fn second(&self, row: usize) -> Option<i64> {
         match self {
             Self::Range { .. } => None,
-            Self::Map { values, .. } => Some(values),
+            Self::Map { values, .. } => Some(values[row].into()),
+            Self::Clamp { first, low, high, .. } => Some((first + row as i64).clamp(*low, *high)),
         }
     }
 
-    /// The row that holds this first column, whatever the second is.
-    pub fn row_of(&self, first: i64) -> Option<usize> {
+    /// The row with this first column, and with this second one if there are two.
+    pub fn row_of(&self, first: i64, second: Option<i64>) -> Option<usize> {
         let row = usize::try_from(first.checked_sub(self.low())?).ok()?;
-        (row < self.len()).then_some(row)
+        (row < self.len() && self.second(row) == second).then_some(row)
     }
 }
 
@@ -62,30 +83,19 @@ pub struct Table {
     pub multiplicities: WireId,
 }
 
-/// Tensors whose every entry (tuple of entries) is a row of a table: columns of an advice wire, or one whole wire.
+/// Tensors of one shape whose every entry (tuple of entries) is a row of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookup {
     /// Index of the table.
     pub table: usize,
-    /// The wire.
-    pub wire: WireId,
-    /// Places on the leading axis of an advice wire, as many as the table has columns. None of them: the wire itself,
-    /// of any kind and rank, is the table's one column.
-    pub columns: Vec<usize>,
+    /// What is looked up, a tensor a column of the table: columns of wires, or one whole wire of any kind and rank.
+    pub tensors: Vec<Tensor>,
 }
 
 impl Lookup {
-    /// What is looked up, a tensor a column of the table.
-    pub fn tensors(&self) -> Vec<Tensor> {
-        let column = |&column: &usize| Tensor { wire: self.wire, column: Some(column as u32) };
-        match self.columns.is_empty() {
-            true => vec![Tensor::whole(self.wire)],
-            false => self.columns.iter().map(column).collect(),
-        }
-    }
-
-    /// True shape of each of them.
+    /// True shape of each tensor.
     pub fn shape<'a>(&self, wires: &'a [Wire]) -> &'a [usize] {
-        &wires[self.wire.index()].shape[usize::from(!self.columns.is_empty())..]
+        let tensor = &self.tensors[0];
+        &wires[tensor.wire.index()].shape[usize::from(tensor.column.is_some())..]
     }
 }

@@ -60,4 +60,9 @@ impl Tensor {
     pub fn whole(wire: WireId) -> Self {
         Self { wire, column: None }
     }
+
+    /// One column of a wire.
+    pub fn column(wire: WireId, column: usize) -> Self {
+        Self { wire, column: Some(column as u32) }
+    }
 }

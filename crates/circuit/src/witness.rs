@@ -203,7 +203,11 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
         }
         Layer::Output(l) => vec![(l.output, Ints::I32(tensor(l.input).map(|v| v as i32)))],
         Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
-        Layer::Requant(l) => vec![packed(l.advice, &l.evaluate(tensor(l.input)))],
+        Layer::Requant(l) => {
+            let (advice, inputs) = l.evaluate(tensor(l.input));
+            let inputs = l.lookups.as_ref().map(|clamp| packed(clamp.inputs, &inputs));
+            [packed(l.advice, &advice)].into_iter().chain(inputs).collect()
+        }
         Layer::ArgMax(l) => {
             let labels = packed(l.labels, &l.labels_of(tensor(l.input)));
             let margins = l.margins(tensor(l.input), labels.1.as_slice());
@@ -229,7 +233,7 @@ pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_inde
     let table = &circuit.tables()[table_index];
     let mut counts = vec![0i64; table.content.len()];
     for lookup in circuit.lookups().iter().filter(|l| l.table == table_index) {
-        let columns: Vec<_> = lookup.tensors().into_iter().map(|tensor| tensor_of(values, circuit, tensor)).collect();
+        let columns: Vec<_> = lookup.tensors.iter().map(|&tensor| tensor_of(values, circuit, tensor)).collect();
         blocks::count(&mut counts, table, &columns);
     }
     let counts = counts.iter().map(|&c| c as i32).collect();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convince_circuit::{
-    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Requant, Strategy, Violation,
-    Window, WireKind, check, evaluate,
+    Bits, BlockSource, Circuit, CircuitBuilder, CircuitError, Conv2d, Layer, LinearTerm, Range, Requant, Strategy,
+    Violation, Window, WireKind, check, evaluate,
 };
 use convince_field::Ints;
 use proptest::prelude::*;
@@ -283,7 +283,8 @@ proptest! {
         let (low, high) = (i64::from(low), i64::from(low + span));
         let mut c = CircuitBuilder::new();
         let x = c.input([1, 2, 5, 4], Bits::signed(14)).unwrap();
-        let y = c.requant(x, Requant::plain(shift, low as i32, high as i32).pooled(Window::square(window))).unwrap();
+        let params = Requant::plain(shift, low as i32, high as i32).pooled(Window::square(window));
+        let y = c.requant(x, Requant { range: Range::LogUp, ..params }).unwrap();
         c.output(y).unwrap();
         let circuit = c.finish_with(limb_bits).unwrap();
         let witness = evaluate(&circuit, &Ints::pack(Bits::signed(14), &values).unwrap(), &[]).unwrap();
@@ -312,6 +313,50 @@ proptest! {
             prop_assert_eq!(product, 0);
             prop_assert_eq!((high - clamped) * excess, 0);
             prop_assert_eq!(clamped, largest.clamp(low, high));
+        }
+    }
+
+    /// The same for looked-up clamps: quotients follow from what is clamped and from the steps before, and all rows are in the table.
+    #[test]
+    fn looked_up_clamps_satisfy_their_equations(
+        window in 1usize..=3, shift in 0u32..12, low in -200i32..100, span in 0i32..300, limb_bits in 2u32..12,
+        values in prop::collection::vec(-5000i64..5000, 2 * 5 * 4),
+    ) {
+        let (low, high) = (i64::from(low), i64::from(low + span));
+        let mut c = CircuitBuilder::new();
+        let x = c.input([1, 2, 5, 4], Bits::signed(14)).unwrap();
+        let params = Requant::plain(shift, low as i32, high as i32).pooled(Window::square(window));
+        let y = c.requant(x, Requant { range: Range::Clamp, ..params }).unwrap();
+        c.output(y).unwrap();
+        let circuit = c.finish_with(limb_bits).unwrap();
+        let witness = evaluate(&circuit, &Ints::pack(Bits::signed(14), &values).unwrap(), &[]).unwrap();
+        // Every looked-up pair is a row of the table.
+        prop_assert_eq!(check(&circuit, &witness), Ok(()));
+        prop_assert_eq!(&Circuit::from_bytes(&circuit.to_bytes()).unwrap(), &circuit);
+        let Layer::Requant(layer) = &circuit.layers()[0] else { unreachable!() };
+        let clamps = layer.lookups.as_ref().unwrap();
+        let (len, advice, inputs) = (layer.column_len(), witness.wire(layer.advice), witness.wire(clamps.inputs));
+        let corners = window * window;
+        prop_assert_eq!(clamps.steps.len(), corners);
+        for place in 0..len {
+            let (mut m, mut largest) = (low, i64::MIN);
+            for i in 0..corners {
+                let (out_h, out_w) = (5 / window, 4 / window);
+                let (x, y, ch) = (place % out_w, place / out_w % out_h, place / (out_w * out_h));
+                let a = values[(ch * 5 + window * y + i / window) * 4 + window * x + i % window];
+                let part = |l: &convince_circuit::Limb| advice.get(l.column * len + place) << l.shift;
+                let remainder: i64 = layer.remainders[i].iter().map(part).sum();
+                prop_assert!((0..1 << shift).contains(&remainder));
+                let q = inputs.get(i * len + place) + m - low;
+                prop_assert_eq!(a + layer.params.half(), (q << shift) + remainder);
+                m += advice.get(clamps.steps[i] * len + place) - low;
+                largest = largest.max(q);
+            }
+            if corners > 1 {
+                prop_assert_eq!(inputs.get(corners * len + place), m);
+            }
+            prop_assert_eq!(advice.get(place), m.min(high));
+            prop_assert_eq!(advice.get(place), largest.clamp(low, high));
         }
     }
 }

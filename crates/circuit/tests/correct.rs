@@ -112,7 +112,7 @@ fn bits_have_a_wire_of_their_own_and_labels_are_not_committed() {
     assert_eq!(circuit.wires_of(WireKind::Output).collect::<Vec<_>>(), [layer.margins.labels]);
     assert_eq!((circuit.shape(circuit.output()), circuit.output_range()), (&[3usize, 1, 1, 1][..], (0, 3)));
     // Bits of margins are zero-checked, that of an image is looked up.
-    assert_eq!(circuit.lookups().iter().map(|lookup| lookup.wire).collect::<Vec<_>>(), [layer.correct]);
+    assert_eq!(circuit.lookups().iter().map(|lookup| lookup.tensors[0].wire).collect::<Vec<_>>(), [layer.correct]);
     assert!(circuit.arg_max().is_none() && !circuit.output_is_private());
 }
 

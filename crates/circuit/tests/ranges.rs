@@ -59,7 +59,7 @@ proptest! {
                 prop_assert!(u32::from(width) <= limb_bits || 2 * len >= 1 << width);
                 let content = TableContent::Range { low: bits.low(), len: 1 << width };
                 prop_assert_eq!(circuit.lookups().iter().map(tables).collect::<Vec<_>>(), [content]);
-                prop_assert_eq!(circuit.lookups()[0].tensors(), [Tensor::whole(layer.wire)]);
+                prop_assert_eq!(&circuit.lookups()[0].tensors, &[Tensor::whole(layer.wire)]);
                 prop_assert_eq!(circuit.lookups()[0].shape(circuit.wires()), shape);
             }
             Some(advice) => {

@@ -17,8 +17,8 @@ where
 {
     let columns = lookup::prove(circuit, witness, channel);
     let products = zero_check::prove(circuit, witness, channel);
-    let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
-    let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    let challenges = requant::Challenges::draw(circuit, || channel.challenge(TAU));
+    let mut claims = requant::input_claims(circuit, &columns, &products, &challenges);
     claims.extend(range::claims(circuit, &columns));
     claims.extend(columns.claims(circuit));
     claims.extend_from_slice(products.claims());
@@ -47,8 +47,8 @@ where
 {
     let columns = lookup::verify(circuit, channel)?;
     let products = zero_check::verify(circuit, channel)?;
-    let tau = requant::draw_tau(circuit, || channel.challenge(TAU));
-    let mut claims = requant::input_claims(circuit, &columns, &products, &tau);
+    let challenges = requant::Challenges::draw(circuit, || channel.challenge(TAU));
+    let mut claims = requant::input_claims(circuit, &columns, &products, &challenges);
     claims.extend(range::claims(circuit, &columns));
     claims.extend(columns.claims(circuit));
     claims.extend_from_slice(products.claims());

@@ -56,7 +56,8 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
         _ => None,
     });
     let tau: usize = crate::requant::tau_variables(circuit).iter().sum();
-    error = error.with(largest.max().unwrap_or(0) + tau, 1, CHALLENGE_BITS);
+    let mu = usize::from(crate::requant::has_maxima(circuit));
+    error = error.with(largest.max().unwrap_or(0) + tau + mu, 1, CHALLENGE_BITS);
     let (vars, degree, products) = crate::zero_check::size(circuit);
     error = error.with(vars, 1, CHALLENGE_BITS).with(1, products.saturating_sub(1), CHALLENGE_BITS);
     error = error.with(vars, degree, CHALLENGE_BITS);
@@ -103,7 +104,7 @@ pub fn max_claims(circuit: &Circuit) -> usize {
         _ => 0,
     };
     let columns: usize = circuit.layers().iter().map(columns_of).sum();
-    // Every column is claimed at most once by its lookup and at most once by the zero-checks; a convolution's claim leaves three, a
+    // Every column is claimed at most twice, by lookups and by the zero-checks; a convolution's claim leaves three, a
     // linear layer's one a term, a product two, gates two a tensor at most, a spectrum one a factor, a requantisation's
     // one on its input, as a range in limbs does on its wire.
     let of_wave = |wave: &crate::wave::Rounds| {

@@ -214,7 +214,7 @@ fn random_requant(c: &mut CircuitBuilder, x: Tensor, rng: &mut ChaCha20Rng) -> R
     let low = [0, 0, -128, 5][below(4)];
     let table = (below(3) == 0).then(|| (low..=low + 200).map(|v: i32| (v / 3).clamp(-20, 50)).collect());
     let multipliers = (below(3) == 0).then(|| (0..channels).map(|_| below(600) as i32 - 100).collect());
-    let range = [Range::LogUp, Range::LogUp, Range::Bits, Range::Auto][below(4)];
+    let range = [Range::LogUp, Range::Clamp, Range::Clamp, Range::Bits, Range::Auto][below(5)];
     let high = low + [200, 255][below(2)];
     let table = table.filter(|t: &Vec<i32>| t.len() as i32 == high - low + 1);
     c.requant(x, Requant { window, multipliers, shift: below(16) as u32, low, high, table, range })
@@ -270,7 +270,7 @@ fn random_circuit(seed: u64) -> Circuit {
 
 #[test]
 fn all_claims_are_true_and_both_sides_agree() {
-    [Range::LogUp, Range::Bits].into_iter().for_each(claims_are_true_and_both_sides_agree);
+    [Range::LogUp, Range::Bits, Range::Clamp].into_iter().for_each(claims_are_true_and_both_sides_agree);
 }
 
 fn claims_are_true_and_both_sides_agree(range: Range) {
@@ -291,7 +291,7 @@ fn claims_are_true_and_both_sides_agree(range: Range) {
 
 #[test]
 fn every_tampered_word_is_rejected() {
-    [Range::LogUp, Range::Bits].into_iter().for_each(tampered_words_are_rejected);
+    [Range::LogUp, Range::Bits, Range::Clamp].into_iter().for_each(tampered_words_are_rejected);
 }
 
 fn tampered_words_are_rejected(range: Range) {
@@ -319,7 +319,7 @@ fn truncated_and_extended_proofs_are_rejected() {
 
 #[test]
 fn every_false_witness_is_rejected() {
-    [Range::LogUp, Range::Bits].into_iter().for_each(false_witnesses_are_rejected);
+    [Range::LogUp, Range::Bits, Range::Clamp].into_iter().for_each(false_witnesses_are_rejected);
 }
 
 /// Two in place of a bit, and one less in the next: every linear relation holds, only that bits are bits does not.
@@ -364,6 +364,36 @@ fn false_witnesses_are_rejected(range: Range) {
             assert!(!accepted(&circuit, &witness, &output(&circuit, &honest), &proof), "{id:?}, value {at}");
         }
     }
+}
+
+/// What is clamped is no commitment's: a false maximum, or a false place beyond the clamp's ends, is in the table with its clamp, and
+/// only the claims that the lookups leave on the input and on the steps contradict it.
+#[test]
+fn false_inputs_of_clamps_are_rejected() {
+    let circuit = residual(Range::Clamp);
+    let honest = random_witness(&circuit, 4);
+    let mut rejected = 0;
+    for layer in circuit.layers() {
+        let Layer::Requant(layer) = layer else { continue };
+        let (len, clamps) = (layer.column_len(), layer.lookups.as_ref().unwrap());
+        for (k, column) in (0..circuit.wire(clamps.inputs).shape[0]).map(|k| (k, *clamps.steps.get(k).unwrap_or(&0))) {
+            for by in [-1, 1] {
+                let mut inputs = honest.wire(clamps.inputs).iter().collect::<Vec<i64>>();
+                let mut advice = honest.wire(layer.advice).iter().collect::<Vec<i64>>();
+                inputs[k * len] += by;
+                advice[column * len] =
+                    inputs[k * len].clamp(i64::from(layer.params.low), i64::from(layer.params.high));
+                let mut witness = honest.clone();
+                witness.set(&circuit, clamps.inputs, Ints::pack(Bits::signed(31), &inputs).unwrap()).unwrap();
+                witness.set(&circuit, layer.advice, Ints::pack(Bits::signed(31), &advice).unwrap()).unwrap();
+                witness.count_multiplicities(&circuit);
+                let (_, proof) = run_prover(&circuit, &witness);
+                assert!(!accepted(&circuit, &witness, &output(&circuit, &honest), &proof), "input {k}, {by}");
+                rejected += 1;
+            }
+        }
+    }
+    assert!(rejected > 10, "{rejected} lies");
 }
 
 #[test]

@@ -189,6 +189,8 @@ pub(crate) enum Ranges {
     Logup,
     /// By decomposition into bits, as zkCNN does it
     Bits,
+    /// By looking whole clamps up in tables of quotients, limbs where these are too wide
+    Clamp,
     /// By what a cost model says is cheaper
     Auto,
 }

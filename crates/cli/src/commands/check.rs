@@ -54,7 +54,7 @@ fn violation(lowered: &Lowered, witness: &Witness, expected: &[i32]) -> Option<(
         let layer = match violation {
             Violation::Layer { layer, .. } => Some(layer),
             Violation::Lookup { lookup, .. } => circuit.lookups().get(lookup).and_then(|lookup| {
-                let reads = |layer: &Layer| matches!(layer, Layer::Requant(l) if l.advice == lookup.wire);
+                let reads = |layer: &Layer| matches!(layer, Layer::Requant(l) if lookup.tensors.iter().any(|t| t.wire == l.advice));
                 circuit.layers().iter().position(reads)
             }),
             Violation::Wire(_) | Violation::Multiplicity { .. } => None,

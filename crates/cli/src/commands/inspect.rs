@@ -270,7 +270,7 @@ fn layers(circuit: &Circuit, names: &[String]) -> View {
 fn sizes(circuit: &Circuit) -> View {
     let Statistics { parameters, macs, advice, leaves } = circuit.statistics();
     let of = |content: &TableContent| {
-        let columns = if content.values().is_some() { 2 } else { 1 };
+        let columns = content.num_columns();
         json!({ "columns": columns, "rows": content.len(), "low": content.low() })
     };
     let tables: Vec<Value> = circuit.tables().iter().map(|table| of(&table.content)).collect();

@@ -78,6 +78,7 @@ impl CircuitOptions {
         let range = match self.range {
             Ranges::Logup => Range::LogUp,
             Ranges::Bits => Range::Bits,
+            Ranges::Clamp => Range::Clamp,
             Ranges::Auto => Range::Auto,
         };
         let reveal = match (self.private.output, self.reveal) {

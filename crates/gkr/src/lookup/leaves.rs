@@ -137,9 +137,10 @@ fn rows<F: ProofField>(content: &TableContent, first: F, beta: F) -> Vec<F> {
         out.push(value);
         value -= beta;
     }
-    if let Some(values) = content.values() {
-        let square = beta.square();
-        out.iter_mut().zip(values).for_each(|(d, &v)| *d -= square * F::from_i64(v.into()));
+    let square = beta.square();
+    for (row, denominator) in out.iter_mut().enumerate() {
+        let Some(second) = content.second(row) else { break };
+        *denominator -= square * F::from_i64(second);
     }
     out
 }
@@ -152,7 +153,7 @@ type Stray = (usize, usize, [i64; 2]);
 fn lookup_block(circuit: &Circuit, witness: &Witness, lookup: &Lookup, first: u32, codes: &mut [u32]) -> Vec<Stray> {
     let content = &circuit.tables()[lookup.table].content;
     let columns: Vec<IntSlice<'_>> =
-        lookup.tensors().into_iter().map(|tensor| witness.tensor(circuit, tensor)).collect();
+        lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
     let shape = lookup.shape(circuit.wires());
     let mut strays = Vec::new();
     let row_len = *shape.last().unwrap_or(&1);
@@ -162,9 +163,9 @@ fn lookup_block(circuit: &Circuit, witness: &Witness, lookup: &Lookup, first: u3
             let i = row * row_len + x;
             let value = columns[0].get(i);
             let second = columns.get(1).map(|column| column.get(i));
-            match content.row_of(value) {
-                Some(row) if second == content.values().map(|v| i64::from(v[row])) => *code = first + row as u32,
-                _ => strays.push((start + x, lookup.table, [value, second.unwrap_or(0)])),
+            match content.row_of(value, second) {
+                Some(row) => *code = first + row as u32,
+                None => strays.push((start + x, lookup.table, [value, second.unwrap_or(0)])),
             }
         }
     }
@@ -225,10 +226,22 @@ pub(super) fn formula<F: ProofField, S: ChannelScalar<F>>(
     [p, q + constant(F::one() - covered)]
 }
 
-/// The table's columns at a point: `low * T_n + S_n` for the first, the dense sum for an activation.
+/// The table's columns at a point: `low * T_n + S_n` for the first; for the second the same on the ramp of a clamp, and the
+/// dense sum for an activation.
 fn table_columns<F: ProofField>(content: &TableContent, point: &[F]) -> [F; 2] {
     let len = content.len();
     let first = F::from_i64(content.low()) * prefix_sum(point, len) + weighted_prefix_sum(point, len);
-    let second = content.values().map(|values| F::dot(values, &eq_truncated(point, len)));
-    [first, second.unwrap_or(F::zero())]
+    let second = match content {
+        TableContent::Range { .. } => F::zero(),
+        TableContent::Map { values, .. } => F::dot(values, &eq_truncated(point, len)),
+        TableContent::Clamp { first, low, high, .. } => {
+            // Rows below both ends, and below the upper one.
+            let [below_low, below_high] = [low, high].map(|end| (end - first).clamp(0, len as i64) as usize);
+            let ramp = |rows| F::from_i64(*first) * prefix_sum(point, rows) + weighted_prefix_sum(point, rows);
+            F::from_i64(*low) * prefix_sum(point, below_low)
+                + (ramp(below_high) - ramp(below_low))
+                + F::from_i64(*high) * (prefix_sum(point, len) - prefix_sum(point, below_high))
+        }
+    };
+    [first, second]
 }

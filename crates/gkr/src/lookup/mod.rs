@@ -23,7 +23,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{BlockSource, Circuit, Tensor, WireId};
+use convince_circuit::{BlockSource, Circuit, Tensor, WireId, WireKind};
 use convince_field::ProofField;
 use convince_poly::{Functional, log2_ceil};
 use convince_sumcheck::suffix;
@@ -62,11 +62,12 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
                 BlockSource::Table(_) => rest.by_ref().take(1).collect(),
                 BlockSource::Lookup(k) => {
                     let lookup = &circuit.lookups()[k];
-                    let own: Vec<S> = rest.by_ref().take(lookup.tensors().len()).collect();
-                    by_wire
-                        .entry(lookup.wire)
-                        .or_default()
-                        .extend(lookup.columns.iter().copied().zip(own.iter().cloned()));
+                    let own: Vec<S> = rest.by_ref().take(lookup.tensors.len()).collect();
+                    for (tensor, value) in lookup.tensors.iter().zip(&own) {
+                        if let Some(column) = tensor.column {
+                            by_wire.entry(tensor.wire).or_default().insert(column as usize, value.clone());
+                        }
+                    }
                     own
                 }
             };
@@ -77,21 +78,22 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
 
     /// Number of scalars at the leaves.
     fn count(circuit: &Circuit) -> usize {
-        circuit.lookups().iter().map(|l| l.tensors().len()).sum::<usize>() + circuit.tables().len()
+        circuit.lookups().iter().map(|l| l.tensors.len()).sum::<usize>() + circuit.tables().len()
     }
 
-    /// Where the columns of an advice wire are claimed, all of them at one point.
+    /// Where the columns of a wire are claimed, all of them at one point.
     pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> &[F] {
         let vars = circuit.wire(wire).shape[1..].iter().map(|&n| log2_ceil(n)).sum();
         suffix(&self.point, vars)
     }
 
-    /// The claims on the columns of an advice wire.
+    /// The claims on the columns of a wire.
     pub(crate) fn of_wire(&self, wire: WireId) -> BTreeMap<usize, S> {
         self.by_wire.get(&wire).cloned().unwrap_or_default()
     }
 
-    /// One claim a column and a multiplicity.
+    /// One claim a column and a multiplicity, but for columns of virtual wires: what these say is said by the layer that they
+    /// belong to.
     pub(crate) fn claims(&self, circuit: &Circuit) -> Vec<Claim<F, S>> {
         let mut claims = Vec::new();
         for (block, values) in circuit.blocks().iter().zip(&self.values) {
@@ -102,12 +104,13 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
                 }
                 BlockSource::Lookup(k) => {
                     let lookup = &circuit.lookups()[k];
-                    (lookup.tensors(), lookup.shape(circuit.wires()))
+                    (lookup.tensors.clone(), lookup.shape(circuit.wires()))
                 }
             };
             let functional = Functional::at_flat(suffix(&self.point, block.log_size), shape);
             let claim = |(tensor, value): (_, &S)| Claim::on(circuit, tensor, functional.clone(), value.clone());
-            claims.extend(tensors.into_iter().zip(values).map(claim));
+            let committed = |(tensor, _): &(Tensor, &S)| circuit.wire(tensor.wire).kind != WireKind::Virtual;
+            claims.extend(tensors.into_iter().zip(values).filter(committed).map(claim));
         }
         claims
     }

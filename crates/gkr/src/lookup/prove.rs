@@ -58,7 +58,7 @@ fn column_values<F: ProofField>(circuit: &Circuit, witness: &Witness, point: &[F
             BlockSource::Lookup(l) => {
                 let lookup = &circuit.lookups()[l];
                 let weights = weights_of(lookup.shape(circuit.wires()));
-                values.extend(lookup.tensors().into_iter().map(|t| witness.tensor(circuit, t).dot(&weights)));
+                values.extend(lookup.tensors.iter().map(|&t| witness.tensor(circuit, t).dot(&weights)));
             }
         }
     }

@@ -97,7 +97,7 @@ fn zero_denominator() -> Forgery {
     lie.witness.set(circuit, layer.advice, ints(values)).unwrap();
     lie.witness.count_multiplicities(circuit);
     let column = remainder(first.0).column;
-    let lookup = circuit.lookups().iter().find(|l| l.wire == layer.advice && l.columns == [column]).unwrap();
+    let lookup = circuit.lookups().iter().find(|l| l.tensors == [Tensor::column(layer.advice, column)]).unwrap();
     let (beta, id) = (Field::from(123_456_789u64), Field::from(lookup.table as u64 + 1));
     let alpha = id + beta * Field::from(value as u64);
     lie.known = Known::from([("gkr/lookup/alpha", alpha), ("gkr/lookup/beta", beta)]);
