@@ -107,7 +107,10 @@ impl State<'_> {
 
     fn look_up_limbs<'a>(&mut self, advice: WireId, limbs: impl IntoIterator<Item = &'a Limb>) {
         for limb in limbs {
-            self.look_up(TableContent::Range { low: 0, len: 1 << limb.width }, vec![Tensor::column(advice, limb.column)]);
+            self.look_up(
+                TableContent::Range { low: 0, len: 1 << limb.width },
+                vec![Tensor::column(advice, limb.column)],
+            );
         }
     }
 

@@ -381,8 +381,7 @@ fn false_inputs_of_clamps_are_rejected() {
                 let mut inputs = honest.wire(clamps.inputs).iter().collect::<Vec<i64>>();
                 let mut advice = honest.wire(layer.advice).iter().collect::<Vec<i64>>();
                 inputs[k * len] += by;
-                advice[column * len] =
-                    inputs[k * len].clamp(i64::from(layer.params.low), i64::from(layer.params.high));
+                advice[column * len] = inputs[k * len].clamp(i64::from(layer.params.low), i64::from(layer.params.high));
                 let mut witness = honest.clone();
                 witness.set(&circuit, clamps.inputs, Ints::pack(Bits::signed(31), &inputs).unwrap()).unwrap();
                 witness.set(&circuit, layer.advice, Ints::pack(Bits::signed(31), &advice).unwrap()).unwrap();

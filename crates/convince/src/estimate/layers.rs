@@ -97,7 +97,12 @@ impl Sizes<'_> {
     fn requant(&self, layer: &RequantLayer) -> Cost {
         let rows = self.rows(layer.advice);
         let variables = variables(&layer.output_shape);
-        let lookups = self.circuit.lookups().iter().filter(|lookup| lookup.tensors.iter().any(|t| t.wire == layer.advice)).count();
+        let lookups = self
+            .circuit
+            .lookups()
+            .iter()
+            .filter(|lookup| lookup.tensors.iter().any(|t| t.wire == layer.advice))
+            .count();
         Cost {
             committed: self.size(layer.advice),
             proof_rows: rows,

@@ -152,8 +152,7 @@ type Stray = (usize, usize, [i64; 2]);
 /// the proof will fail, but it is made all the same.
 fn lookup_block(circuit: &Circuit, witness: &Witness, lookup: &Lookup, first: u32, codes: &mut [u32]) -> Vec<Stray> {
     let content = &circuit.tables()[lookup.table].content;
-    let columns: Vec<IntSlice<'_>> =
-        lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
+    let columns: Vec<IntSlice<'_>> = lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
     let shape = lookup.shape(circuit.wires());
     let mut strays = Vec::new();
     let row_len = *shape.last().unwrap_or(&1);

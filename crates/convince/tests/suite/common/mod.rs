@@ -7,13 +7,14 @@ pub(crate) mod parts;
 
 use std::sync::{Arc, LazyLock};
 
-use convince::circuit::{Bits, Witness};
+use convince::circuit::{Bits, Range, Witness};
 use convince::container::{Kind, open, seal};
+use convince::lower::Strategies;
 use convince::model::{
     Conv2d, Gemm, Graph, Linear, MaxPool, Model, Node, Op, Preprocessing, QuantizationReport, Requant, ValueId,
 };
 use convince::protocol::Row;
-use convince::{ProvingKey, TestSeed, VerifyingKey, setup_seeded};
+use convince::{ProvingKey, SetupOptions, TestSeed, VerifyingKey, setup_with};
 use convince_field::Ints;
 use convince_pcs::{CommitmentScheme, Hyrax};
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,15 @@ pub(crate) static TINY: LazyLock<Fixture> = LazyLock::new(|| fixture(1));
 
 /// The tiny network with weights drawn from `seed`.
 pub(crate) fn fixture(seed: i64) -> Fixture {
+    fixture_with(seed, Range::LogUp)
+}
+
+/// The same with ranges proven as told.
+pub(crate) fn fixture_with(seed: i64, range: Range) -> Fixture {
     let model = tiny_model(seed);
-    let (proving, verifying) = setup_seeded(&model, SEED).unwrap();
+    let strategies = Strategies { range, ..Strategies::default() };
+    let options = SetupOptions { strategies, seed: Some(SEED), ..SetupOptions::default() };
+    let (proving, verifying) = setup_with(&model, &options).unwrap();
     Fixture { model, proving, verifying, input: sample_input(3) }
 }
 

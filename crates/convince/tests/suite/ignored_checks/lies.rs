@@ -1,6 +1,6 @@
 //! False witnesses, inputs and outputs of the tiny network.
 
-use convince::circuit::Layer;
+use convince::circuit::{Layer, Tensor};
 use convince::protocol::Field;
 use convince_field::Ints;
 use convince_testing::Known;

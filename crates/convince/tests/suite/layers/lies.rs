@@ -2,7 +2,9 @@
 
 use std::mem::discriminant;
 
-use convince::circuit::{ArgMaxLayer, Circuit, Layer, Limb, RequantLayer, Strategy, Tensor, WireId, WireKind, Witness};
+use convince::circuit::{
+    ArgMaxLayer, Circuit, ClampLookups, Layer, Limb, RequantLayer, Strategy, Tensor, WireId, WireKind, Witness,
+};
 use convince_field::Ints;
 use convince_transcript::Check;
 use rand::Rng as _;
@@ -90,7 +92,10 @@ pub(crate) fn lies(circuit: &Circuit, honest: &Witness, rng: &mut Rng) -> Vec<Li
             Layer::Product(l) => lies.extend(accumulator(circuit, honest, index, l.output, rng)),
             Layer::Requant(layer) => {
                 let about = About { circuit, honest, index, layer };
-                lies.extend(about.lies(rng));
+                lies.extend(match &layer.lookups {
+                    Some(clamps) => about.clamp_lies(clamps, rng),
+                    None => about.lies(rng),
+                });
             }
             Layer::ArgMax(layer) => lies.extend(labels(circuit, honest, layer, rng)),
             Layer::Gates(_) | Layer::Spectrum(_) | Layer::Range(_) | Layer::Output(_) | Layer::Correct(_) => {
@@ -270,6 +275,65 @@ impl About<'_> {
         set(self.circuit, &mut witness, self.layer.advice, advice);
         witness.evaluate_from(self.circuit, self.index + 1);
         Lie { name, witness, output: None, caught: Caught::By(caught) }
+    }
+
+    /// Lies about looked-up clamps: each leaves the other relations as they are.
+    fn clamp_lies(&self, clamps: &ClampLookups, rng: &mut Rng) -> Vec<Lie> {
+        let (layer, len) = (self.layer, self.layer.column_len());
+        let (low, high) = (i64::from(layer.params.low), i64::from(layer.params.high));
+        let honest = [values(self.honest, layer.advice), values(self.honest, clamps.inputs)];
+        let (first, corner) = (rng.gen_range(0..len), rng.gen_range(0..clamps.steps.len()));
+        let (in_table, on_input) = (Check::LookupLayer { depth: 0 }, decides(self.circuit, layer.input, false));
+        let places = || (0..len).map(|k| (first + k) % len);
+        let told = |name, [advice, inputs]: [Vec<i64>; 2], caught| {
+            let mut witness = self.honest.clone();
+            set(self.circuit, &mut witness, layer.advice, &advice);
+            set(self.circuit, &mut witness, clamps.inputs, &inputs);
+            witness.evaluate_from(self.circuit, self.index + 1);
+            Lie { name, witness, output: None, caught: Caught::By(caught) }
+        };
+        let mut lies = Vec::new();
+        if let Some(top) = layer.remainders[corner].last() {
+            let [mut advice, mut inputs] = honest.clone();
+            let at = top.column * len + first;
+            if let Some(other) = moved(advice[at], 0, (1 << top.width) - 1) {
+                let before = std::mem::replace(&mut advice[at], other);
+                lies.push(told("a wrong remainder", [advice.clone(), inputs.clone()], on_input));
+                advice[at] = before;
+            }
+            // One quotient less, where no clamp notices.
+            let beyond = |at: &usize| inputs[corner * len + at] > high || inputs[corner * len + at] <= low;
+            if let Some(at) = places().find(beyond) {
+                advice[top.column * len + at] += 1 << top.width;
+                inputs[corner * len + at] -= 1;
+                lies.push(told("remainders out of range", [advice, inputs], in_table));
+            }
+        }
+        let [advice, inputs] = &honest;
+        let mut wrong = advice.clone();
+        if let Some(other) = moved(wrong[clamps.steps[corner] * len + first], low, high) {
+            wrong[clamps.steps[corner] * len + first] = other;
+            lies.push(told("a wrong clamp", [wrong, inputs.clone()], in_table));
+        }
+        for (name, k) in [("a false quotient", corner), ("a false maximum", clamps.steps.len())] {
+            let Some(column) = inputs.get(k * len..(k + 1) * len) else { continue };
+            // Another value of the same clamp.
+            let other = |x: i64| [x - 1, x + 1].into_iter().find(|y| (*y).clamp(low, high) == x.clamp(low, high));
+            if let Some((at, x)) = places().find_map(|at| other(column[at]).map(|x| (at, x))) {
+                let mut inputs = inputs.clone();
+                inputs[k * len + at] = x;
+                let table = self.circuit.lookups().iter().find(|l| l.tensors[0].wire == clamps.inputs);
+                let rows = &self.circuit.tables()[table.expect("clamps are looked up").table].content;
+                let caught = if rows.row_of(x, Some(x.clamp(low, high))).is_some() { on_input } else { in_table };
+                lies.push(told(name, [advice.clone(), inputs], caught));
+            }
+        }
+        if let Some(column) = layer.activated {
+            let mut wrong = advice.clone();
+            wrong[column * len + first] += 1;
+            lies.push(told("a wrong activation", [wrong, inputs.clone()], in_table));
+        }
+        lies
     }
 
     /// Whether limbs can hold a value.

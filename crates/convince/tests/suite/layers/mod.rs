@@ -29,6 +29,7 @@ const SEED: TestSeed = TestSeed([5; 32]);
 const LOGUP: Strategies =
     Strategies { range: Range::LogUp, convolution: Strategy::Direct, reveal: Reveal::Logits, private_input: false };
 const BITS: Strategies = Strategies { range: Range::Bits, ..LOGUP };
+const CLAMP: Strategies = Strategies { range: Range::Clamp, ..LOGUP };
 const FFT: Strategies = Strategies { convolution: Strategy::Fft, ..LOGUP };
 
 /// Lies that were refused, by name.
@@ -182,6 +183,15 @@ fn requantisations_hold() {
         told(&refused, &["saturation below the limit", "less than the largest", "a wrong activation"]);
         told(&refused, &["a lookup that is not there"]);
     }
+}
+
+#[test]
+fn clamps_hold() {
+    let mut refused = Refused::new();
+    REQUANTS.into_iter().for_each(|(name, draw)| hold(name, draw, CLAMP, 5, &mut refused));
+    POOLS.into_iter().for_each(|(name, draw)| hold(name, draw, CLAMP, 6, &mut refused));
+    told(&refused, &["a wrong remainder", "remainders out of range", "a wrong clamp", "a false quotient"]);
+    told(&refused, &["a false maximum", "a wrong activation", "a lookup that is not there", "another output"]);
 }
 
 #[test]
