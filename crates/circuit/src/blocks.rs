@@ -1,7 +1,9 @@
+use std::cmp::Reverse;
+
 use convince_field::IntSlice;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lookup, Table, Wire};
+use crate::{Lookup, Table, TableContent, Wire};
 
 /// What a block of the lookup tree's leaves holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,25 +30,41 @@ pub(crate) fn log_size(shape: &[usize]) -> usize {
     shape.iter().map(|&n| n.next_power_of_two().trailing_zeros() as usize).sum()
 }
 
-/// Places all blocks by descending size, ties by their place in the circuit, so that every offset is a multiple of its
-/// block's size. Returns them with log2 of the number of leaves.
+/// Places all blocks by descending size, so that every offset is a multiple of its block's size. Of equal ones those that
+/// are lookups to the last entry come first, then ties are broken by their place in the circuit. Returns them with log2 of
+/// the number of leaves.
 pub(crate) fn layout(lookups: &[Lookup], tables: &[Table], wires: &[Wire]) -> (Vec<Block>, usize) {
-    let of_lookup = |(k, l): (usize, &Lookup)| (BlockSource::Lookup(k), log_size(l.shape(wires)));
-    let of_table = |(k, t): (usize, &Table)| (BlockSource::Table(k), log_size(&[t.content.len()]));
-    let lookups = lookups.iter().enumerate().map(of_lookup);
-    let mut sized: Vec<_> = lookups.chain(tables.iter().enumerate().map(of_table)).collect();
-    sized.sort_by_key(|&(_, log_size)| std::cmp::Reverse(log_size));
+    let of_lookup = |(k, l): (usize, &Lookup)| {
+        let mixed = tables[l.table].content.zero_row().is_none();
+        (BlockSource::Lookup(k), log_size(l.shape(wires)), mixed)
+    };
+    let of_table = |(k, t): (usize, &Table)| (BlockSource::Table(k), log_size(&[t.content.len()]), true);
+    let of_lookups = lookups.iter().enumerate().map(of_lookup);
+    let mut sized: Vec<_> = of_lookups.chain(tables.iter().enumerate().map(of_table)).collect();
+    sized.sort_by_key(|&(_, log_size, mixed)| (Reverse(log_size), mixed));
     let mut blocks = Vec::with_capacity(sized.len());
     let mut offset = 0;
-    for (source, log_size) in sized {
+    for (source, log_size, _) in sized {
         blocks.push(Block { source, log_size, offset });
         offset += 1usize << log_size;
     }
     (blocks, offset.next_power_of_two().trailing_zeros() as usize)
 }
 
-/// How often each row of `table` is looked up by `lookup`; entries that are no row count nowhere.
-pub(crate) fn count(counts: &mut [i64], table: &Table, columns: &[IntSlice<'_>]) {
+/// Entries of a lookup's block that count as lookups: all of them where padding is a row of its table, else the true ones.
+pub(crate) fn entries(content: &TableContent, shape: &[usize]) -> usize {
+    match content.zero_row() {
+        Some(_) => 1 << log_size(shape),
+        None => shape.iter().product(),
+    }
+}
+
+/// How often each row of `table` is looked up by the columns of a lookup of this shape; entries that are no row count
+/// nowhere.
+pub(crate) fn count(counts: &mut [i64], table: &Table, shape: &[usize], columns: &[IntSlice<'_>]) {
+    if let Some(row) = table.content.zero_row() {
+        counts[row] += (entries(&table.content, shape) - columns[0].len()) as i64;
+    }
     for i in 0..columns[0].len() {
         if let Some(row) = table.content.row_of(columns[0].get(i), columns.get(1).map(|c| c.get(i))) {
             counts[row] += 1;

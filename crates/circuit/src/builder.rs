@@ -501,8 +501,8 @@ impl CircuitBuilder {
                 return Err(CircuitError::Incomplete("an advice wire has more than 2^31 values"));
             }
         }
-        let entries = |lookup: &Lookup| lookup.shape(&self.wires).iter().product::<usize>();
-        let looked_up: usize = lookups.iter().map(entries).sum();
+        let entries = |l: &Lookup| blocks::entries(&contents[l.table], l.shape(&self.wires));
+        let looked_up = lookups.iter().map(entries).fold(0usize, usize::saturating_add);
         if looked_up > i32::MAX as usize {
             return Err(CircuitError::Incomplete("more than 2^31 lookups: a multiplicity could overflow"));
         }

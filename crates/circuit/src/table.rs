@@ -67,6 +67,15 @@ impl TableContent {
         }
     }
 
+    /// The row whose columns are all zero, if there is one: what an entry of padding looks up.
+    ///
+    /// A lookup's block of leaves pads every axis to a power of two. Padding is the constant zero, so where the table has a
+    /// zero row each of its entries is a lookup of it like any other, and counts in the row's multiplicity. Where the table has
+    /// none, padding is no lookup. Witness, prover and verifier all go by this method.
+    pub fn zero_row(&self) -> Option<usize> {
+        self.row_of(0, (self.num_columns() > 1).then_some(0))
+    }
+
     /// The row with this first column, and with this second one if there are two.
     pub fn row_of(&self, first: i64, second: Option<i64>) -> Option<usize> {
         let row = usize::try_from(first.checked_sub(self.low())?).ok()?;

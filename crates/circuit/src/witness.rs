@@ -234,7 +234,7 @@ pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_inde
     let mut counts = vec![0i64; table.content.len()];
     for lookup in circuit.lookups().iter().filter(|l| l.table == table_index) {
         let columns: Vec<_> = lookup.tensors.iter().map(|&tensor| tensor_of(values, circuit, tensor)).collect();
-        blocks::count(&mut counts, table, &columns);
+        blocks::count(&mut counts, table, lookup.shape(circuit.wires()), &columns);
     }
     let counts = counts.iter().map(|&c| c as i32).collect();
     Ints::I32(counts)

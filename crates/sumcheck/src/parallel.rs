@@ -73,6 +73,42 @@ pub fn tables<F: ProofField, const N: usize>(len: usize, f: impl Fn(usize) -> [F
     tables
 }
 
+/// `range`, cut into a few pieces a thread at multiples of `align`, if it is long enough to hand out.
+pub fn cuts(range: Range<usize>, align: usize) -> Vec<Range<usize>> {
+    #[cfg(feature = "parallel")]
+    if range.len() >= MIN_STEPS && rayon::current_num_threads() > 1 {
+        let pieces = (4 * rayon::current_num_threads()).min(range.len() / (MIN_STEPS / 2));
+        let cut = |k: usize| (range.start + range.len() * k / pieces) / align * align;
+        let inner = (1..pieces).map(cut);
+        let mut places: Vec<usize> =
+            std::iter::once(range.start).chain(inner).chain([range.end]).map(|c| c.max(range.start)).collect();
+        places.dedup();
+        return places.windows(2).map(|pair| pair[0]..pair[1]).collect();
+    }
+    let _ = align;
+    vec![range]
+}
+
+/// Calls `f` on every piece of [`cuts`] with its part of each table, whose entries are those of `range`: for loops that
+/// fill tables in long runs. The results are in order.
+pub fn fill<F: Send, T: Send, const N: usize>(
+    tables: [&mut [F]; N],
+    range: Range<usize>,
+    align: usize,
+    f: impl Fn(Range<usize>, [&mut [F]; N]) -> T + Sync + Send,
+) -> Vec<T> {
+    let mut rest = tables;
+    let jobs = cuts(range, align).into_iter().map(|piece| {
+        let parts = rest.each_mut().map(|table| {
+            let (part, others) = std::mem::take(table).split_at_mut(piece.len());
+            *table = others;
+            part
+        });
+        (piece, parts)
+    });
+    map_items(jobs.collect(), |(piece, parts)| f(piece, parts))
+}
+
 /// Changes every entry of a table by its index, by a few field operations.
 pub fn update<F: ProofField>(table: &mut [F], f: impl Fn(usize, &mut F) + Sync) {
     #[cfg(feature = "parallel")]

@@ -1,24 +1,47 @@
-//! The leaves' fractions, and the formula by which a verifier evaluates them.
+//! The leaves' fractions.
+
+use std::ops::Range;
 
 use convince_circuit::{BlockSource, Circuit, Lookup, TableContent, Witness};
 use convince_field::{IntSlice, ProofField};
-use convince_poly::{Functional, eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
-use convince_sumcheck::{parallel, suffix};
-use convince_transcript::ChannelScalar;
+use convince_sumcheck::parallel;
 
-use super::{ColumnClaims, table_id};
+use super::table_id;
 
 /// All allocated leaves, as places in a list of denominators: 4 bytes each.
 #[derive(Default)]
 pub(super) struct Leaves<F> {
     /// The place of every leaf's denominator, with [`ROW`] for a table's own row; [`PADDING`] for (0, 1).
-    codes: Vec<u32>,
+    pub(super) codes: Vec<u32>,
     /// The tables' rows one after the other, and behind them denominators of no table, which no honest witness has.
-    denominators: Vec<F>,
-    /// `lambda` times every denominator, once lambda is known.
-    scaled: Vec<F>,
+    pub(super) denominators: Vec<F>,
+    /// The second column of the tables' rows, zero where there is none.
+    pub(super) seconds: Vec<i32>,
     /// Multiplicities of the tables' rows.
     counts: Vec<i64>,
+    /// The blocks at the beginning all of whose leaves are lookups.
+    pub(super) segments: Vec<Segment>,
+    /// Minus the first column's coefficient in a denominator; its square is minus the second's.
+    pub(super) beta: F,
+}
+
+/// A block of lookups to the last entry, of four leaves or more.
+pub(super) struct Segment {
+    /// Its leaves by fours.
+    pub(super) fours: Range<usize>,
+    /// How its denominators differ.
+    pub(super) kind: Kind,
+}
+
+/// Differences of a segment's denominators.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Beta times a difference of places, which has 15 bits.
+    One,
+    /// The same and beta squared times a difference of second columns, of 15 bits too.
+    Two,
+    /// Anything.
+    Wide,
 }
 
 /// The leaf is a table's row: its numerator is minus the row's multiplicity, and not one.
@@ -29,14 +52,17 @@ const PADDING: u32 = u32::MAX;
 impl<F: ProofField> Leaves<F> {
     /// The leaves of a witness.
     pub(super) fn new(circuit: &Circuit, witness: &Witness, [alpha, beta]: [F; 2]) -> Self {
-        let (mut denominators, mut counts, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut leaves = Self { beta, ..Self::default() };
+        let mut firsts = Vec::with_capacity(circuit.tables().len());
         for (k, table) in circuit.tables().iter().enumerate() {
-            firsts.push(denominators.len() as u32);
-            denominators.extend(rows(&table.content, alpha - table_id::<F>(k), beta));
-            counts.extend(witness.wire(table.multiplicities).iter());
+            firsts.push(leaves.denominators.len() as u32);
+            leaves.denominators.extend(rows(&table.content, alpha - table_id::<F>(k), beta));
+            let second = |row| table.content.second(row).unwrap_or(0) as i32;
+            leaves.seconds.extend((0..table.content.len()).map(second));
+            leaves.counts.extend(witness.wire(table.multiplicities).iter());
         }
-        let mut codes = vec![PADDING; circuit.statistics().leaves];
-        let mut rest = &mut codes[..];
+        leaves.codes = vec![PADDING; circuit.statistics().leaves];
+        let mut rest = &mut leaves.codes[..];
         let mut blocks = Vec::with_capacity(circuit.blocks().len());
         for block in circuit.blocks() {
             let (own, others) = rest.split_at_mut(1 << block.log_size);
@@ -54,7 +80,7 @@ impl<F: ProofField> Leaves<F> {
                 lookup_block(circuit, witness, lookup, firsts[lookup.table], codes)
             }
         });
-        let mut leaves = Self { codes, denominators, scaled: Vec::new(), counts };
+        leaves.segments = segments(circuit, &strays);
         for (block, strays) in circuit.blocks().iter().zip(strays) {
             for (place, table, [value, second]) in strays {
                 let first = alpha - table_id::<F>(table);
@@ -69,64 +95,51 @@ impl<F: ProofField> Leaves<F> {
     #[cfg(test)]
     pub(super) fn table(counts: &[i64], denominators: Vec<F>) -> Self {
         let codes = (0..counts.len() as u32).map(|row| ROW | row).collect();
-        Self { codes, denominators, scaled: Vec::new(), counts: counts.to_vec() }
+        Self { codes, denominators, counts: counts.to_vec(), ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.codes.len()
     }
 
-    fn code(&self, i: usize) -> u32 {
-        self.codes.get(i).copied().unwrap_or(PADDING)
-    }
-
-    /// A leaf's numerator, and the place of its denominator unless that is one.
-    fn leaf(&self, i: usize) -> (F, Option<usize>) {
-        match self.code(i) {
-            PADDING => (F::zero(), None),
-            code if code & ROW != 0 => {
-                let row = (code & !ROW) as usize;
-                (F::from_i64(-self.counts[row]), Some(row))
-            }
-            code => (F::one(), Some(code as usize)),
-        }
+    /// Leaves at the beginning whose numerators are one, a multiple of four.
+    pub(super) fn lookups(&self) -> usize {
+        self.segments.last().map_or(0, |segment| 4 * segment.fours.end)
     }
 
     /// `(p, q)` of a leaf.
     pub(super) fn fraction(&self, i: usize) -> [F; 2] {
-        let (p, place) = self.leaf(i);
-        [p, place.map_or(F::one(), |place| self.denominators[place])]
-    }
-
-    /// The sum of the leaves `2 i` and `2 i + 1`.
-    pub(super) fn parent(&self, i: usize) -> [F; 2] {
-        let [left, right] = [self.code(2 * i), self.code(2 * i + 1)];
-        if (left | right) & ROW == 0 {
-            // Most leaves are lookups, whose numerators are one.
-            let [q0, q1] = [left, right].map(|code| self.denominators[code as usize]);
-            return [q0 + q1, q0 * q1];
-        }
-        let ([p0, q0], [p1, q1]) = (self.fraction(2 * i), self.fraction(2 * i + 1));
-        match right {
-            PADDING => [p0, q0],
-            _ => [F::sum_of_products(&[p0, p1], &[q1, q0]), q0 * q1],
+        match self.codes.get(i).copied().unwrap_or(PADDING) {
+            PADDING => [F::zero(), F::one()],
+            code if code & ROW != 0 => {
+                let row = (code & !ROW) as usize;
+                [F::from_i64(-self.counts[row]), self.denominators[row]]
+            }
+            code => [F::one(), self.denominators[code as usize]],
         }
     }
+}
 
-    /// The same leaves with [`Self::node`]'s lambda.
-    pub(super) fn scaled(mut self, lambda: F) -> Self {
-        self.scaled = self.denominators.iter().map(|q| lambda * q).chain([lambda]).collect();
-        self
+/// The segments of a circuit, whose blocks come with the entries that are in no row.
+fn segments(circuit: &Circuit, strays: &[Vec<Stray>]) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    for (block, strays) in circuit.blocks().iter().zip(strays) {
+        let BlockSource::Lookup(l) = block.source else { break };
+        let content = &circuit.tables()[circuit.lookups()[l].table].content;
+        if content.zero_row().is_none() || block.log_size < 2 {
+            break;
+        }
+        // The zero row is among the values, so that their differences are below the sum of the two ends.
+        let is_short = || (0..content.len()).filter_map(|row| content.second(row)).all(|v| v.unsigned_abs() < 1 << 14);
+        let kind = match content.num_columns() {
+            _ if content.len() > 1 << 15 || !strays.is_empty() => Kind::Wide,
+            1 => Kind::One,
+            _ if is_short() => Kind::Two,
+            _ => Kind::Wide,
+        };
+        segments.push(Segment { fours: block.offset / 4..(block.offset + (1 << block.log_size)) / 4, kind });
     }
-
-    /// `p0, q1, q0, p1 + lambda q1` of the node above the leaves `2 i` and `2 i + 1`; needs [`Self::scaled`].
-    #[inline(always)]
-    pub(super) fn node(&self, i: usize) -> [F; 4] {
-        let ([p0, q0], (p1, place)) = (self.fraction(2 * i), self.leaf(2 * i + 1));
-        let q1 = place.map_or(F::one(), |place| self.denominators[place]);
-        // The last entry is lambda itself.
-        [p0, q1, q0, p1 + self.scaled[place.unwrap_or(self.denominators.len())]]
-    }
+    segments
 }
 
 /// `first - beta * col_1 - beta^2 * col_2` of every row; consecutive rows differ by beta in the first column.
@@ -148,10 +161,13 @@ fn rows<F: ProofField>(content: &TableContent, first: F, beta: F) -> Vec<F> {
 /// An entry that is in no row of its table: its place in the block, the table, and its columns.
 type Stray = (usize, usize, [i64; 2]);
 
-/// Fills in the codes of a lookup's true entries, the tables' rows beginning at `first`. An entry that is in no row is returned:
+/// Fills in the codes of a lookup's entries, the tables' rows beginning at `first`. An entry that is in no row is returned:
 /// the proof will fail, but it is made all the same.
 fn lookup_block(circuit: &Circuit, witness: &Witness, lookup: &Lookup, first: u32, codes: &mut [u32]) -> Vec<Stray> {
     let content = &circuit.tables()[lookup.table].content;
+    if let Some(row) = content.zero_row() {
+        codes.fill(first + row as u32);
+    }
     let columns: Vec<IntSlice<'_>> = lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
     let shape = lookup.shape(circuit.wires());
     let mut strays = Vec::new();
@@ -181,66 +197,4 @@ fn padded_start(shape: &[usize], mut row: usize) -> usize {
         stride *= n.next_power_of_two();
     }
     start
-}
-
-/// (p, q) at the leaf point, from the claims there: DESIGN section 7's formula. O(log) a block, O(rows) for a table with an
-/// activation column.
-pub(super) fn formula<F: ProofField, S: ChannelScalar<F>>(
-    circuit: &Circuit,
-    claims: &ColumnClaims<F, S>,
-    [alpha, beta]: [F; 2],
-) -> [S; 2] {
-    let constant = S::constant;
-    let (mut p, mut q, mut covered) = (constant(F::zero()), constant(F::zero()), F::zero());
-    for (block, values) in circuit.blocks().iter().zip(&claims.values) {
-        let prefix = &claims.point[..claims.point.len() - block.log_size];
-        let point = suffix(&claims.point, block.log_size);
-        let weight = eq_bits(prefix, block.offset >> block.log_size);
-        let (table, shape) = match block.source {
-            BlockSource::Table(t) => (t, &circuit.wire(circuit.tables()[t].multiplicities).shape[..]),
-            BlockSource::Lookup(l) => {
-                let lookup = &circuit.lookups()[l];
-                (lookup.table, lookup.shape(circuit.wires()))
-            }
-        };
-        let ones = weight * Functional::at_flat(point, shape).sum();
-        covered += ones;
-        q = q + constant(ones * (alpha - table_id::<F>(table)));
-        match block.source {
-            BlockSource::Table(t) => {
-                let [first, second] = table_columns(&circuit.tables()[t].content, point);
-                p = p - values[0].clone() * weight;
-                q = q - constant(weight * beta * (first + beta * second));
-            }
-            BlockSource::Lookup(_) => {
-                p = p + constant(ones);
-                let mut power = weight;
-                for value in values {
-                    power *= beta;
-                    q = q - value.clone() * power;
-                }
-            }
-        }
-    }
-    [p, q + constant(F::one() - covered)]
-}
-
-/// The table's columns at a point: `low * T_n + S_n` for the first; for the second the same on the ramp of a clamp, and the
-/// dense sum for an activation.
-fn table_columns<F: ProofField>(content: &TableContent, point: &[F]) -> [F; 2] {
-    let len = content.len();
-    let first = F::from_i64(content.low()) * prefix_sum(point, len) + weighted_prefix_sum(point, len);
-    let second = match content {
-        TableContent::Range { .. } => F::zero(),
-        TableContent::Map { values, .. } => F::dot(values, &eq_truncated(point, len)),
-        TableContent::Clamp { first, low, high, .. } => {
-            // Rows below both ends, and below the upper one.
-            let [below_low, below_high] = [low, high].map(|end| (end - first).clamp(0, len as i64) as usize);
-            let ramp = |rows| F::from_i64(*first) * prefix_sum(point, rows) + weighted_prefix_sum(point, rows);
-            F::from_i64(*low) * prefix_sum(point, below_low)
-                + (ramp(below_high) - ramp(below_low))
-                + F::from_i64(*high) * (prefix_sum(point, len) - prefix_sum(point, below_high))
-        }
-    };
-    [first, second]
 }

@@ -16,18 +16,22 @@
 //! block's denominator is `(alpha - id_T) 1(rho) - sum beta^j col_j~(rho) + 1 - 1(rho)`, columns being zero on padding. A prover pays
 //! little for padding, since equal entries bind for free, and nothing for what is behind the last block.
 
+mod formula;
+mod layer;
 mod leaves;
 mod prove;
+mod region;
 mod tree;
 mod verify;
+mod weights;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{BlockSource, Circuit, Tensor, WireId, WireKind};
+use convince_circuit::{Block, BlockSource, Circuit, Tensor, WireId, WireKind};
 use convince_field::ProofField;
 use convince_poly::{Functional, log2_ceil};
 use convince_sumcheck::suffix;
-use convince_transcript::Label;
+use convince_transcript::{ChannelScalar, Label};
 
 use crate::Claim;
 
@@ -39,6 +43,8 @@ const ALPHA: Label = "gkr/lookup/alpha";
 const BETA: Label = "gkr/lookup/beta";
 const ROOT: Label = "gkr/lookup/root";
 const LAMBDA: Label = "gkr/lookup/lambda";
+const ROUND: Label = "gkr/lookup/round";
+const POINT: Label = "gkr/lookup/point";
 const CHILDREN: Label = "gkr/lookup/children";
 const TAU: Label = "gkr/lookup/tau";
 const COLUMNS: Label = "gkr/lookup/columns";
@@ -97,16 +103,7 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
     pub(crate) fn claims(&self, circuit: &Circuit) -> Vec<Claim<F, S>> {
         let mut claims = Vec::new();
         for (block, values) in circuit.blocks().iter().zip(&self.values) {
-            let (tensors, shape) = match block.source {
-                BlockSource::Table(k) => {
-                    let wire = circuit.tables()[k].multiplicities;
-                    (vec![Tensor::whole(wire)], &circuit.wire(wire).shape[..])
-                }
-                BlockSource::Lookup(k) => {
-                    let lookup = &circuit.lookups()[k];
-                    (lookup.tensors.clone(), lookup.shape(circuit.wires()))
-                }
-            };
+            let (tensors, shape) = columns(circuit, block);
             let functional = Functional::at_flat(suffix(&self.point, block.log_size), shape);
             let claim = |(tensor, value): (_, &S)| Claim::on(circuit, tensor, functional.clone(), value.clone());
             let committed = |(tensor, _): &(Tensor, &S)| circuit.wire(tensor.wire).kind != WireKind::Virtual;
@@ -114,6 +111,31 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
         }
         claims
     }
+}
+
+/// What is claimed at a block's leaves, the columns of a lookup or the multiplicity of a table, and its true shape.
+fn columns<'a>(circuit: &'a Circuit, block: &Block) -> (Vec<Tensor>, &'a [usize]) {
+    match block.source {
+        BlockSource::Table(k) => {
+            let wire = circuit.tables()[k].multiplicities;
+            (vec![Tensor::whole(wire)], &circuit.wire(wire).shape[..])
+        }
+        BlockSource::Lookup(k) => {
+            let lookup = &circuit.lookups()[k];
+            (lookup.tensors.clone(), lookup.shape(circuit.wires()))
+        }
+    }
+}
+
+/// A layer's claim after its first round: `g(s)` for the g with these values at 0 and 1 and this square term.
+fn first_claim<F: ProofField, S: ChannelScalar<F>>([low, high]: [S; 2], square: S, s: F) -> S {
+    low.clone() + (high - low) * s + square * (s * (s - F::one()))
+}
+
+/// `g(s)` for the g with `(1 - z) g(0) + z g(1) = claim`, `g(1) - g(0) = step` and this square term: any claim, step and
+/// square term are those of one polynomial.
+fn next_claim<F: ProofField, S: ChannelScalar<F>>(claim: S, [step, square]: [S; 2], z: F, s: F) -> S {
+    claim + step * (s - z) + square * (s * (s - F::one()))
 }
 
 /// `id_T`.

@@ -1,11 +1,15 @@
-use convince_circuit::{BlockSource, Circuit, Witness};
+use convince_circuit::{Circuit, Witness};
 use convince_field::ProofField;
-use convince_poly::{Functional, outer};
-use convince_sumcheck::{eq_product, suffix};
+use convince_poly::Functional;
+use convince_sumcheck::eq_product::invert_all;
+use convince_sumcheck::{parallel, suffix};
 use convince_transcript::ProverChannel;
 
-use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, ROOT, TAU, Tree};
-use crate::lookup::leaves::Leaves;
+use super::layer::{Layer, only_node, square_term};
+use super::leaves::Leaves;
+use super::tree::{Children, Tree};
+use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, POINT, ROOT, ROUND, TAU};
+use super::{columns, first_claim, next_claim};
 
 /// Proves all lookups of a witness whose advice is committed.
 pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C) -> ColumnClaims<F, F>
@@ -17,50 +21,69 @@ where
         return ColumnClaims::new(circuit, vec![], vec![]);
     }
     let (alpha, beta) = (channel.full_challenge(ALPHA), channel.full_challenge(BETA));
-    let mut tree = Tree::new(circuit.log_leaves(), Leaves::new(circuit, witness, [alpha, beta]));
+    let tree = Tree::new(circuit.log_leaves(), Leaves::new(circuit, witness, [alpha, beta]));
     let [_, root] = tree.root();
     // Zero with probability 2^-200 for an honest prover; the verifier then refuses the proof.
     channel.send(ROOT, &[root, root.inverse().unwrap_or(F::zero())]);
-    let mut point = Vec::with_capacity(circuit.log_leaves());
-    for depth in 0..circuit.log_leaves() {
-        let summand = tree.summand(depth, channel.challenge(LAMBDA));
-        let mut layer = [eq_product::Instance { summand, claim: F::zero(), weight: F::one() }];
-        let mut next = eq_product::prove(channel, &point, 2, &mut layer);
-        channel.send(CHILDREN, &layer[0].summand.finals());
-        next.push(channel.challenge(TAU));
-        point = next;
+    let (mut point, mut claims) = (Vec::new(), None);
+    for children in tree.into_levels() {
+        let lambda = channel.challenge(LAMBDA);
+        let (next, finals) = match claims {
+            None => (Vec::new(), only_node(&children)),
+            Some(claims) => rounds(channel, children, lambda, claims, &point),
+        };
+        channel.send(CHILDREN, &finals);
+        (point, claims) = (next, Some(finals));
     }
+    point.push(channel.challenge(TAU));
     let columns = column_values(circuit, witness, &point);
     channel.send(COLUMNS, &columns);
     ColumnClaims::new(circuit, point, columns)
 }
 
+/// The rounds of a layer above `children`, from the claims on its nodes' lowest variable being 0 and 1. Returns where the
+/// children are claimed next, and their values there.
+fn rounds<F, C>(
+    channel: &mut C,
+    children: Children<F>,
+    lambda: F,
+    [p0, p1, q0, q1]: [F; 4],
+    point: &[F],
+) -> (Vec<F>, [F; 4])
+where
+    F: ProofField,
+    C: ProverChannel<F>,
+{
+    let mut next = Vec::with_capacity(point.len() + 1);
+    let ends = [p0 + lambda * q0, p1 + lambda * q1];
+    let square = square_term(&children, lambda, point);
+    channel.send(ROUND, &[square]);
+    let mut s = channel.challenge(POINT);
+    let mut claim = first_claim(ends, square, s);
+    next.push(s);
+    // A zero among them has probability 2^-128, and only spoils this proof.
+    let inverses = invert_all(point).unwrap_or_else(|| vec![F::zero(); point.len()]);
+    let rest = |k: usize| k.checked_sub(1).map(|k| &point[..k]);
+    let (mut layer, mut sums) = Layer::new(children, lambda, s, rest(point.len()));
+    for (k, inverse) in inverses.into_iter().enumerate().rev() {
+        let [at_zero, square] = sums;
+        let step = (claim - at_zero) * inverse;
+        channel.send(ROUND, &[step, square]);
+        s = channel.challenge(POINT);
+        claim = next_claim(claim, [step, square], point[k], s);
+        next.push(s);
+        sums = layer.bind(s, rest(k));
+    }
+    next.reverse();
+    (next, layer.finals())
+}
+
 /// The columns' and multiplicities' evaluations, block after block.
 fn column_values<F: ProofField>(circuit: &Circuit, witness: &Witness, point: &[F]) -> Vec<F> {
-    let mut values = Vec::new();
-    // Consecutive blocks mostly belong to one wire, and so share their weights.
-    let mut shared: Option<(Vec<usize>, Vec<F>)> = None;
-    for block in circuit.blocks() {
-        let point = suffix(point, block.log_size);
-        let mut weights_of = |shape: &[usize]| match &shared {
-            Some((same, weights)) if same == shape => weights.clone(),
-            _ => {
-                let weights = outer(&Functional::at_flat(point, shape).0);
-                shared = Some((shape.to_vec(), weights.clone()));
-                weights
-            }
-        };
-        match block.source {
-            BlockSource::Table(t) => {
-                let wire = circuit.tables()[t].multiplicities;
-                values.push(witness.wire(wire).dot(&weights_of(&circuit.wire(wire).shape)));
-            }
-            BlockSource::Lookup(l) => {
-                let lookup = &circuit.lookups()[l];
-                let weights = weights_of(lookup.shape(circuit.wires()));
-                values.extend(lookup.tensors.iter().map(|&t| witness.tensor(circuit, t).dot(&weights)));
-            }
-        }
-    }
-    values
+    let values = parallel::map_items(circuit.blocks().iter().collect(), |block| {
+        let (tensors, shape) = columns(circuit, block);
+        let functional = Functional::at_flat(suffix(point, block.log_size), shape);
+        tensors.into_iter().map(|t| functional.apply(witness.tensor(circuit, t))).collect::<Vec<F>>()
+    });
+    values.concat()
 }

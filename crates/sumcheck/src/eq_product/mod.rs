@@ -19,7 +19,7 @@ mod verify;
 mod tests;
 
 pub use prove::{Factors, Instance, Summand, prove};
-pub use verify::verify;
+pub use verify::{invert_all, verify};
 
 const ROUND: convince_transcript::Label = "sumcheck/eq-product/round";
 const CHALLENGE: convince_transcript::Label = "sumcheck/eq-product/challenge";

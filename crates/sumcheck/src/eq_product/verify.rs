@@ -40,7 +40,7 @@ where
 }
 
 /// All inverses at the price of one; `None` if an element is zero.
-fn invert_all<F: ProofField>(values: &[F]) -> Option<Vec<F>> {
+pub fn invert_all<F: ProofField>(values: &[F]) -> Option<Vec<F>> {
     let products: Vec<F> = values
         .iter()
         .scan(F::one(), |product, value| {
