@@ -6,7 +6,8 @@
 //!
 //! Key types: [`ProofField`] (the field a proof is over), [`Ints`] and [`IntSlice`] (integer tensors at their natural
 //! width), [`Bits`] (a declared integer format), [`TensorMap`] (public matrices on a tensor's axes), [`WindowAxis`] (how kernels slide). The
-//! back end is BLS12-381's scalar field, [`Fr`]; another field is another file beside `bls12_381.rs`.
+//! back end is BLS12-381's scalar field, [`Fr`]: arkworks' traits over arithmetic of our own, as arkworks' is made for every
+//! modulus and processor and costs twice as much. Another field is another folder beside `bls12_381`.
 
 #![deny(unsafe_code)]
 
@@ -20,8 +21,8 @@ pub mod reference;
 mod traits;
 mod window;
 
-pub use ark_bls12_381::Fr;
 pub use bits::Bits;
+pub use bls12_381::{Fr, curve_scalar, from_curve_scalar};
 pub use ints::{IntSlice, Ints};
 pub use maps::{AxisMap, AxisRow, RowSums, TensorMap};
 pub use traits::{ProofField, SmallInt};

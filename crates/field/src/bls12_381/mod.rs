@@ -1,14 +1,19 @@
 //! BLS12-381's scalar field.
 
-use ark_bls12_381::Fr;
 use ark_ff::{BigInt, FftField, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 
 use crate::{ProofField, SmallInt};
 
+#[cfg(target_arch = "x86_64")]
+mod adx;
+mod arithmetic;
 mod bind;
+mod config;
 mod narrow;
 mod wide;
+
+pub use config::{Fr, curve_scalar, from_curve_scalar};
 
 impl ProofField for Fr {
     const ID: &'static str = "BLS12-381 Fr";

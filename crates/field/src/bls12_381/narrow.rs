@@ -8,9 +8,9 @@
 //! On one Zen 3 core (`cargo bench -p convince-benches --bench field`) a term of [`dot`] costs 0.85 ns (`i32` 2.1 ns) and of
 //! [`fold_rows`] 1.0 ns (`i16` 1.2, `i32` 1.7), where five-limb carry chains cost 3.3 ns and the reference 40 ns.
 
-use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Zero};
 
+use super::config::Fr;
 use super::wide::reduce_signed;
 use crate::SmallInt;
 
@@ -169,8 +169,7 @@ fn add_rows<const LANES: usize>(tile: &mut Tile<LANES>, limbs: &[[i64; 8]], digi
 /// The code that the processor runs best: the portable one, or the same with AVX2.
 mod dispatch {
     use super::{add_rows, dot_block, fold_columns};
-    use crate::SmallInt;
-    use ark_bls12_381::Fr;
+    use crate::{Fr, SmallInt};
 
     pub(super) fn dot<I: SmallInt, const DIGITS: usize>(ints: &[I], weights: &[Fr]) -> Fr {
         #[cfg(target_arch = "x86_64")]

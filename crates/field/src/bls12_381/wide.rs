@@ -4,8 +4,9 @@
 //! stored elements is the storage of the sum: only its size has to come down, in [`reduce_signed`]. Products of two stored
 //! elements carry one `R` too many, which [`reduce_9`] takes out.
 
-use ark_bls12_381::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
+
+use super::config::{Fr, FrConfig};
 
 pub(super) const P: [u64; 4] = FrConfig::MODULUS.0;
 /// `R mod p`: the storage of 1.
@@ -26,9 +27,18 @@ pub(super) fn mac(a: u64, b: u64, c: u64, carry: &mut u64) -> u64 {
     t as u64
 }
 
+/// `a + b + carry` and the new carry.
+#[inline(always)]
+pub(super) fn adc(a: u64, b: u64, carry: &mut bool) -> u64 {
+    let (s, c1) = a.overflowing_add(b);
+    let (s, c2) = s.overflowing_add(u64::from(*carry));
+    *carry = c1 | c2;
+    s
+}
+
 /// `a - b - borrow` and the new borrow.
 #[inline(always)]
-fn sbb(a: u64, b: u64, borrow: &mut bool) -> u64 {
+pub(super) fn sbb(a: u64, b: u64, borrow: &mut bool) -> u64 {
     let (d, b1) = a.overflowing_sub(b);
     let (d, b2) = d.overflowing_sub(u64::from(*borrow));
     *borrow = b1 | b2;

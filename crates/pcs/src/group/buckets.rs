@@ -4,10 +4,10 @@
 //! digit, and about two a bucket. At thousands of entries a row the buckets cost some per cent, and what is read are the
 //! generators alone, 96 bytes a column, where tables of multiples take 12 KB a column and digit.
 
-use ark_bls12_381::{Fr, G1Affine, G1Projective};
+use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::AdditiveGroup;
-use convince_field::IntSlice;
+use convince_field::{Fr, IntSlice};
 
 use super::digits::{for_each_digit, num_digits};
 use super::fixed_base::{BLIND_WINDOWS, FixedBase, JOB};

@@ -1,7 +1,7 @@
 //! Signed digits and the endomorphism's splitting of scalars.
 
-use ark_bls12_381::Fr;
 use ark_ff::{BigInt, PrimeField};
+use convince_field::Fr;
 
 /// Bits of a digit in the tables of fixed generators.
 pub(super) const WIDTH: usize = 8;
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use ark_bls12_381::g1;
     use ark_ec::scalar_mul::glv::GLVConfig;
-    use convince_field::ProofField;
+    use convince_field::{ProofField, curve_scalar};
     use proptest::prelude::*;
 
     fn value(half: SignedHalf) -> Fr {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn constants_are_those_of_the_curve() {
-        assert_eq!(-Fr::from(X_SQUARED), g1::Config::LAMBDA);
+        assert_eq!(curve_scalar(-Fr::from(X_SQUARED)), g1::Config::LAMBDA);
         let (high, low) = mul_128(X_SQUARED_INVERSE, X_SQUARED);
         // 2^255 - inverse x^2 is in 0..x^2.
         let (rest, borrow) = 0u128.overflowing_sub(low);

@@ -18,11 +18,11 @@
 
 use std::sync::OnceLock;
 
-use ark_bls12_381::{Fr, G1Affine, G1Projective};
+use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, PrimeField};
-use convince_field::IntSlice;
 use convince_field::chords::{Chord, add_chords};
+use convince_field::{Fr, IntSlice};
 
 use super::buckets;
 use super::digits::{HALF, WIDTH, for_each_digit, for_each_wide_digit, num_digits};
@@ -296,15 +296,15 @@ fn doubled(points: &[G1Affine]) -> Vec<G1Affine> {
 mod tests {
     use super::*;
     use ark_ff::Field;
-    use convince_field::{Ints, ProofField};
+    use convince_field::{Ints, ProofField, curve_scalar};
     use proptest::prelude::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha20Rng;
 
     fn reference(generators: &Generators, row: IntSlice<'_>, blind: Fr) -> G1Affine {
         let scalars = row.iter().map(Fr::from_i64);
-        let sum: G1Projective = generators.columns().iter().zip(scalars).map(|(g, x)| *g * x).sum();
-        (sum + generators.blind() * blind).into_affine()
+        let sum: G1Projective = generators.columns().iter().zip(scalars).map(|(g, x)| *g * curve_scalar(x)).sum();
+        (sum + generators.blind() * curve_scalar(blind)).into_affine()
     }
 
     fn check(n: usize, rows: &[Ints], blinds: &[Fr]) {
@@ -323,7 +323,7 @@ mod tests {
         for num in [1, 2, 3, 5, 64, 127, 128] {
             let table = multiples(bases.columns(), num);
             for (t, base) in table.chunks_exact(num).zip(bases.columns()) {
-                let expected = (1..=num).map(|m| (*base * Fr::from(m as u64)).into_affine());
+                let expected = (1..=num).map(|m| (*base * curve_scalar(Fr::from(m as u64))).into_affine());
                 assert!(t.iter().copied().eq(expected), "{num}");
             }
         }

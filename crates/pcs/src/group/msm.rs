@@ -6,10 +6,11 @@
 //! along `h` and along `l'` (two additions a bucket), and those few sums by the bits of `h` and `l'`. What is left is one point
 //! for every bit position of a half scalar.
 
-use ark_bls12_381::{Fr, G1Affine, G1Projective, g1};
+use ark_bls12_381::{G1Affine, G1Projective, g1};
 use ark_ec::AffineRepr;
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::AdditiveGroup;
+use convince_field::Fr;
 
 use super::digits::{for_each_wide_digit, split};
 use super::{jobs, sum::Sum, sum_groups};
@@ -134,13 +135,12 @@ pub fn msm_additions(num_points: usize) -> usize {
 mod tests {
     use super::*;
     use crate::group::Generators;
-    use ark_bls12_381::Fr;
     use ark_ff::Field;
-    use convince_field::ProofField;
+    use convince_field::{ProofField, curve_scalar};
     use proptest::prelude::*;
 
     fn reference(points: &[G1Affine], scalars: &[Fr]) -> G1Projective {
-        points.iter().zip(scalars).map(|(p, s)| *p * s).sum()
+        points.iter().zip(scalars).map(|(p, s)| *p * curve_scalar(*s)).sum()
     }
 
     #[test]

@@ -24,10 +24,10 @@
 //!
 //! L and R are not blinded: the plain opening, which this shortens, reveals the whole vector.
 
-use ark_bls12_381::{Fr, G1Affine};
+use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
 use ark_ff::Field;
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField};
 use convince_poly::eq_truncated;
 use convince_sumcheck::parallel;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};

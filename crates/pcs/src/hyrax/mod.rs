@@ -26,11 +26,11 @@ mod tests;
 #[cfg(test)]
 mod wide_tests;
 
-use ark_bls12_381::{Fr, G1Affine};
+use ark_bls12_381::G1Affine;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use convince_field::{IntSlice, ProofField};
+use convince_field::{Fr, IntSlice, ProofField};
 use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};

@@ -1,5 +1,4 @@
-use ark_bls12_381::Fr;
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::{parallel, product};
 use convince_transcript::ProverChannel;

@@ -1,8 +1,7 @@
 //! Openings of several wires with several claims each, honest and forged.
 
-use ark_bls12_381::Fr;
 use ark_ff::UniformRand;
-use convince_field::{Ints, ProofField};
+use convince_field::{Fr, Ints, ProofField};
 use convince_poly::{Axis, Functional, eq_truncated, log2_ceil};
 use convince_transcript::{ChannelError, Check, PlainProver, PlainVerifier, Transcript};
 use rand::{Rng, SeedableRng};

@@ -1,5 +1,5 @@
-use ark_bls12_381::{Fr, G1Affine, G1Projective};
-use convince_field::ProofField;
+use ark_bls12_381::{G1Affine, G1Projective};
+use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::{SumcheckClaim, product};
 use convince_transcript::{ChannelError, ChannelScalar, Check, Label, VerifierChannel};

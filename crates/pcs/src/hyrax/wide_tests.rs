@@ -1,9 +1,9 @@
 //! Openings of rows wide enough for the inner-product argument, and the argument by itself.
 
-use ark_bls12_381::{Fr, G1Affine, G1Projective};
+use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, UniformRand};
-use convince_field::{Ints, ProofField};
+use convince_field::{Fr, Ints, ProofField, curve_scalar};
 use convince_poly::{Axis, Functional, eq_truncated, log2_ceil};
 use convince_testing::Forger;
 use convince_transcript::{ChannelError, Check, Label, PlainProver, PlainVerifier, Transcript};
@@ -219,7 +219,8 @@ fn the_argument_leaves_a_true_statement() {
         let sigma: Vec<Fr> = (0..variables).map(|_| Fr::rand(&mut rng)).collect();
         let blind = Fr::rand(&mut rng);
         let commit = |points: &[G1Affine], vector: &[Fr], blind: Fr| -> G1Projective {
-            points.iter().zip(vector).map(|(p, a)| *p * a).sum::<G1Projective>() + generators.blind() * blind
+            points.iter().zip(vector).map(|(p, a)| *p * curve_scalar(*a)).sum::<G1Projective>()
+                + generators.blind() * curve_scalar(blind)
         };
         let commitment = commit(generators.columns(), &vector, blind);
         let value = Fr::inner_product(&vector, &eq_truncated(&sigma, len));
@@ -235,9 +236,15 @@ fn the_argument_leaves_a_true_statement() {
         let points: Vec<G1Affine> = generators
             .columns()
             .chunks_exact(1 << rounds)
-            .map(|run| run.iter().zip(&folded.weights).map(|(g, w)| *g * w).sum::<G1Projective>().into_affine())
+            .map(|run| {
+                run.iter().zip(&folded.weights).map(|(g, w)| *g * curve_scalar(*w)).sum::<G1Projective>().into_affine()
+            })
             .collect();
-        let terms: G1Projective = folded.terms.iter().map(|(p, w)| *p * w).sum();
-        assert_eq!(commit(&points, &last, last_blind), commitment * folded.scale + terms, "{len}, {rounds}");
+        let terms: G1Projective = folded.terms.iter().map(|(p, w)| *p * curve_scalar(*w)).sum();
+        assert_eq!(
+            commit(&points, &last, last_blind),
+            commitment * curve_scalar(folded.scale) + terms,
+            "{len}, {rounds}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use ark_ff::Field as _;
 use convince::VerifyingKey;
 use convince::circuit::{Circuit, WireId, WireKind};
 use convince::protocol::{Field, Part, Row, Statement, run_hiding_verifier};
-use convince_field::{Ints, ProofField};
+use convince_field::{Ints, ProofField, curve_scalar};
 use convince_pcs::hyrax::hiding::Counts;
 use convince_pcs::{CommitmentScheme, Hyrax, OpeningClaim, PcsError, Split};
 use convince_poly::{eq_truncated, log2_ceil};
@@ -52,7 +52,7 @@ impl Script {
     }
 
     fn point(&mut self) -> Row {
-        (self.generators[0] * self.scalar()).into()
+        (self.generators[0] * curve_scalar(self.scalar())).into()
     }
 
     fn push(&mut self, scalars: &[Field]) {
@@ -136,7 +136,7 @@ fn generators(width: usize) -> Vec<Row> {
 
 /// The sum of points times scalars.
 fn combination(points: &[Row], scalars: &[Field]) -> Row {
-    let terms = points.iter().zip(scalars).map(|(point, scalar)| *point * scalar);
+    let terms = points.iter().zip(scalars).map(|(point, scalar)| *point * curve_scalar(*scalar));
     terms.reduce(|sum, term| sum + term).expect("not empty").into()
 }
 

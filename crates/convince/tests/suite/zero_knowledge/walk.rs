@@ -10,7 +10,7 @@ use convince::protocol::{Field, Part, Statement, run_hiding_prover, transcript};
 use convince::{
     Mode, Openings, Proof, ProveOptions, ProvingKey, SetupOptions, TestSeed, VerifyingKey, prove, setup_with, verify,
 };
-use convince_field::{Ints, ProofField};
+use convince_field::{Ints, ProofField, curve_scalar};
 use convince_pcs::{CommitmentScheme, Hyrax, Split};
 use convince_transcript::{Label, PlainProver, ProverChannel};
 use rand::{CryptoRng, RngCore, SeedableRng};
@@ -127,8 +127,8 @@ fn unblinded(
     let padded = messages.iter().filter(|m| m.scalars).flat_map(Message::items).take(sent.len());
     let pads: Vec<Field> = padded.zip(sent).map(|(at, m)| scalar(proof, at) - m).collect();
     for row in pads.chunks(key.width()) {
-        let first = generators[0] * row[0];
-        points.push(row.iter().zip(&generators).skip(1).fold(first, |sum, (pad, g)| sum + *g * pad).into());
+        let first = generators[0] * curve_scalar(row[0]);
+        points.push(row.iter().zip(&generators).skip(1).fold(first, |sum, (pad, g)| sum + *g * curve_scalar(*pad)).into());
     }
     points.iter().map(|point| Hyrax::rows_to_bytes(std::slice::from_ref(point))).collect()
 }

@@ -15,7 +15,7 @@ use convince::{
     KeyError, ModelCommitment, ModelStatus, ProveOptions, SetupOptions, TestSeed, VerifyingKey, commit_model, prove,
     setup_circuit_seeded, setup_with, verify,
 };
-use convince_field::{IntSlice, Ints, ProofField};
+use convince_field::{IntSlice, Ints, ProofField, curve_scalar};
 use convince_pcs::{CommitmentScheme, Hyrax, Split};
 use convince_transcript::Transcript;
 use rand::SeedableRng;
@@ -123,7 +123,7 @@ impl Forger {
         unit[column] = 1;
         let unit = ints(&unit);
         let generator = Hyrax::commit(&params, &[unit.as_slice()], &[Field::default()])[0];
-        self.rows[row] = (generator * by + self.rows[row]).into();
+        self.rows[row] = (generator * curve_scalar(by) + self.rows[row]).into();
         self
     }
 

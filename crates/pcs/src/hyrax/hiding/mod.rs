@@ -27,8 +27,7 @@ mod statement;
 mod tests;
 mod verify;
 
-use ark_bls12_381::Fr;
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField};
 use convince_poly::log2_ceil;
 use convince_sumcheck::product::Mask;
 use convince_transcript::Label;

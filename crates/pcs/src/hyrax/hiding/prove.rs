@@ -1,7 +1,7 @@
-use ark_bls12_381::{Fr, G1Affine};
+use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
 use ark_ff::AdditiveGroup;
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::parallel;
 use convince_sumcheck::product::{self, Mask};

@@ -1,6 +1,5 @@
-use ark_bls12_381::Fr;
 use ark_ff::Field;
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField};
 use convince_transcript::hiding::{Hidden, Tape};
 
 use crate::OpeningClaim;

@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use ark_bls12_381::{Fr, G1Affine, G1Projective};
+use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, UniformRand};
-use convince_field::ProofField;
+use convince_field::{Fr, ProofField, curve_scalar};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::product::Mask;
 use convince_testing::Watcher;
@@ -524,7 +524,8 @@ fn a_simulator_without_witness_is_accepted_under_its_challenges() {
             points.push(params.generators.blind());
             msm(&points, &[vector, blind].concat())
         };
-        let blinders = [commit(&z_1) - combined * c, commit(&z_2) - mask * c].map(|p| p.into_affine());
+        let blinders =
+            [commit(&z_1) - combined * curve_scalar(c), commit(&z_2) - mask * curve_scalar(c)].map(|p| p.into_affine());
         let inner = |z: &[Fr], weights: &[Fr]| Fr::inner_product(&z[..weights.len()], weights);
         let delta = inner(&z_1, &eq) + eta * inner(&z_2, &Mask::weights(&out.point)) - c * out.value;
         script.messages.push(Hyrax::rows_to_bytes(&blinders));

@@ -1,5 +1,5 @@
-use ark_bls12_381::{Fr, G1Affine};
-use convince_field::ProofField;
+use ark_bls12_381::G1Affine;
+use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::SumcheckClaim;
 use convince_sumcheck::product::{self, Mask};

@@ -1,0 +1,151 @@
+//! Additions and multiplications of stored elements, all limbs below `p`.
+//!
+//! The code that the processor runs best is chosen by every call: instructions of [`adx`], or portable code.
+
+use super::wide::{P, adc, mac, sbb, sub_p_once};
+
+#[cfg(target_arch = "x86_64")]
+use super::adx;
+
+/// `a + b mod p`, without a branch: 2.2 ns, where one that is not predicted costs 6 ns.
+#[inline(always)]
+pub(super) fn add(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
+    let mut carry = false;
+    sub_p_once(std::array::from_fn(|i| adc(a[i], b[i], &mut carry)))
+}
+
+/// `a - b mod p`, without a branch.
+#[inline(always)]
+pub(super) fn sub(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
+    let (mut borrow, mut carry) = (false, false);
+    let difference: [u64; 4] = std::array::from_fn(|i| sbb(a[i], b[i], &mut borrow));
+    let mask = u64::from(borrow).wrapping_neg();
+    std::array::from_fn(|i| adc(difference[i], P[i] & mask, &mut carry))
+}
+
+/// `a b / R mod p`, the storage of the product.
+#[inline(always)]
+pub(super) fn mul(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = adx::Adx::detect() {
+        return adx::mul(present, a, b);
+    }
+    mul_portable(a, b)
+}
+
+/// [`mul`] on any processor. As `-1 / p = -(1 + 2^32) mod 2^64`, the quotient's digits need no multiplication.
+#[cold]
+#[inline(never)]
+fn mul_portable(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
+    let mut t = [0u64; 5];
+    for &b in b {
+        let mut carry = 0;
+        for j in 0..4 {
+            t[j] = mac(t[j], a[j], b, &mut carry);
+        }
+        t[4] = carry;
+        let m = t[0].wrapping_add(t[0] << 32).wrapping_neg();
+        let mut carry = 0;
+        mac(t[0], m, P[0], &mut carry);
+        for j in 1..4 {
+            t[j - 1] = mac(t[j], m, P[j], &mut carry);
+        }
+        // The sum of a row is below 2 p 2^64: no carry is lost.
+        t[3] = t[4] + carry;
+    }
+    sub_p_once([t[0], t[1], t[2], t[3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{Fr, curve_scalar, from_curve_scalar};
+    use super::*;
+    use ark_ff::{AdditiveGroup, BigInt, FftField, Field, PrimeField};
+    use proptest::prelude::*;
+
+    type Reference = ark_bls12_381::Fr;
+
+    /// Limbs below p: random, or with limbs at the extremes.
+    fn limbs() -> impl Strategy<Value = [u64; 4]> {
+        let limb = prop_oneof![any::<u64>(), Just(0), Just(1), Just(u64::MAX), prop::sample::select(P.to_vec())];
+        let near_p = (0u64..4).prop_map(|d| [P[0] - d, P[1], P[2], P[3]]);
+        prop_oneof![4 => prop::array::uniform4(limb), 1 => near_p].prop_map(|a| sub_p_once(sub_p_once(a)))
+    }
+
+    fn reference(limbs: [u64; 4]) -> Reference {
+        Reference::new_unchecked(BigInt(limbs))
+    }
+
+    fn check_products(a: [u64; 4], b: [u64; 4]) {
+        let product = (reference(a) * reference(b)).0.0;
+        assert_eq!(mul_portable(&a, &b), product, "{a:x?} {b:x?}");
+        assert_eq!(mul(&a, &b), product, "{a:x?} {b:x?}");
+    }
+
+    #[test]
+    fn products_of_extreme_limbs_are_arkworks() {
+        let values = [0, 1, 1 << 32, (1 << 32) - 1, u64::MAX << 32, u64::MAX - 1, u64::MAX];
+        let top = [0, 1, P[3] - 1, P[3]];
+        let mut elements = Vec::new();
+        for l0 in values {
+            for l1 in [0, 1, u64::MAX] {
+                for l3 in top {
+                    elements.push(sub_p_once([l0, l1, l0 ^ l1, l3]));
+                }
+            }
+        }
+        for d in 0..3 {
+            elements.push(sub_p_once([P[0] - d, P[1], P[2], P[3]]));
+        }
+        elements.iter().for_each(|a| elements.iter().for_each(|b| check_products(*a, *b)));
+    }
+
+    #[test]
+    fn constants_are_the_curves() {
+        assert_eq!(curve_scalar(Fr::GENERATOR), Reference::GENERATOR);
+        assert_eq!(curve_scalar(Fr::TWO_ADIC_ROOT_OF_UNITY), Reference::TWO_ADIC_ROOT_OF_UNITY);
+        assert_eq!((Fr::TWO_ADICITY, Fr::MODULUS), (Reference::TWO_ADICITY, Reference::MODULUS));
+        for log_len in 0..=32 {
+            let (ours, theirs) = (Fr::get_root_of_unity(1 << log_len), Reference::get_root_of_unity(1 << log_len));
+            assert_eq!(ours.map(curve_scalar), theirs);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn operations_are_arkworks(a in limbs(), b in limbs()) {
+            let (x, y) = (reference(a), reference(b));
+            let (ours, other) = (from_curve_scalar(x), from_curve_scalar(y));
+            check_products(a, b);
+            check_products(a, a);
+            prop_assert_eq!(add(&a, &b), (x + y).0.0);
+            prop_assert_eq!(sub(&a, &b), (x - y).0.0);
+            prop_assert_eq!(curve_scalar(ours.double()), x.double());
+            prop_assert_eq!(curve_scalar(ours.square()), x.square());
+            prop_assert_eq!(curve_scalar(-ours), -x);
+            prop_assert_eq!(ours.inverse().map(curve_scalar), x.inverse());
+            prop_assert_eq!(curve_scalar(Fr::sum_of_products(&[ours, other], &[other, other])), x * y + y * y);
+        }
+
+        #[test]
+        fn conversions_keep_the_value(a in limbs()) {
+            let (ours, theirs) = (Fr::new_unchecked(BigInt(a)), reference(a));
+            prop_assert_eq!(from_curve_scalar(curve_scalar(ours)), ours);
+            prop_assert_eq!(curve_scalar(ours), theirs);
+            prop_assert_eq!(ours.into_bigint(), theirs.into_bigint());
+            prop_assert_eq!(Fr::from_bigint(theirs.into_bigint()), Some(ours));
+        }
+
+        #[test]
+        fn field_laws_hold(a in limbs(), b in limbs(), c in limbs()) {
+            let [a, b, c] = [a, b, c].map(|limbs| Fr::new_unchecked(BigInt(limbs)));
+            prop_assert_eq!(a * b, b * a);
+            prop_assert_eq!((a * b) * c, a * (b * c));
+            prop_assert_eq!((a + b) + c, a + (b + c));
+            prop_assert_eq!(a * (b + c), a * b + a * c);
+            prop_assert_eq!(a - b + b, a);
+            prop_assert_eq!(a + (-a), Fr::ZERO);
+            prop_assert!(a == Fr::ZERO || a * a.inverse().unwrap() == Fr::ONE);
+        }
+    }
+}

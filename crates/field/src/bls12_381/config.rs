@@ -1,0 +1,64 @@
+//! The field's type: arkworks' prime field of BLS12-381's scalars, with arithmetic of our own.
+//!
+//! Modulus, Montgomery radix and so the stored limbs of every element are those of [`ark_bls12_381::Fr`]; traits, encodings and
+//! the rarer operations come from arkworks. Its multiplication is made for every modulus and processor, and its additions and
+//! subtractions branch on a comparison that nothing predicts, which costs more than the operation. [`curve_scalar`] and
+//! [`from_curve_scalar`] cross over to the type that the curve's group operations take.
+
+use ark_bls12_381::FrConfig as Curve;
+use ark_ff::{BigInt, Fp, Fp256, MontBackend, MontConfig};
+
+use super::arithmetic;
+
+/// BLS12-381's scalar field, with the arithmetic of this crate.
+pub type Fr = Fp256<MontBackend<FrConfig, 4>>;
+
+/// The constants of [`ark_bls12_381::FrConfig`] and this crate's arithmetic.
+#[derive(Debug)]
+pub struct FrConfig;
+
+impl MontConfig<4> for FrConfig {
+    const MODULUS: BigInt<4> = Curve::MODULUS;
+    const GENERATOR: Fr = from_curve_scalar(Curve::GENERATOR);
+    const TWO_ADIC_ROOT_OF_UNITY: Fr = from_curve_scalar(Curve::TWO_ADIC_ROOT_OF_UNITY);
+
+    #[inline(always)]
+    fn add_assign(a: &mut Fr, b: &Fr) {
+        a.0.0 = arithmetic::add(&a.0.0, &b.0.0);
+    }
+
+    #[inline(always)]
+    fn sub_assign(a: &mut Fr, b: &Fr) {
+        a.0.0 = arithmetic::sub(&a.0.0, &b.0.0);
+    }
+
+    #[inline(always)]
+    fn double_in_place(a: &mut Fr) {
+        a.0.0 = arithmetic::add(&a.0.0, &a.0.0);
+    }
+
+    #[inline(always)]
+    fn mul_assign(a: &mut Fr, b: &Fr) {
+        a.0.0 = arithmetic::mul(&a.0.0, &b.0.0);
+    }
+
+    #[inline(always)]
+    fn square_in_place(a: &mut Fr) {
+        a.0.0 = arithmetic::mul(&a.0.0, &a.0.0);
+    }
+
+    #[inline]
+    fn sum_of_products<const M: usize>(a: &[Fr; M], b: &[Fr; M]) -> Fr {
+        a.iter().zip(b).map(|(a, b)| *a * b).sum()
+    }
+}
+
+/// The same element as a scalar of the curve's groups. Free: both types store the same limbs.
+pub const fn curve_scalar(x: Fr) -> ark_bls12_381::Fr {
+    Fp::new_unchecked(x.0)
+}
+
+/// The element that a scalar of the curve's groups is. Free, as [`curve_scalar`] is.
+pub const fn from_curve_scalar(x: ark_bls12_381::Fr) -> Fr {
+    Fp::new_unchecked(x.0)
+}
