@@ -2,7 +2,8 @@
 //!
 //! The code that the processor runs best is chosen by every call: instructions of [`adx`], or portable code.
 
-use super::wide::{P, adc, mac, sbb, sub_p_once};
+use super::config::Fr;
+use super::wide::{P, accumulate, adc, mac, product, reduce_9, sbb, sub_p_once};
 
 #[cfg(target_arch = "x86_64")]
 use super::adx;
@@ -33,6 +34,37 @@ pub(super) fn mul(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
     mul_portable(a, b)
 }
 
+/// `(a_0 b_0 + a_1 b_1) / R mod p`, with one reduction.
+#[inline(always)]
+pub(super) fn sum_of_two(a: [&[u64; 4]; 2], b: [&[u64; 4]; 2]) -> [u64; 4] {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = adx::Adx::detect() {
+        let (mut sum, other) = (adx::product(present, a[0], b[0]), adx::product(present, a[1], b[1]));
+        let mut carry = false;
+        sum.iter_mut().zip(other).for_each(|(s, t)| *s = adc(*s, t, &mut carry));
+        return adx::reduce_8(present, &sum);
+    }
+    add(&mul(a[0], b[0]), &mul(a[1], b[1]))
+}
+
+/// `sum_i a_i b_i`, reduced once.
+pub(super) fn inner_product(a: &[Fr], b: &[Fr]) -> Fr {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = adx::Adx::detect() {
+        return reduce_9(sum_of_products(a, b, |a, b| adx::product(present, a, b)));
+    }
+    reduce_9(sum_of_products(a, b, product))
+}
+
+/// The sum of all products, unreduced.
+#[inline(always)]
+fn sum_of_products(a: &[Fr], b: &[Fr], product: impl Fn(&[u64; 4], &[u64; 4]) -> [u64; 8]) -> [u64; 9] {
+    assert_eq!(a.len(), b.len());
+    let mut sum = [0; 9];
+    a.iter().zip(b).for_each(|(a, b)| accumulate(&mut sum, product(&a.0.0, &b.0.0)));
+    sum
+}
+
 /// [`mul`] on any processor. As `-1 / p = -(1 + 2^32) mod 2^64`, the quotient's digits need no multiplication.
 #[cold]
 #[inline(never)]
@@ -58,7 +90,7 @@ fn mul_portable(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{Fr, curve_scalar, from_curve_scalar};
+    use super::super::config::{curve_scalar, from_curve_scalar};
     use super::*;
     use ark_ff::{AdditiveGroup, BigInt, FftField, Field, PrimeField};
     use proptest::prelude::*;

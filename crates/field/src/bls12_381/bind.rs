@@ -6,6 +6,8 @@
 
 use ark_ff::{BigInt, MontConfig, PrimeField};
 
+#[cfg(target_arch = "x86_64")]
+use super::adx;
 use super::config::{Fr, FrConfig};
 use super::wide::{P, below_p, mac, stored, sub_p_once};
 
@@ -47,13 +49,38 @@ fn mul_short(a: &Fr, c: [u64; 2]) -> Fr {
     stored(sub_p_once([t[2], t[3], t[4], t[5]]))
 }
 
-/// `low += r (high - low)`, entry by entry. Equal entries are left as they are: numerators of lookups mostly are.
-pub(super) fn bind(low: &mut [Fr], high: &[Fr], r: Fr) {
-    let short = short_factor(r);
+/// Binds the entries to `c 2^-128` by [`mul_short`].
+fn bind_short_portable(low: &mut [Fr], high: &[Fr], c: [u64; 2]) {
     for (a, b) in low.iter_mut().zip(high) {
         if a != b {
             let step = *b - *a;
-            *a += short.map_or_else(|| r * step, |c| mul_short(&step, c));
+            *a += mul_short(&step, c);
+        }
+    }
+}
+
+/// Binds the entries to `c 2^-128`.
+fn bind_short(low: &mut [Fr], high: &[Fr], c: [u64; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = adx::Adx::detect() {
+        for (a, b) in low.iter_mut().zip(high) {
+            if a != b {
+                a.0.0 = adx::interpolate(present, &a.0.0, &b.0.0, c);
+            }
+        }
+        return;
+    }
+    bind_short_portable(low, high, c);
+}
+
+/// `low += r (high - low)`, entry by entry. Equal entries are left as they are: numerators of lookups mostly are.
+pub(super) fn bind(low: &mut [Fr], high: &[Fr], r: Fr) {
+    if let Some(c) = short_factor(r) {
+        return bind_short(low, high, c);
+    }
+    for (a, b) in low.iter_mut().zip(high) {
+        if a != b {
+            *a += r * (*b - *a);
         }
     }
 }

@@ -38,6 +38,11 @@ impl MontConfig<4> for FrConfig {
     }
 
     #[inline(always)]
+    fn neg_in_place(a: &mut Fr) {
+        a.0.0 = arithmetic::sub(&[0; 4], &a.0.0);
+    }
+
+    #[inline(always)]
     fn mul_assign(a: &mut Fr, b: &Fr) {
         a.0.0 = arithmetic::mul(&a.0.0, &b.0.0);
     }
@@ -49,7 +54,13 @@ impl MontConfig<4> for FrConfig {
 
     #[inline]
     fn sum_of_products<const M: usize>(a: &[Fr; M], b: &[Fr; M]) -> Fr {
-        a.iter().zip(b).map(|(a, b)| *a * b).sum()
+        let (a_pairs, a_last) = a.as_chunks::<2>();
+        let (b_pairs, b_last) = b.as_chunks::<2>();
+        let pair = |([a, c], [b, d]): (&[Fr; 2], &[Fr; 2])| {
+            Fp::new_unchecked(BigInt(arithmetic::sum_of_two([&a.0.0, &c.0.0], [&b.0.0, &d.0.0])))
+        };
+        let last = a_last.iter().zip(b_last).map(|(a, b)| *a * b);
+        a_pairs.iter().zip(b_pairs).map(pair).chain(last).sum()
     }
 }
 

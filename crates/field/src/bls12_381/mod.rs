@@ -54,12 +54,7 @@ impl ProofField for Fr {
     }
 
     fn inner_product(a: &[Self], b: &[Self]) -> Self {
-        assert_eq!(a.len(), b.len());
-        let mut sum = [0u64; 9];
-        for (a, b) in a.iter().zip(b) {
-            wide::add_product(&mut sum, &a.0.0, &b.0.0);
-        }
-        wide::reduce_9(sum)
+        arithmetic::inner_product(a, b)
     }
 
     fn bind(low: &mut [Self], high: &[Self], r: Self) {

@@ -97,9 +97,9 @@ pub(super) fn from_u512(low: [u64; 4], high: [u64; 4]) -> Fr {
     (below_p(low) + below_p(high) * r2) * r2
 }
 
-/// `sum += a b`. The sum of `2^64` products fits.
+/// The eight limbs of `a b`.
 #[inline(always)]
-pub(super) fn add_product(sum: &mut [u64; 9], a: &[u64; 4], b: &[u64; 4]) {
+pub(super) fn product(a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
     let mut product = [0u64; 8];
     for i in 0..4 {
         let mut carry = 0;
@@ -108,11 +108,15 @@ pub(super) fn add_product(sum: &mut [u64; 9], a: &[u64; 4], b: &[u64; 4]) {
         }
         product[i + 4] = carry;
     }
+    product
+}
+
+/// `sum += product`. The sum of `2^64` products fits.
+#[inline(always)]
+pub(super) fn accumulate(sum: &mut [u64; 9], product: [u64; 8]) {
     let mut carry = false;
     for i in 0..8 {
-        let (s, c1) = sum[i].overflowing_add(product[i]);
-        let (s, c2) = s.overflowing_add(u64::from(carry));
-        (sum[i], carry) = (s, c1 | c2);
+        sum[i] = adc(sum[i], product[i], &mut carry);
     }
     sum[8] += u64::from(carry);
 }
