@@ -1,13 +1,15 @@
 //! One convolution's wave: from a claim on its output to claims on weights, bias and input.
 //!
 //! `cargo bench -p convince-benches --bench conv`. Throughput counts weights, inputs and outputs together, in which the
-//! prover is linear; the number of multiply-accumulates does not matter.
+//! prover is linear; the number of multiply-accumulates does not matter. The group `inference` is the accumulators alone, in
+//! multiply-accumulates a second (one thread: `RAYON_NUM_THREADS=1`).
 
 use std::hint::black_box;
 
 use convince_benches::{elements, random_witness, rng};
 use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d};
-use convince_field::Fr;
+use convince_field::convolution::Convolution;
+use convince_field::{Fr, IntSlice, WindowAxis};
 use convince_gkr::{Claim, wave};
 use convince_poly::{Functional, log2_ceil};
 use convince_transcript::{PlainProver, PlainVerifier, Transcript};
@@ -57,5 +59,28 @@ fn conv(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, conv);
+/// Accumulators alone: multiply-accumulates a second.
+fn inference(c: &mut Criterion) {
+    let mut group = c.benchmark_group("inference");
+    group.sample_size(20);
+    for [ci, side, co, kernel, padding] in SIZES {
+        let axis = WindowAxis { input: side, kernel, stride: 1, padding: [padding; 2], dilation: 1 };
+        let shapes = Convolution {
+            input_shape: [1, ci, side, side],
+            weight_shape: [co, ci, kernel, kernel],
+            groups: 1,
+            axes: [axis; 2],
+        };
+        let places = axis.output().map_or(0, |n| n * n);
+        let input: Vec<u8> = (0..ci * side * side).map(|i| (i * 7919 % 256) as u8).collect();
+        let weight: Vec<i8> = (0..co * ci * kernel * kernel).map(|i| (i * 104_729 % 251) as i8).collect();
+        group.throughput(Throughput::Elements((places * weight.len()) as u64));
+        group.bench_function(format!("{ci}x{side}x{side}-{co}x{kernel}x{kernel}"), |b| {
+            b.iter(|| shapes.accumulate(IntSlice::U8(black_box(&input)), IntSlice::I8(&weight), None));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, conv, inference);
 criterion_main!(benches);

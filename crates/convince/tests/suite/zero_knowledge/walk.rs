@@ -128,7 +128,9 @@ fn unblinded(
     let pads: Vec<Field> = padded.zip(sent).map(|(at, m)| scalar(proof, at) - m).collect();
     for row in pads.chunks(key.width()) {
         let first = generators[0] * curve_scalar(row[0]);
-        points.push(row.iter().zip(&generators).skip(1).fold(first, |sum, (pad, g)| sum + *g * curve_scalar(*pad)).into());
+        points.push(
+            row.iter().zip(&generators).skip(1).fold(first, |sum, (pad, g)| sum + *g * curve_scalar(*pad)).into(),
+        );
     }
     points.iter().map(|point| Hyrax::rows_to_bytes(std::slice::from_ref(point))).collect()
 }

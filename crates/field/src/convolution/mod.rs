@@ -1,12 +1,21 @@
 //! Integer convolution: the accumulators that the interpreter, the witness and the quantiser all need fast.
 
+mod products;
+
+use std::ops::Range;
+
 use crate::{IntSlice, WindowAxis};
+use products::{Value, products, stride};
 
 /// Most elements of window copies at a time, unless one window has more: 128 KiB of `i16`, which stay in the
 /// second-level cache.
 const PATCH_LEN: usize = 1 << 16;
 /// Output channels that make it worth copying windows for them.
 const MIN_SHARING: usize = 4;
+/// Products that are worth a thread.
+const MIN_PRODUCTS: usize = 1 << 20;
+/// Places that are worth cutting among threads.
+const MIN_PLACES: usize = 64;
 /// Output places of a depthwise layer that are summed side by side.
 const SIDE_BY_SIDE: usize = 8;
 /// Output columns up to which that is faster than tap by tap: two to four times on planes of 7 to 14 columns, slower by a third on
@@ -39,18 +48,12 @@ impl Convolution {
     /// Panics if lengths and shapes do not fit each other; outputs are none if the kernel does not fit.
     pub fn accumulate(&self, input: IntSlice<'_>, weight: IntSlice<'_>, bias: Option<IntSlice<'_>>) -> Vec<i32> {
         match input.fits_i16() && weight.fits_i16() {
-            true => self.by_group(input, weight, bias, |v| v as i16),
-            false => self.by_group(input, weight, bias, |v| v as i32),
+            true => self.by_group::<i16>(input, weight, bias),
+            false => self.by_group::<i32>(input, weight, bias),
         }
     }
 
-    fn by_group<T: Copy + Default + Into<i32>>(
-        &self,
-        input: IntSlice<'_>,
-        weight: IntSlice<'_>,
-        bias: Option<IntSlice<'_>>,
-        to: impl Fn(i64) -> T + Copy,
-    ) -> Vec<i32> {
+    fn by_group<T: Value>(&self, input: IntSlice<'_>, weight: IntSlice<'_>, bias: Option<IntSlice<'_>>) -> Vec<i32> {
         let [down, across] = self.axes;
         let (Some(out_rows), Some(out_columns)) = (down.output(), across.output()) else { return Vec::new() };
         let [batch, channels, ..] = self.input_shape;
@@ -58,14 +61,15 @@ impl Convolution {
         let (plane, len) = (down.input * across.input, outputs * out_rows * out_columns);
         let run = channels / self.groups * plane;
         let mut out = vec![0; batch * self.groups * len];
-        for (index, sums) in out.chunks_exact_mut(len).enumerate() {
+        let groups = out.chunks_exact_mut(len).enumerate().collect();
+        map(groups, |(index, sums): (usize, &mut [i32])| {
             let first = index % self.groups * outputs;
-            let planes = input.range(index * run, run).map(to);
+            let planes = input.range(index * run, run).map(T::of);
             let group = Group { weight, first, taps: self.taps(), out_columns, down, across };
             match (outputs < MIN_SHARING, Lines::new(&across, out_columns)) {
-                (false, _) => group.window_by_window(&planes, sums, to),
-                (true, Some(lines)) => group.in_registers(&planes, lines, sums, to),
-                (true, None) => group.row_by_row(&planes, sums, to),
+                (false, _) => group.window_by_window(&planes, sums),
+                (true, Some(lines)) => group.in_registers(&planes, lines, sums),
+                (true, None) => group.row_by_row(&planes, sums),
             }
             if let Some(bias) = bias {
                 for (o, plane) in (first..).zip(sums.chunks_exact_mut(out_rows * out_columns)) {
@@ -73,7 +77,7 @@ impl Convolution {
                     plane.iter_mut().for_each(|sum| *sum = sum.wrapping_add(bias));
                 }
             }
-        }
+        });
         out
     }
 }
@@ -92,23 +96,42 @@ struct Group<'a> {
 impl Group<'_> {
     /// Windows are copied side by side, so that every accumulator is a dot product of contiguous runs and the copies
     /// are shared by all output channels.
-    fn window_by_window<T: Copy + Default + Into<i32>>(
-        &self,
-        planes: &[T],
-        out: &mut [i32],
-        to: impl Fn(i64) -> T + Copy,
-    ) {
-        let outputs = out.len() / self.places();
-        let weight = self.weight.range(self.first * self.taps, outputs * self.taps);
-        let block = (PATCH_LEN / self.taps).clamp(1, self.places());
-        let mut patches = Vec::with_capacity(block * self.taps);
-        for first in (0..self.places()).step_by(block) {
-            patches.clear();
-            for place in first..self.places().min(first + block) {
-                self.copy_window(planes, place, &mut patches);
+    ///
+    /// Threads have places of their own, or output channels of their own where there are few places.
+    fn window_by_window<T: Value>(&self, planes: &[T], out: &mut [i32]) {
+        let (outputs, places) = (out.len() / self.places(), self.places());
+        let whole = (0..outputs, 0..places);
+        let parts = match out.len() * self.taps / MIN_PRODUCTS {
+            0 | 1 => vec![whole],
+            parts if places >= MIN_PLACES => cut(places, parts, 1).map(|p| (0..outputs, p)).collect(),
+            parts => cut(outputs, parts, 4).map(|o| (o, 0..places)).collect(),
+        };
+        let sums =
+            map(parts, |(outputs, places)| (outputs.clone(), places.clone(), self.part(planes, outputs, places)));
+        for (outputs, range, sums) in sums {
+            for (o, sums) in outputs.zip(sums.chunks_exact(range.len())) {
+                out[o * places..][range.clone()].copy_from_slice(sums);
             }
-            products(weight, &patches, self.taps, to, |o, place, sum| out[o * self.places() + first + place] = sum);
         }
+    }
+
+    /// The sums of some output channels at some places.
+    fn part<T: Value>(&self, planes: &[T], outputs: Range<usize>, places: Range<usize>) -> Vec<i32> {
+        let stride = stride(self.taps);
+        let weight = self.weight.range((self.first + outputs.start) * self.taps, outputs.len() * self.taps);
+        let block = (PATCH_LEN / stride).clamp(1, places.len());
+        let (mut windows, mut sums) = (Vec::with_capacity(block * stride), vec![0; outputs.len() * places.len()]);
+        for first in places.clone().step_by(block) {
+            self.copy_windows(planes, first..places.end.min(first + block), stride, &mut windows);
+            let out = &mut sums[first - places.start..];
+            match weight {
+                IntSlice::I8(weight) => products(weight, &windows, self.taps, places.len(), out),
+                IntSlice::U8(weight) => products(weight, &windows, self.taps, places.len(), out),
+                IntSlice::I16(weight) => products(weight, &windows, self.taps, places.len(), out),
+                IntSlice::I32(weight) => products(weight, &windows, self.taps, places.len(), out),
+            }
+        }
+        sums
     }
 
     /// Number of output places of a channel.
@@ -116,20 +139,21 @@ impl Group<'_> {
         self.down.output().unwrap_or(0) * self.out_columns
     }
 
-    /// The window of an output place, channel by channel; zeros for what lies in the padding.
-    fn copy_window<T: Copy + Default>(&self, planes: &[T], place: usize, patch: &mut Vec<T>) {
-        let (y, x) = (place / self.out_columns, place % self.out_columns);
+    /// The windows of some output places, each channel by channel in `stride` values; zeros for what lies in the padding and
+    /// behind the last tap.
+    fn copy_windows<T: Value>(&self, planes: &[T], places: Range<usize>, stride: usize, windows: &mut Vec<T>) {
+        windows.clear();
+        windows.resize(places.len() * stride, T::default());
         let (kernel, columns) = (self.across.kernel, self.across.input);
-        // Neighbouring columns inside the row are copied as one.
-        let first = self.across.place(x, 0).filter(|_| self.across.dilation == 1);
-        let run = first.filter(|first| first + kernel <= columns);
-        for plane in planes.chunks_exact(self.down.input * columns) {
+        let runs: Vec<Vec<Run>> = (0..self.out_columns).map(|x| runs(&self.across, x)).collect();
+        for (c, plane) in planes.chunks_exact(self.down.input * columns).enumerate() {
             for i in 0..self.down.kernel {
-                match (self.down.place(y, i).map(|q| &plane[q * columns..][..columns]), run) {
-                    (None, _) => patch.resize(patch.len() + kernel, T::default()),
-                    (Some(row), Some(start)) => patch.extend_from_slice(&row[start..start + kernel]),
-                    (Some(row), None) => {
-                        patch.extend((0..kernel).map(|j| self.across.place(x, j).map_or(T::default(), |q| row[q])));
+                let tap = (c * self.down.kernel + i) * kernel;
+                for (place, window) in places.clone().zip(windows.chunks_exact_mut(stride)) {
+                    let (y, x) = (place / self.out_columns, place % self.out_columns);
+                    let Some(row) = self.down.place(y, i).map(|q| &plane[q * columns..][..columns]) else { continue };
+                    for &Run { tap: first, column, len } in &runs[x] {
+                        copy(&mut window[tap + first..][..len], &row[column..][..len]);
                     }
                 }
             }
@@ -138,19 +162,13 @@ impl Group<'_> {
 
     /// Sums of neighbouring places side by side in registers while all taps of a kernel are added: for depthwise layers, whose
     /// windows nobody shares.
-    fn in_registers<T: Copy + Default + Into<i32>>(
-        &self,
-        planes: &[T],
-        lines: Lines,
-        out: &mut [i32],
-        to: impl Fn(i64) -> T,
-    ) {
+    fn in_registers<T: Value>(&self, planes: &[T], lines: Lines, out: &mut [i32]) {
         let (kernel_columns, kernel_len) = (self.across.kernel, self.down.kernel * self.across.kernel);
         let mut padded = Vec::new();
         for (c, plane) in planes.chunks_exact(self.down.input * self.across.input).enumerate() {
             lines.copy(plane, &self.across, &mut padded);
             for (o, sums) in (self.first..).zip(out.chunks_exact_mut(self.places())) {
-                let weights = self.weight.range(o * self.taps + c * kernel_len, kernel_len).map(&to);
+                let weights = self.weight.range(o * self.taps + c * kernel_len, kernel_len).map(T::of);
                 for (y, sums) in sums.chunks_exact_mut(self.out_columns).enumerate() {
                     for (chunk, sums) in sums.chunks_mut(SIDE_BY_SIDE).enumerate() {
                         let mut totals = [0i32; SIDE_BY_SIDE];
@@ -174,10 +192,10 @@ impl Group<'_> {
 
     /// Row by row and tap by tap, without copies: for depthwise layers on long rows, and where padding would make the copies
     /// of [`Self::in_registers`] long.
-    fn row_by_row<T: Copy + Into<i32>>(&self, planes: &[T], out: &mut [i32], to: impl Fn(i64) -> T) {
+    fn row_by_row<T: Value>(&self, planes: &[T], out: &mut [i32]) {
         let columns = self.across.input;
         for (o, sums) in (self.first..).zip(out.chunks_exact_mut(self.places())) {
-            let weights = self.weight.range(o * self.taps, self.taps).map(&to);
+            let weights = self.weight.range(o * self.taps, self.taps).map(T::of);
             let kernels = weights.chunks_exact(self.down.kernel * self.across.kernel);
             for (kernel, plane) in kernels.zip(planes.chunks_exact(self.down.input * columns)) {
                 for (y, sums) in sums.chunks_exact_mut(self.out_columns).enumerate() {
@@ -203,6 +221,41 @@ impl Group<'_> {
                 stride => sums.iter_mut().zip(row.iter().step_by(stride)).for_each(add),
             }
         }
+    }
+}
+
+/// Neighbouring taps of a kernel row that meet neighbouring columns.
+struct Run {
+    tap: usize,
+    column: usize,
+    len: usize,
+}
+
+/// The runs of an output column: one at most unless the kernel is dilated.
+fn runs(across: &WindowAxis, x: usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (tap, column) in (0..across.kernel).filter_map(|j| Some((j, across.place(x, j)?))) {
+        match runs.last_mut() {
+            Some(run) if run.tap + run.len == tap && run.column + run.len == column => run.len += 1,
+            _ => runs.push(Run { tap, column, len: 1 }),
+        }
+    }
+    runs
+}
+
+/// `to = from`, without a call for the lengths that kernels have.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    fn fixed<T: Copy, const N: usize>(to: &mut [T], from: &[T]) {
+        if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+            *to = *from;
+        }
+    }
+    match to.len() {
+        1 => fixed::<T, 1>(to, from),
+        2 => fixed::<T, 2>(to, from),
+        3 => fixed::<T, 3>(to, from),
+        5 => fixed::<T, 5>(to, from),
+        _ => to.copy_from_slice(from),
     }
 }
 
@@ -248,45 +301,28 @@ impl Lines {
     }
 }
 
-/// `each(row, column, <weight row, patch column>)` for every row of `weight` and every patch of `taps` values.
-///
-/// Four rows at a time, so that a patch is read once for four, through `to` (16 or 32 bits). Sums wrap, which the
-/// caller's bounds exclude; wrapping sums are vectorised in every build profile. Five to ten G products a
-/// second and core with 16-bit values and the instructions that every x86-64 has.
-fn products<T: Copy + Into<i32>>(
-    weight: IntSlice<'_>,
-    patches: &[T],
-    taps: usize,
-    to: impl Fn(i64) -> T,
-    mut each: impl FnMut(usize, usize, i32),
-) {
-    let rows = weight.len() / taps;
-    for first in (0..rows).step_by(4) {
-        let count = (rows - first).min(4);
-        let weights = weight.range(first * taps, count * taps).map(&to);
-        for (column, patch) in patches.chunks_exact(taps).enumerate() {
-            match count {
-                4 => (first..).zip(four_dots(&weights, patch)).for_each(|(row, sum)| each(row, column, sum)),
-                _ => (first..).zip(weights.chunks_exact(taps)).for_each(|(row, w)| each(row, column, dot(w, patch))),
-            }
-        }
-    }
+/// Ranges of about equal length, at most as many as there are threads, that tile `0..len` and begin at multiples of `unit`.
+fn cut(len: usize, parts: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = len.div_ceil(parts.min(threads())).next_multiple_of(unit);
+    (0..len).step_by(step).map(move |start| start..len.min(start + step))
 }
 
-/// Products of four rows, one behind the other, with a patch.
-fn four_dots<T: Copy + Into<i32>>(weights: &[T], patch: &[T]) -> [i32; 4] {
-    let (front, back) = weights.split_at(2 * patch.len());
-    let ((a, b), (c, d)) = (front.split_at(patch.len()), back.split_at(patch.len()));
-    let mut sums = [0i32; 4];
-    for ((((&x, &a), &b), &c), &d) in patch.iter().zip(a).zip(b).zip(c).zip(d) {
-        for (sum, w) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum = sum.wrapping_add(w.into().wrapping_mul(x.into()));
-        }
-    }
-    sums
+#[cfg(feature = "parallel")]
+fn threads() -> usize {
+    rayon::current_num_threads()
 }
 
-fn dot<T: Copy + Into<i32>>(weights: &[T], values: &[T]) -> i32 {
-    let products = weights.iter().zip(values).map(|(&w, &x)| w.into().wrapping_mul(x.into()));
-    products.fold(0, i32::wrapping_add)
+#[cfg(not(feature = "parallel"))]
+fn threads() -> usize {
+    1
+}
+
+/// `f` of every item, in order, on rayon's threads if the feature `parallel` is on.
+fn map<A: Send, T: Send>(items: Vec<A>, f: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+    #[cfg(feature = "parallel")]
+    if items.len() > 1 {
+        use rayon::prelude::*;
+        return items.into_par_iter().map(f).collect();
+    }
+    items.into_iter().map(f).collect()
 }
