@@ -2,7 +2,8 @@
 //!
 //! A challenge drawn as the 128-bit integer c is the element `c 2^-128`, so that multiplying a stored element by it is a
 //! product of four limbs by two and two rounds of Montgomery reduction instead of four by four and four. The set that challenges
-//! come from has `2^128` elements either way. Measured: 13 ns against 24 ns for a bound entry.
+//! come from has `2^128` elements either way. The code
+//! by `mulx` takes the sum `2^128 a + (b - a) c` through both rounds at once. Measured: 14 ns against 28 ns for a bound entry.
 
 use ark_ff::{BigInt, MontConfig, PrimeField};
 
