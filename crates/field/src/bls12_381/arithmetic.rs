@@ -178,6 +178,18 @@ mod tests {
         }
 
         #[test]
+        fn sums_of_products_agree(a in limbs(), b in limbs(), c in limbs(), d in limbs()) {
+            let [x, y, z, w] = [a, b, c, d].map(reference);
+            prop_assert_eq!(sum_of_two([&a, &b], [&c, &d]), (x * z + y * w).0.0);
+            let [x, y, z, w] = [x, y, z, w].map(from_curve_scalar);
+            let (left, right) = ([x, y, x], [z, w, w]);
+            let expected = x * z + y * w + x * w;
+            prop_assert_eq!(reduce_9(sum_of_products(&left, &right, product)), expected);
+            prop_assert_eq!(inner_product(&left, &right), expected);
+            prop_assert_eq!(Fr::sum_of_products(&left, &right), expected);
+        }
+
+        #[test]
         fn conversions_keep_the_value(a in limbs()) {
             let (ours, theirs) = (Fr::new_unchecked(BigInt(a)), reference(a));
             prop_assert_eq!(from_curve_scalar(curve_scalar(ours)), ours);

@@ -105,6 +105,20 @@ mod tests {
         }
 
         #[test]
+        fn short_bindings_are_bindings(a in prop::array::uniform4(limb()), b in prop::array::uniform4(limb()),
+                                       c in prop::array::uniform2(limb())) {
+            let (a, b) = (below_p(a), below_p(b));
+            for (low, high) in [(a, b), (b, a), (-a, b), (a, -b), (a, a)] {
+                let expected = low + (high - low) * short_challenge(c);
+                for bind in [bind_short, bind_short_portable] {
+                    let mut found = [low];
+                    bind(&mut found, &[high], c);
+                    prop_assert_eq!(found, [expected]);
+                }
+            }
+        }
+
+        #[test]
         fn other_elements_have_no_short_factor(limbs in prop::array::uniform4(any::<u64>())) {
             // A random element is short with probability 2^-127.
             prop_assert_eq!(short_factor(below_p(limbs)), None);
