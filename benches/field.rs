@@ -1,11 +1,12 @@
-//! Field kernels, each beside its naive reference.
+//! Field kernels, each beside its naive reference, and the field's operations beside arkworks'.
 //!
 //! `cargo bench -p convince-benches --bench field`. Throughput counts terms: multiply-accumulates of an integer or of a pair
 //! of elements.
 
 use std::hint::black_box;
 
-use convince_field::{Fr, ProofField, SmallInt, reference};
+use ark_ff::Field;
+use convince_field::{Fr, ProofField, SmallInt, curve_scalar, reference};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -86,5 +87,44 @@ fn conversions(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, narrow, inner_product, conversions);
+/// One operation over a table, of the field's own type and of arkworks'.
+fn arithmetic(c: &mut Criterion) {
+    fn each<F: Field>(c: &mut Criterion, who: &str, x: &[F], y: &[F]) {
+        let mut run = |name: &str, operation: fn(&mut F, &F)| {
+            let (mut x, mut group) = (x.to_vec(), c.benchmark_group(name));
+            group.throughput(Throughput::Elements(WIDTH as u64));
+            group.bench_function(who, |b| {
+                b.iter(|| black_box(&mut x).iter_mut().zip(black_box(y)).for_each(|(a, b)| operation(a, b)));
+            });
+            group.finish();
+        };
+        run("mul", |a, b| *a *= b);
+        run("square", |a, _| *a = a.square());
+        run("add", |a, b| *a += b);
+        run("sub", |a, b| *a -= b);
+        run("sum_of_products", |a, b| *a = F::sum_of_products(&[*a, *b], &[*b, *a]));
+    }
+    let rng = &mut ChaCha20Rng::seed_from_u64(4);
+    let (x, y) = (elements(rng, WIDTH), elements(rng, WIDTH));
+    each(c, "kernel", &x, &y);
+    let [x, y] = [x, y].map(|table| table.into_iter().map(curve_scalar).collect::<Vec<_>>());
+    each(c, "arkworks", &x, &y);
+}
+
+fn bind(c: &mut Criterion) {
+    let rng = &mut ChaCha20Rng::seed_from_u64(5);
+    let (x, y) = (elements(rng, WIDTH), elements(rng, WIDTH));
+    let challenges = [("short", Fr::short_challenge(&rng.r#gen())), ("full", elements(rng, 1)[0])];
+    for (name, r) in challenges {
+        let mut group = c.benchmark_group(format!("bind/{name}"));
+        group.throughput(Throughput::Elements(WIDTH as u64));
+        let mut low = x.clone();
+        group.bench_function("kernel", |b| b.iter(|| Fr::bind(black_box(&mut low), black_box(&y), r)));
+        let mut low = x.clone();
+        group.bench_function("reference", |b| b.iter(|| reference::bind(black_box(&mut low), black_box(&y), r)));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, arithmetic, bind, narrow, inner_product, conversions);
 criterion_main!(benches);

@@ -6,8 +6,8 @@
 //!
 //! Key types: [`ProofField`] (the field a proof is over), [`Ints`] and [`IntSlice`] (integer tensors at their natural
 //! width), [`Bits`] (a declared integer format), [`TensorMap`] (public matrices on a tensor's axes), [`WindowAxis`] (how kernels slide). The
-//! back end is BLS12-381's scalar field, [`Fr`]: arkworks' traits over arithmetic of our own, as arkworks' is made for every
-//! modulus and processor and costs twice as much. Another field is another folder beside `bls12_381`.
+//! back end is BLS12-381's scalar field, [`Fr`]: arkworks' traits over arithmetic of our own, as arkworks' multiplication is
+//! made for every modulus and processor and its additions branch. Another field is another folder beside `bls12_381`.
 
 #![deny(unsafe_code)]
 

@@ -2,7 +2,8 @@
 //!
 //! A challenge drawn as the 128-bit integer c is the element `c 2^-128`, so that multiplying a stored element by it is a
 //! product of four limbs by two and two rounds of Montgomery reduction instead of four by four and four. The set that challenges
-//! come from has `2^128` elements either way. Measured: 13 ns against 24 ns for a bound entry.
+//! come from has `2^128` elements either way. The code
+//! by `mulx` takes the sum `2^128 a + (b - a) c` through both rounds at once. Measured: 14 ns against 28 ns for a bound entry.
 
 use ark_ff::{BigInt, MontConfig, PrimeField};
 
@@ -101,6 +102,20 @@ mod tests {
             prop_assert_eq!(short_factor(r), Some(c));
             prop_assert_eq!(mul_short(&a, c), a * r);
             prop_assert_eq!(mul_short(&-a, c), -a * r);
+        }
+
+        #[test]
+        fn short_bindings_are_bindings(a in prop::array::uniform4(limb()), b in prop::array::uniform4(limb()),
+                                       c in prop::array::uniform2(limb())) {
+            let (a, b) = (below_p(a), below_p(b));
+            for (low, high) in [(a, b), (b, a), (-a, b), (a, -b), (a, a)] {
+                let expected = low + (high - low) * short_challenge(c);
+                for bind in [bind_short, bind_short_portable] {
+                    let mut found = [low];
+                    bind(&mut found, &[high], c);
+                    prop_assert_eq!(found, [expected]);
+                }
+            }
         }
 
         #[test]

@@ -44,12 +44,13 @@ impl MontConfig<4> for FrConfig {
 
     #[inline(always)]
     fn mul_assign(a: &mut Fr, b: &Fr) {
-        a.0.0 = arithmetic::mul(&a.0.0, &b.0.0);
+        arithmetic::mul_assign(&mut a.0.0, &b.0.0);
     }
 
     #[inline(always)]
     fn square_in_place(a: &mut Fr) {
-        a.0.0 = arithmetic::mul(&a.0.0, &a.0.0);
+        let b = a.0.0;
+        arithmetic::mul_assign(&mut a.0.0, &b);
     }
 
     #[inline]
