@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::VariableBaseMSM;
-use convince_field::chords::{Chord, add_chords};
+use convince_field::chords::{Chord, Term, add_chords};
 use convince_field::{Fr, IntSlice, ProofField, curve_scalar};
 use convince_pcs::group::{FixedBase, Generators, msm, sum_groups};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -27,12 +27,15 @@ fn generators(width: usize) -> Generators {
 
 fn additions(c: &mut Criterion) {
     let points = generators(1024).columns().to_vec();
-    let chords: Vec<Chord> = (0..512).map(|i| Chord { sum: 2 * i, a: 2 * i, b: 2 * i + 1 }).collect();
     let mut group = c.benchmark_group("add_chords");
     group.throughput(Throughput::Elements(512));
-    group.bench_function("kernel", |b| {
-        b.iter_batched_ref(|| points.clone(), |p| add_chords(p, black_box(&chords)), criterion::BatchSize::SmallInput)
-    });
+    let mut sums = points[..512].to_vec();
+    // The first summand's sign is what the lists of digits have; every later level has none.
+    for (name, signs) in [("kernel", 0), ("kernel with signs", 1)] {
+        let chord = |i: usize| Chord { sum: i as u32, a: Term::signed(2 * i, i & signs == 1), b: Term::new(2 * i + 1) };
+        let chords: Vec<Chord> = (0..512).map(chord).collect();
+        group.bench_function(name, |b| b.iter(|| add_chords(black_box(&points), &chords, &mut sums)));
+    }
     group.bench_function("mixed additions", |b| {
         b.iter(|| black_box(&points[..512]).iter().fold(G1Projective::default(), |sum, p| sum + p))
     });

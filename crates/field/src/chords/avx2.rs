@@ -16,7 +16,7 @@ use std::hint::black_box;
 use ark_bls12_381::{Fq, FqConfig, G1Affine};
 use ark_ff::{BigInt, MontConfig};
 
-use super::{Chord, DIFFERENT};
+use super::{BATCH, Chord, DIFFERENT, Term};
 
 /// Limbs of a vector.
 const LIMBS: usize = 14;
@@ -46,8 +46,8 @@ const fn limbs_of(words: [u64; 6]) -> [u64; LIMBS] {
     limbs
 }
 
-/// `factor p` with every limb but the last large enough to subtract a limb of 28 bits from.
-const fn multiple_to_subtract_from(factor: u64) -> [u64; LIMBS] {
+/// `factor p` with every limb but the last at least `(spare - 1) 2^28`.
+const fn multiple_to_subtract_from(factor: u64, spare: u64) -> [u64; LIMBS] {
     let p = limbs_of(P);
     let mut limbs = [0; LIMBS];
     let (mut carry, mut j) = (0, 0);
@@ -58,18 +58,20 @@ const fn multiple_to_subtract_from(factor: u64) -> [u64; LIMBS] {
     }
     let mut j = 0;
     while j + 1 < LIMBS {
-        limbs[j] += 2 << BITS;
-        limbs[j + 1] -= 2;
+        limbs[j] += spare << BITS;
+        limbs[j + 1] -= spare;
         j += 1;
     }
     limbs
 }
 
 static P_LIMBS: [u64; LIMBS] = limbs_of(P);
-/// For subtracting a canonical coordinate.
-static P_2: [u64; LIMBS] = multiple_to_subtract_from(2);
-/// For subtracting a vector below `6 p`.
-static P_8: [u64; LIMBS] = multiple_to_subtract_from(8);
+/// For subtracting a canonical coordinate or the negative of one, which is this less a coordinate: limbs below `2^30.4`.
+static P_2: [u64; LIMBS] = multiple_to_subtract_from(2, 4);
+/// For subtracting two canonical coordinates and a difference of two.
+static P_6: [u64; LIMBS] = multiple_to_subtract_from(6, 16);
+/// For subtracting a carried vector below `6 p`.
+static P_8: [u64; LIMBS] = multiple_to_subtract_from(8, 2);
 /// `0, p, 2 p, ..` as words.
 static MULTIPLES: [[u64; 6]; 8] = multiples();
 
@@ -90,49 +92,62 @@ const fn multiples() -> [[u64; 6]; 8] {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn add_chords(points: &mut [G1Affine], chords: &[Chord]) {
-    // A last, ragged run of four is filled up with its first chord.
-    let fours: Vec<[Chord; 4]> =
-        chords.chunks(4).map(|four| std::array::from_fn(|lane| *four.get(lane).unwrap_or(&four[0]))).collect();
+pub(super) fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
+    // For every four: the products of the runs before it, lane by lane, scaled, and its own runs, plain.
+    let mut kept: Vec<[Lanes; 2]> = Vec::with_capacity(BATCH.min(chords.len()).div_ceil(4));
+    for chords in chords.chunks(BATCH) {
+        add_batch(from, chords, to, &mut kept);
+    }
+}
 
+/// Additions that share an inversion; `kept` is a buffer.
+#[target_feature(enable = "avx2")]
+fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<[Lanes; 2]>) {
     let p_lanes = lanes(&P_LIMBS);
-
-    // The products of the runs before each four, lane by lane, scaled.
-    let mut products: Vec<Lanes> = Vec::with_capacity(fours.len());
-    let mut product = load([&Fq::from(1u64 << 8); 4]);
-    for four in &fours {
-        let [p, q] = summands(points, four);
-        products.push(product);
-        let run = scaled(&sub(&load(q.map(|q| &q.x)), &load(p.map(|p| &p.x)), &P_2));
-        product = mul(&product, &run, &p_lanes);
+    kept.clear();
+    let one = Fq::from(1u64 << 8);
+    let mut product = load([&one; 4]);
+    for chords in chords.chunks(4) {
+        let [a, b] = summands(chords);
+        let run = sub(&load(abscissas(from, b)), &load(abscissas(from, a)), &P_2);
+        kept.push([product, run]);
+        product = mul(&product, &scaled(&run), &p_lanes);
     }
 
-    let mut inverse = load(inverses(store(&carried(&product)).map(canonical)).each_ref());
-    for (four, product) in fours.iter().zip(&products).rev() {
-        let [p, q] = summands(points, four);
-        let [px, py] = [load(p.map(|p| &p.x)), load(p.map(|p| &p.y))];
-        let [qx, qy] = [load(q.map(|q| &q.x)), load(q.map(|q| &q.y))];
-        let run = scaled(&sub(&qx, &px, &P_2));
+    let [i0, i1, i2, i3] = &inverses(store(&carried(&product)).map(canonical));
+    let mut inverse = load([i0, i1, i2, i3]);
+    for (chords, [product, run]) in chords.chunks(4).zip(kept.iter()).rev() {
+        let [a, b] = summands(chords);
+        let px = load(abscissas(from, a));
+        let (py, qy) = (ordinates(from, a), ordinates(from, b));
         let inverse_run = mul(&inverse, product, &p_lanes);
-        inverse = mul(&inverse, &run, &p_lanes);
+        inverse = mul(&inverse, &scaled(run), &p_lanes);
         // Below 1.1 p.
         let slope = mul(&inverse_run, &sub(&qy, &py, &P_2), &p_lanes);
         let scaled_slope = scaled(&slope);
-        // Below 5.2 p, then 4.2 p.
-        let x = carried(&sub(&sub(&mul(&scaled_slope, &slope, &p_lanes), &px, &P_2), &qx, &P_2));
+        // Below 5.2 p, then 4.2 p. The abscissas' sum is the run, which has 2 p added, and twice the first one.
+        let x = carried(&sub_abscissas(&mul(&scaled_slope, &slope, &p_lanes), run, &px));
         let y = carried(&sub(&mul(&scaled_slope, &sub(&px, &x, &P_8), &p_lanes), &py, &P_2));
         let (x, y) = (store(&x), store(&y));
-        for (lane, chord) in four.iter().enumerate() {
-            let point = &mut points[chord.sum as usize];
-            (point.x, point.y) = (canonical(x[lane]), canonical(y[lane]));
+        for (lane, chord) in chords.iter().enumerate() {
+            to[chord.sum as usize] = G1Affine::new_unchecked(canonical(x[lane]), canonical(y[lane]));
         }
     }
 }
 
-/// The points of four chords.
+// Neither closures nor array functions stand in the loops: they would stay calls, for they do not have the processor's features.
+
+/// The first and the second summand of every lane: a last, ragged run of four is filled up with its last chord.
 #[inline(always)]
-fn summands<'a>(points: &'a [G1Affine], four: &[Chord; 4]) -> [[&'a G1Affine; 4]; 2] {
-    [four.map(|chord| &points[chord.a as usize]), four.map(|chord| &points[chord.b as usize])]
+fn summands(chords: &[Chord]) -> [[Term; 4]; 2] {
+    let last = chords.len() - 1;
+    let [c0, c1, c2, c3] = [&chords[0], &chords[last.min(1)], &chords[last.min(2)], &chords[last]];
+    [[c0.a, c1.a, c2.a, c3.a], [c0.b, c1.b, c2.b, c3.b]]
+}
+
+#[inline(always)]
+fn abscissas(from: &[G1Affine], [a, b, c, d]: [Term; 4]) -> [&Fq; 4] {
+    [&from[a.index()].x, &from[b.index()].x, &from[c.index()].x, &from[d.index()].x]
 }
 
 /// From the representations of `256 x`, those of `256 / x`.
@@ -156,16 +171,56 @@ macro_rules! for_each_limb {
     };
 }
 
+/// `square - run - 2 px + 6 p`, without carries.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sub_abscissas(square: &Lanes, run: &Lanes, px: &Lanes) -> Lanes {
+    let mut x = *square;
+    for_each_limb!(J => {
+        let subtracted = _mm256_add_epi64(run[J], _mm256_add_epi64(px[J], px[J]));
+        x[J] = _mm256_sub_epi64(_mm256_add_epi64(square[J], splat(P_6[J])), subtracted);
+    });
+    x
+}
+
+/// All ones for a negative.
+#[inline(always)]
+fn sign(term: Term) -> i64 {
+    -i64::from(term.is_negative())
+}
+
+/// The ordinates of four points, below `2 p`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn ordinates(from: &[G1Affine], terms: [Term; 4]) -> Lanes {
+    let [a, b, c, d] = terms;
+    let mut y = load([&from[a.index()].y, &from[b.index()].y, &from[c.index()].y, &from[d.index()].y]);
+    if a.is_negative() | b.is_negative() | c.is_negative() | d.is_negative() {
+        let signs = _mm256_set_epi64x(sign(d), sign(c), sign(b), sign(a));
+        for_each_limb!(J => {
+            let negated = _mm256_sub_epi64(splat(P_2[J]), y[J]);
+            y[J] = _mm256_blendv_epi8(y[J], negated, signs);
+        });
+    }
+    y
+}
+
+/// Words `2 i` and `2 i + 1`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn pair(x: &Fq, i: usize) -> __m128i {
+    _mm_set_epi64x(x.0.0[2 * i + 1] as i64, x.0.0[2 * i] as i64)
+}
+
 /// Four plain coordinates.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load(coordinates: [&Fq; 4]) -> Lanes {
-    let [a, b, c, d] = coordinates.map(|x| &x.0.0);
+    let [a, b, c, d] = coordinates;
     let mut words = [_mm256_setzero_si256(); 6];
     for i in 0..3 {
-        let pair = |x: &[u64; 6]| _mm_set_epi64x(x[2 * i + 1] as i64, x[2 * i] as i64);
-        let ac = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(pair(a)), pair(c));
-        let bd = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(pair(b)), pair(d));
+        let ac = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(pair(a, i)), pair(c, i));
+        let bd = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(pair(b, i)), pair(d, i));
         (words[2 * i], words[2 * i + 1]) = (_mm256_unpacklo_epi64(ac, bd), _mm256_unpackhi_epi64(ac, bd));
     }
     let mut limbs = [_mm256_setzero_si256(); LIMBS];
@@ -221,14 +276,11 @@ fn canonical(x: [u64; 6]) -> Fq {
 /// `a - b` and whether it is negative.
 #[inline(always)]
 fn sub_words(a: [u64; 6], b: &[u64; 6]) -> ([u64; 6], bool) {
-    let mut borrow = false;
-    let difference = std::array::from_fn(|i| {
-        let (d, b1) = a[i].overflowing_sub(b[i]);
-        let (d, b2) = d.overflowing_sub(u64::from(borrow));
-        borrow = b1 | b2;
-        d
-    });
-    (difference, borrow)
+    let (mut difference, mut borrow) = ([0; 6], 0);
+    for i in 0..6 {
+        borrow = _subborrow_u64(borrow, a[i], b[i], &mut difference[i]);
+    }
+    (difference, borrow != 0)
 }
 
 #[inline]

@@ -1,6 +1,6 @@
 //! Additions of points of BLS12-381's G1 in affine coordinates, many at a time.
 //!
-//! The sum of two points of different abscissas lies on the chord through them, whose slope takes a division. All divisions
+//! The sum of two points of different abscissas lies on the chord through them, whose slope takes a division. The divisions
 //! of a batch share one inversion (Montgomery's trick), which leaves six multiplications an addition. They are done four at a
 //! time where the processor has AVX2; a batch should have hundreds of additions, for the inversion costs about 9 us.
 
@@ -10,50 +10,91 @@ use ark_ff::Field;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 
-/// One addition, by indices into a slice of points: `points[sum] = points[a] + points[b]`.
+/// Additions that share an inversion: some ns each are left of it, and what is kept for all of them stays in a level-2 cache.
+const BATCH: usize = 2048;
+
+/// A point of a table, or its negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term(u32);
+
+impl Term {
+    /// The point at an index below `2^31`.
+    #[inline(always)]
+    pub fn new(index: usize) -> Self {
+        debug_assert!(index < 1 << 31);
+        Self((index as u32) << 1)
+    }
+
+    /// The point at an index, or its negative.
+    #[inline(always)]
+    pub fn signed(index: usize, negative: bool) -> Self {
+        Self(Self::new(index).0 | u32::from(negative))
+    }
+
+    /// The point's index.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    /// Whether it is the negative.
+    #[inline(always)]
+    pub fn is_negative(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// The point.
+    #[inline(always)]
+    pub fn of(self, table: &[G1Affine]) -> G1Affine {
+        let point = table[self.index()];
+        if self.is_negative() { -point } else { point }
+    }
+}
+
+/// One addition, from a table of points to another: `to[sum] = a + b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chord {
     /// Where the sum goes.
     pub sum: u32,
     /// The first summand.
-    pub a: u32,
+    pub a: Term,
     /// The second summand.
-    pub b: u32,
+    pub b: Term,
 }
 
-/// Does all additions, of the points as they are at the start.
+/// Does all additions.
 ///
 /// # Panics
 /// If an index is out of range or the summands of a chord have the same abscissa.
 ///
-/// The summands must not be zero, and a chord's sum must not be a summand of another chord; else the results mean nothing.
-pub fn add_chords(points: &mut [G1Affine], chords: &[Chord]) {
+/// The summands must not be zero; else the results mean nothing.
+pub fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
     #[cfg(target_arch = "x86_64")]
     if chords.len() >= 8 && std::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, which is all that the function asks for.
         #[allow(unsafe_code)]
-        return unsafe { avx2::add_chords(points, chords) };
+        return unsafe { avx2::add_chords(from, chords, to) };
     }
-    add_one_by_one(points, chords);
+    add_one_by_one(from, chords, to);
 }
 
 /// [`add_chords`] with the field's own operations: 0.32 us an addition.
-fn add_one_by_one(points: &mut [G1Affine], chords: &[Chord]) {
+fn add_one_by_one(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
     let mut product = Fq::ONE;
     // Before addition i: the product of the run of all earlier ones.
     let mut products = Vec::with_capacity(chords.len());
     for &Chord { a, b, .. } in chords {
         products.push(product);
-        product *= points[b as usize].x - points[a as usize].x;
+        product *= from[b.index()].x - from[a.index()].x;
     }
     let mut inverse = product.inverse().expect(DIFFERENT);
     for (&Chord { sum, a, b }, product) in chords.iter().zip(products).rev() {
-        let (p, q) = (points[a as usize], points[b as usize]);
+        let (p, q) = (a.of(from), b.of(from));
         let run = q.x - p.x;
         let slope = (q.y - p.y) * (inverse * product);
         inverse *= run;
         let x = slope.square() - p.x - q.x;
-        points[sum as usize] = G1Affine::new_unchecked(x, slope * (p.x - x) - p.y);
+        to[sum as usize] = G1Affine::new_unchecked(x, slope * (p.x - x) - p.y);
     }
 }
 
@@ -76,50 +117,58 @@ mod tests {
     fn agrees(points: &[G1Affine], chords: &[Chord]) {
         let mut expected = points.to_vec();
         for c in chords {
-            expected[c.sum as usize] = (points[c.a as usize] + points[c.b as usize]).into();
+            expected[c.sum as usize] = (c.a.of(points) + c.b.of(points)).into();
         }
-        let mut found = points.to_vec();
-        add_one_by_one(&mut found, chords);
-        assert_eq!(found, expected);
-        let mut found = points.to_vec();
-        add_chords(&mut found, chords);
-        assert_eq!(found, expected);
+        for add in [add_one_by_one, add_chords] {
+            let mut found = points.to_vec();
+            add(points, chords, &mut found);
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]
     fn every_length_agrees() {
         let points = multiples(100);
         for len in 0..=50 {
-            let in_place = |i: u32| Chord { sum: 2 * i, a: 2 * i, b: 2 * i + 1 };
-            agrees(&points, &(0..len).map(in_place).collect::<Vec<_>>());
+            let neighbours = |i: usize| Chord { sum: 2 * i as u32, a: Term::new(2 * i), b: Term::new(2 * i + 1) };
+            agrees(&points, &(0..len).map(neighbours).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn several_batches_agree() {
+        let points = multiples(100).repeat(2 * BATCH / 50 + 1);
+        for len in [BATCH - 1, BATCH, BATCH + 3, 2 * BATCH + 1] {
+            let chord = |i: usize| {
+                let sign = i * i / 3;
+                Chord {
+                    sum: i as u32,
+                    a: Term::signed(2 * i, sign & 1 == 1),
+                    b: Term::signed(2 * i + 1, sign & 2 == 2),
+                }
+            };
+            agrees(&points, &(0..len).map(chord).collect::<Vec<_>>());
         }
     }
 
     #[test]
     #[should_panic(expected = "different abscissas")]
     fn equal_abscissas_are_refused() {
-        let mut points = multiples(1).repeat(20);
-        add_chords(&mut points, &[Chord { sum: 0, a: 0, b: 1 }; 10]);
+        let points = multiples(1).repeat(20);
+        add_chords(&points, &[Chord { sum: 0, a: Term::new(0), b: Term::new(1) }; 10], &mut points.clone());
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn sums_agree(pairs in prop::collection::vec((0u32..60, 0u32..60, any::<[bool; 2]>()), 0..60)) {
-            let mut points = multiples(60);
-            let len = pairs.len() as u32;
-            let mut chords = Vec::new();
-            for (i, &(a, b, signs)) in pairs.iter().enumerate().filter(|(_, (a, b, _))| a != b) {
-                let mut push = |p: u32, negate: bool| {
-                    let point = points[p as usize];
-                    points.push(if negate { -point } else { point });
-                    points.len() as u32 - 1
-                };
-                let (a, b) = (push(a, signs[0]), push(b, signs[1]));
-                chords.push(Chord { sum: (i as u32).min(len), a, b });
-            }
-            agrees(&points, &chords);
+        fn sums_agree(pairs in prop::collection::vec((0usize..60, 0usize..60, any::<[bool; 2]>()), 0..60)) {
+            let points = multiples(60);
+            let different = pairs.into_iter().filter(|(a, b, _)| a != b).enumerate();
+            let chord = |(i, (a, b, signs)): (usize, (usize, usize, [bool; 2]))| {
+                Chord { sum: i as u32, a: Term::signed(a, signs[0]), b: Term::signed(b, signs[1]) }
+            };
+            agrees(&points, &different.map(chord).collect::<Vec<_>>());
         }
     }
 }

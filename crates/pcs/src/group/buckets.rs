@@ -7,13 +7,14 @@
 use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::AdditiveGroup;
+use convince_field::chords::Term;
 use convince_field::{Fr, IntSlice};
 
 use super::digits::{for_each_digit, num_digits};
-use super::fixed_base::{BLIND_WINDOWS, FixedBase, JOB};
+use super::fixed_base::{BLIND_WINDOWS, FixedBase};
 use super::jobs;
 use super::msm::bit_sums;
-use super::sum::sum_lists;
+use super::sum::{JOB, sum_terms};
 
 /// `sum_j rows[i][j] G_j + blinds[i] H` for every `i`. Rows of one layout are worked on together.
 pub(super) fn commit_rows(base: &FixedBase, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
@@ -21,18 +22,10 @@ pub(super) fn commit_rows(base: &FixedBase, rows: &[IntSlice<'_>], blinds: &[Fr]
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&i| layouts[i].0);
     let sizes: Vec<usize> = order.iter().map(|&i| layouts[i].1 + BLIND_WINDOWS).collect();
-    let per_thread = sizes.iter().sum::<usize>().div_ceil(jobs::num_threads());
-    let runs = jobs::cut(sizes, JOB.min(per_thread));
+    let runs = jobs::cut_for_threads(&sizes, JOB);
     let sums = jobs::map(runs.len(), |i| {
         let run = &order[runs[i].clone()];
-        let mut points = Vec::with_capacity(run.len() * BLIND_WINDOWS);
-        let blind = |&row: &usize| {
-            let before = points.len();
-            base.push_blind(&blinds[row], &mut points);
-            points.len() - before
-        };
-        let lens = run.iter().map(blind).collect();
-        let blinds = sum_lists(points, lens);
+        let blinds = base.blind_points(run.iter().map(|&row| &blinds[row]));
         let same_layout = run.chunk_by(|&a, &b| layouts[a].0 == layouts[b].0);
         let sums = same_layout.flat_map(|same| {
             let rows: Vec<IntSlice<'_>> = same.iter().map(|&row| rows[row]).collect();
@@ -86,14 +79,12 @@ fn sum_rows(generators: &[G1Affine], rows: &[IntSlice<'_>], layout: Layout) -> V
     let mut lens = vec![0; rows.len() * layout.num_buckets()];
     for_each_digit_of_rows(rows, layout, |bucket, _, _| lens[bucket] += 1);
     let mut places = jobs::starts(lens.iter().copied());
-    let mut points = vec![G1Affine::zero(); lens.iter().sum()];
+    let mut terms = vec![Term::new(0); lens.iter().sum()];
     for_each_digit_of_rows(rows, layout, |bucket, column, negative| {
-        let generator = generators[column];
-        points[places[bucket]] = if negative { -generator } else { generator };
+        terms[places[bucket]] = Term::signed(column, negative);
         places[bucket] += 1;
     });
-    let buckets = sum_lists(points, lens);
-    let bits = bit_sums(&buckets, layout.width, |points, lens| sum_lists(points.to_vec(), lens.to_vec()));
+    let bits = bit_sums(&sum_terms(generators, &terms, &lens), layout.width);
     let row = |bits: &[G1Affine]| bits.iter().rev().fold(G1Projective::ZERO, |sum, bit| sum.double() + bit);
     // A row of zeros has no digits and no bits.
     match layout.digits * layout.width {

@@ -21,14 +21,14 @@ use std::sync::OnceLock;
 use ark_bls12_381::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, PrimeField};
-use convince_field::chords::{Chord, add_chords};
+use convince_field::chords::{Chord, Term, add_chords};
 use convince_field::{Fr, IntSlice};
 
 use super::buckets;
 use super::digits::{HALF, WIDTH, for_each_digit, for_each_wide_digit, num_digits};
 use super::generators::Generators;
 use super::jobs;
-use super::sum::sum_lists;
+use super::sum::{JOB, sum_lists, sum_terms};
 
 /// Digit tables that an `i32` can need.
 const MAX_WINDOWS: usize = 4;
@@ -44,8 +44,6 @@ const BLIND_ENTRIES: usize = 1 << (BLIND_WIDTH - 1);
 pub(super) const BLIND_WINDOWS: usize = 256usize.div_ceil(BLIND_WIDTH);
 /// Columns up to which rows are committed to with tables: from about here on buckets cost as little.
 pub const TABLE_COLUMNS: usize = 1024;
-/// Points that one job adds up, about.
-pub(super) const JOB: usize = 1 << 14;
 /// Bases whose tables are made together: 0.8 MB.
 const TABLE_JOB: usize = 64;
 
@@ -160,18 +158,17 @@ impl FixedBase {
         if shapes.contains(&Shape::Carries) {
             self.carries();
         }
-        let per_thread = sizes.iter().sum::<usize>().div_ceil(jobs::num_threads());
-        let runs = jobs::cut(sizes.iter().copied(), JOB.min(per_thread));
+        let runs = jobs::cut_for_threads(&sizes, JOB);
         jobs::map(runs.len(), |i| {
             let mut points = Vec::with_capacity(sizes[runs[i].clone()].iter().sum());
             let lens = runs[i].clone().map(|row| {
                 let before = points.len();
                 self.push_row(rows[row], shapes[row], &mut points);
-                self.push_blind(&blinds[row], &mut points);
+                for_each_blind_term(&blinds[row], |term| points.push(term.of(&self.blind)));
                 points.len() - before
             });
-            let lens = lens.collect();
-            sum_lists(points, lens)
+            let lens: Vec<usize> = lens.collect();
+            sum_lists(&points, &lens)
         })
         .concat()
     }
@@ -183,7 +180,7 @@ impl FixedBase {
         let mut carry = 0;
         for (j, value) in row.iter().enumerate() {
             for_each_digit(value, WIDTH, |k, digit| match windows.get(k) {
-                Some(window) => points.push(signed(&window[HALF * j..][..HALF], digit)),
+                Some(window) => points.push(multiple(HALF * j, digit).of(window)),
                 None => carry |= 1 << (j % CARRY_COLUMNS),
             });
             if carry != 0 && (j % CARRY_COLUMNS == CARRY_COLUMNS - 1 || j == row.len() - 1) {
@@ -198,11 +195,16 @@ impl FixedBase {
         &self.generators
     }
 
-    /// Appends points that add up to `blind H`.
-    pub(super) fn push_blind(&self, blind: &Fr, points: &mut Vec<G1Affine>) {
-        for_each_wide_digit(blind.into_bigint().0, BLIND_WIDTH, |k, digit| {
-            points.push(signed(&self.blind[BLIND_ENTRIES * k..][..BLIND_ENTRIES], digit));
-        });
+    /// `blind H` for every blind, on one thread.
+    pub(super) fn blind_points<'a>(&self, blinds: impl ExactSizeIterator<Item = &'a Fr>) -> Vec<G1Affine> {
+        let mut terms = Vec::with_capacity(blinds.len() * BLIND_WINDOWS);
+        let push = |blind: &Fr| {
+            let before = terms.len();
+            for_each_blind_term(blind, |term| terms.push(term));
+            terms.len() - before
+        };
+        let lens: Vec<usize> = blinds.map(push).collect();
+        sum_terms(&self.blind, &terms, &lens)
     }
 
     /// The table of digit `k`.
@@ -230,7 +232,7 @@ impl FixedBase {
                     lens.push(points.len() - before);
                 }
             }
-            sum_lists(points, lens)
+            sum_lists(&points, &lens)
         })
     }
 }
@@ -255,11 +257,15 @@ impl Shape {
     }
 }
 
-/// The multiple by a non-zero digit, from the table of multiples from 1 up.
+/// Terms of the blinding generator's table that add up to `blind H`.
+fn for_each_blind_term(blind: &Fr, mut each: impl FnMut(Term)) {
+    for_each_wide_digit(blind.into_bigint().0, BLIND_WIDTH, |k, digit| each(multiple(BLIND_ENTRIES * k, digit)));
+}
+
+/// The multiple by a non-zero digit, in a table whose place `first` has the multiple by 1.
 #[inline(always)]
-fn signed(table: &[G1Affine], digit: i32) -> G1Affine {
-    let point = table[digit.unsigned_abs() as usize - 1];
-    if digit < 0 { -point } else { point }
+fn multiple(first: usize, digit: i32) -> Term {
+    Term::signed(first + digit.unsigned_abs() as usize - 1, digit < 0)
 }
 
 /// `out[num j + m - 1] = m bases[j]` for `m` in `1..=num`.
@@ -272,15 +278,20 @@ fn multiples(bases: &[G1Affine], num: usize) -> Vec<G1Affine> {
         }
         // From the multiples up to `known`, those up to `2 known - 1`: there is no other doubling.
         let mut known = 2;
+        let mut sums = Vec::new();
         while known < num {
             let new = (known - 1).min(num - known);
             let chords: Vec<Chord> = (0..bases.len() * new)
                 .map(|i| {
                     let (first, m) = (i / new * num, i % new);
-                    Chord { sum: (first + known + m) as u32, a: (first + known - 1) as u32, b: (first + m) as u32 }
+                    Chord { sum: i as u32, a: Term::new(first + known - 1), b: Term::new(first + m) }
                 })
                 .collect();
-            add_chords(tables, &chords);
+            sums.resize(chords.len(), G1Affine::zero());
+            add_chords(tables, &chords, &mut sums);
+            for (multiples, sums) in tables.chunks_exact_mut(num).zip(sums.chunks_exact(new)) {
+                multiples[known..][..new].copy_from_slice(sums);
+            }
             known += new;
         }
     });

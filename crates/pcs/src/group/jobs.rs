@@ -60,6 +60,14 @@ pub(super) fn cut(sizes: impl IntoIterator<Item = usize>, target: usize) -> Vec<
     runs
 }
 
+/// [`cut`] into runs of about `target`, or into smaller ones such that every thread has several.
+pub(super) fn cut_for_threads(sizes: &[usize], target: usize) -> Vec<std::ops::Range<usize>> {
+    // Jobs of a quarter of a thread's work: the last one that is running keeps the others waiting that long at most.
+    let shares = if num_threads() > 1 { 4 * num_threads() } else { 1 };
+    let share = sizes.iter().sum::<usize>().div_ceil(shares);
+    cut(sizes.iter().copied(), target.min(share))
+}
+
 /// Where each of consecutive items of these sizes starts.
 pub(super) fn starts(sizes: impl IntoIterator<Item = usize>) -> Vec<usize> {
     let step = |next: &mut usize, size| {

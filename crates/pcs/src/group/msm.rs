@@ -1,19 +1,23 @@
 //! Multi-scalar multiplication.
 //!
 //! Pippenger's buckets with everything in affine batches. The endomorphism halves the scalars ([`split`]), signed digits halve
-//! the buckets, and the lists of all buckets of all windows are one call of [`sum_groups`]. The sum of `m B_m` over the
+//! the buckets, and the lists of a window's buckets are what [`sum_terms`] adds up. The sum of `m B_m` over the
 //! buckets, usually a running sum of projective additions, is two more calls: with `m = 2^l h + l'` the buckets are added
 //! along `h` and along `l'` (two additions a bucket), and those few sums by the bits of `h` and `l'`. What is left is one point
 //! for every bit position of a half scalar.
+
+use std::ops::Range;
 
 use ark_bls12_381::{G1Affine, G1Projective, g1};
 use ark_ec::AffineRepr;
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::AdditiveGroup;
 use convince_field::Fr;
+use convince_field::chords::Term;
 
 use super::digits::{for_each_wide_digit, split};
-use super::{jobs, sum::Sum, sum_groups};
+use super::jobs;
+use super::sum::{JOB, sum_terms};
 
 /// Bits of a half scalar, the sign included.
 const HALF_BITS: usize = 128;
@@ -27,59 +31,87 @@ const HALF_BITS: usize = 128;
 /// If the lengths differ.
 pub fn msm(points: &[G1Affine], scalars: &[Fr]) -> G1Projective {
     assert_eq!(points.len(), scalars.len());
+    if points.is_empty() {
+        return G1Projective::ZERO;
+    }
     let width = window_width(points.len());
-    let (num_windows, num_buckets) = (HALF_BITS.div_ceil(width), 1usize << (width - 1));
-
-    // Every digit that is not zero: its bucket, and twice its half scalar's index with the sign below.
-    let mut digits: Vec<(u32, u32)> = Vec::with_capacity(2 * points.len() * num_windows);
-    let mut lens = vec![0usize; num_windows * num_buckets];
-    for (i, scalar) in scalars.iter().enumerate().filter(|(i, _)| !points[*i].is_zero()) {
-        let (first, second) = split(scalar);
-        for (half, (negative, magnitude)) in [(0, first), (1, second)] {
-            for_each_wide_digit([magnitude as u64, (magnitude >> 64) as u64], width, |window, digit| {
-                let bucket = window * num_buckets + digit.unsigned_abs() as usize - 1;
-                lens[bucket] += 1;
-                digits.push((bucket as u32, (2 * i as u32 + half) << 1 | u32::from((digit < 0) != negative)));
-            });
-        }
-    }
-
-    // Counting sort by bucket, then the buckets' sums.
-    let mut places = jobs::starts(lens.iter().copied());
-    let mut lists = vec![G1Affine::zero(); digits.len()];
-    for (bucket, source) in digits {
-        let place = &mut places[bucket as usize];
-        lists[*place] = source_point(points, source);
-        *place += 1;
-    }
-    let buckets = sum_groups(&lists, &lens);
-    let bits = bit_sums(&buckets, width, sum_groups);
-    bits.iter().rev().fold(G1Projective::ZERO, |sum, bit| sum.double() + bit)
+    let num_windows = HALF_BITS.div_ceil(width);
+    let table = with_images(points);
+    let digits = Digits::new(points, scalars, width);
+    let sizes = vec![additions(points.len(), width) / num_windows; num_windows];
+    let windows = jobs::cut_for_threads(&sizes, JOB);
+    let bits = jobs::map(windows.len(), |i| {
+        let (terms, lens) = digits.buckets(windows[i].clone());
+        bit_sums(&sum_terms(&table, &terms, &lens), width)
+    });
+    bits.concat().iter().rev().fold(G1Projective::ZERO, |sum, bit| sum.double() + bit)
 }
 
-/// The point that a digit multiplies: one of `points` or minus its endomorphic image, perhaps negated.
-fn source_point(points: &[G1Affine], source: u32) -> G1Affine {
-    let point = points[(source >> 2) as usize];
-    let negate = source & 1 == 1;
-    if source >> 1 & 1 == 0 {
-        if negate { -point } else { point }
-    } else {
-        let image = g1::Config::endomorphism_affine(&point);
-        if negate { image } else { -image }
+/// Every point and minus its endomorphic image.
+fn with_images(points: &[G1Affine]) -> Vec<G1Affine> {
+    points.iter().flat_map(|point| [*point, -g1::Config::endomorphism_affine(point)]).collect()
+}
+
+/// The signed digits of half scalars.
+struct Digits {
+    width: usize,
+    num_halves: usize,
+    /// `digits[num_halves window + half]`.
+    digits: Vec<i16>,
+}
+
+impl Digits {
+    /// The halves of all scalars; those of zero points have no digits.
+    fn new(points: &[G1Affine], scalars: &[Fr], width: usize) -> Self {
+        let num_halves = 2 * scalars.len();
+        let mut digits = vec![0; num_halves * HALF_BITS.div_ceil(width)];
+        for (i, scalar) in scalars.iter().enumerate().filter(|(i, _)| !points[*i].is_zero()) {
+            let (first, second) = split(scalar);
+            for (half, (negative, magnitude)) in [(2 * i, first), (2 * i + 1, second)] {
+                for_each_wide_digit([magnitude as u64, (magnitude >> 64) as u64], width, |window, digit| {
+                    digits[num_halves * window + half] = (if negative { -digit } else { digit }) as i16;
+                });
+            }
+        }
+        Self { width, num_halves, digits }
+    }
+
+    /// The terms of every bucket of some windows, a counting sort.
+    fn buckets(&self, windows: Range<usize>) -> (Vec<Term>, Vec<usize>) {
+        let num_buckets = 1usize << (self.width - 1);
+        let mut lens = vec![0usize; windows.len() * num_buckets];
+        let digits = || {
+            let windows = self.digits[windows.start * self.num_halves..windows.end * self.num_halves]
+                .chunks_exact(self.num_halves)
+                .enumerate();
+            windows.flat_map(move |(window, digits)| {
+                let digits = digits.iter().enumerate().filter(|(_, digit)| **digit != 0);
+                digits
+                    .map(move |(half, &digit)| (window * num_buckets + digit.unsigned_abs() as usize - 1, half, digit))
+            })
+        };
+        digits().for_each(|(bucket, ..)| lens[bucket] += 1);
+        let mut places = jobs::starts(lens.iter().copied());
+        let mut terms = vec![Term::new(0); lens.iter().sum()];
+        digits().for_each(|(bucket, half, digit)| {
+            terms[places[bucket]] = Term::signed(half, digit < 0);
+            places[bucket] += 1;
+        });
+        (terms, lens)
     }
 }
 
 /// For every bit position of the windows, the point that it multiplies: the sum of the `m B_m` of a window of width `w`
 /// divides into `w` points of weights `1, 2, .., 2^(w - 1)`. `buckets` holds the `2^(w - 1)` of every window.
-pub(super) fn bit_sums(buckets: &[G1Affine], width: usize, sum: Sum) -> Vec<G1Affine> {
+pub(super) fn bit_sums(buckets: &[G1Affine], width: usize) -> Vec<G1Affine> {
     let num_buckets = 1usize << (width - 1);
     let low_bits = width / 2;
     let (num_low, num_high) = (1usize << low_bits, (num_buckets >> low_bits) + 1);
 
     // Buckets of one window added up by the low and by the high part of their multiplier.
-    let mut lists = Lists::default();
-    for window in buckets.chunks_exact(num_buckets) {
-        let bucket = |m: usize| m.checked_sub(1).and_then(|i| window.get(i)).copied();
+    let mut lists = Lists::new(buckets);
+    for first in (0..buckets.len()).step_by(num_buckets) {
+        let bucket = |m: usize| (1..=num_buckets).contains(&m).then(|| first + m - 1);
         for low in 0..num_low {
             lists.push((0..num_high).filter_map(|high| bucket(high << low_bits | low)));
         }
@@ -87,33 +119,39 @@ pub(super) fn bit_sums(buckets: &[G1Affine], width: usize, sum: Sum) -> Vec<G1Af
             lists.push((0..num_low).filter_map(|low| bucket(high << low_bits | low)));
         }
     }
-    let parts = sum(&lists.points, &lists.lens);
+    let parts = lists.sums();
 
-    let mut lists = Lists::default();
-    for parts in parts.chunks_exact(num_low + num_high) {
-        let (lows, highs) = parts.split_at(num_low);
-        let with_bit = |parts: &[G1Affine], bit: usize| {
-            parts.iter().enumerate().filter(move |(m, _)| m >> bit & 1 == 1).map(|(_, p)| *p).collect::<Vec<_>>()
-        };
+    let mut lists = Lists::new(&parts);
+    for first in (0..parts.len()).step_by(num_low + num_high) {
         for bit in 0..width {
-            lists.push(if bit < low_bits { with_bit(lows, bit) } else { with_bit(highs, bit - low_bits) });
+            let (first, num, bit) =
+                if bit < low_bits { (first, num_low, bit) } else { (first + num_low, num_high, bit - low_bits) };
+            lists.push((0..num).filter(|m| m >> bit & 1 == 1).map(|m| first + m));
         }
     }
-    sum(&lists.points, &lists.lens)
+    lists.sums()
 }
 
-/// Lists to add up, without their zeros.
-#[derive(Default)]
-struct Lists {
-    points: Vec<G1Affine>,
+/// Lists to add up, of points of a table without its zeros.
+struct Lists<'a> {
+    table: &'a [G1Affine],
+    terms: Vec<Term>,
     lens: Vec<usize>,
 }
 
-impl Lists {
-    fn push(&mut self, list: impl IntoIterator<Item = G1Affine>) {
-        let before = self.points.len();
-        self.points.extend(list.into_iter().filter(|p| !p.is_zero()));
-        self.lens.push(self.points.len() - before);
+impl<'a> Lists<'a> {
+    fn new(table: &'a [G1Affine]) -> Self {
+        Self { table, terms: Vec::with_capacity(2 * table.len()), lens: Vec::new() }
+    }
+
+    fn push(&mut self, list: impl Iterator<Item = usize>) {
+        let before = self.terms.len();
+        self.terms.extend(list.filter(|&i| !self.table[i].is_zero()).map(Term::new));
+        self.lens.push(self.terms.len() - before);
+    }
+
+    fn sums(&self) -> Vec<G1Affine> {
+        sum_terms(self.table, &self.terms, &self.lens)
     }
 }
 
