@@ -1,5 +1,7 @@
 //! The prover's rounds of one layer.
 
+use std::ops::Range;
+
 use convince_field::ProofField;
 use convince_poly::prefix_sum;
 use convince_sumcheck::parallel;
@@ -16,15 +18,18 @@ use super::weights::Weights;
 pub(super) struct Layer<F> {
     lambda: F,
     mu: F,
-    /// `u, v` of the first nodes.
+    /// `p0, q1, q0, a1` of the first nodes; of all of them, above the lowest layer.
+    head: Region<F, 4>,
+    /// `u, v` of the nodes behind them.
     lookups: Region<F, 2>,
-    /// `p0, q1, q0, a1` of the nodes behind them.
-    others: Region<F, 4>,
+    /// `p0, q1, q0, a1` of the nodes behind those.
+    tail: Region<F, 4>,
 }
 
-/// The nodes behind the lookups of the lowest layer.
-struct Others<'a, F> {
+/// The nodes of the lowest layer, from those above the leaves number `first` on.
+struct Lowest<'a, F> {
     leaves: &'a Leaves<F>,
+    first: usize,
     lambda: F,
 }
 
@@ -58,10 +63,10 @@ impl<F: ProofField> Nodes<F, 4> for Upper<'_, F> {
     }
 }
 
-impl<F: ProofField> Nodes<F, 4> for Others<'_, F> {
+impl<F: ProofField> Nodes<F, 4> for Lowest<'_, F> {
     fn pairs(&self, table: usize, first: usize, low: &mut [F], high: &mut [F]) {
         let [part, child] = PARTS[table];
-        let start = self.leaves.lookups() + 2 * first;
+        let start = self.first + 2 * first;
         for (i, (low, high)) in low.iter_mut().zip(high).enumerate() {
             [*low, *high] = [child, 2 + child].map(|leaf| self.leaves.fraction(start + 4 * i + leaf)[part]);
         }
@@ -90,10 +95,13 @@ pub(super) fn square_term<F: ProofField>(children: &Children<F>, lambda: F, poin
             Upper { level, lambda }.square_term(&Weights::new(point, pairs, LOG_RUN), 0..pairs)
         }
         Children::Leaves(leaves) => {
-            let (lookups, pairs) = (leaves.lookups() / 4, leaves.len().div_ceil(4));
-            let others = Others { leaves, lambda };
-            let others = others.square_term(&Weights::new(point, pairs, LOG_RUN), lookups..pairs);
-            lambda * lookups_square_term(leaves, &Weights::new(point, lookups, LOG_FOURS)) + others
+            let (lookups, all) = (leaves.lookups(), leaves.len().div_ceil(4));
+            let weights = Weights::new(point, all, LOG_RUN);
+            let term = |fours: Range<usize>| {
+                Lowest { leaves, first: 4 * fours.start, lambda }.square_term(&weights, fours)
+            };
+            let of_lookups = lookups_square_term(leaves, &Weights::new(point, all, LOG_FOURS));
+            term(0..lookups.start) + lambda * of_lookups + term(lookups.end..all)
         }
     }
 }
@@ -103,7 +111,7 @@ const LOG_FOURS: usize = 9;
 
 /// `sum_g eq(g) (q0' - q0) (q1' - q1)` over the lookups: mostly sums of small integers times weights.
 fn lookups_square_term<F: ProofField>(leaves: &Leaves<F>, weights: &Weights<F>) -> F {
-    let parts = parallel::cuts(0..leaves.lookups() / 4, weights.run());
+    let parts = parallel::cuts(leaves.lookups(), weights.run());
     let parts = parallel::map_items(parts, |fours| {
         let mut sums = [F::zero(); 4];
         let mut segment = leaves.segments.partition_point(|s| s.fours.end <= fours.start);
@@ -130,39 +138,57 @@ fn lookups_square_term<F: ProofField>(leaves: &Leaves<F>, weights: &Weights<F>) 
 /// Sums of the products of differences: the coefficients of beta squared, cubed and to the fourth, and what is no sum of
 /// small integers.
 fn differences<F: ProofField>(leaves: &Leaves<F>, codes: &[[u32; 4]], kind: Kind, weights: &[F]) -> [F; 4] {
-    let first = |four: &[u32; 4]| [four[2] as i32 - four[0] as i32, four[3] as i32 - four[1] as i32];
+    let zero = F::zero();
+    let Kind::Small { two, wide } = kind else {
+        let mut products = [zero; 1 << LOG_FOURS];
+        for (product, four) in products.iter_mut().zip(codes) {
+            let [a, b, c, d] = four.map(|code| leaves.denominators[code as usize]);
+            *product = (c - a) * (d - b);
+        }
+        return [zero, zero, zero, F::inner_product(&products[..codes.len()], weights)];
+    };
+    let first = |four: &[u32; 4]| [i64::from(four[2]) - i64::from(four[0]), i64::from(four[3]) - i64::from(four[1])];
+    let ones = weighted_ints(codes, weights, wide, |four| {
+        let [a, b] = first(four);
+        a * b
+    });
+    if !two {
+        return [ones, zero, zero, zero];
+    }
     let second = |four: &[u32; 4]| {
-        let [a, b, c, d] = four.map(|code| leaves.seconds[code as usize]);
+        let [a, b, c, d] = four.map(|code| i64::from(leaves.seconds[code as usize]));
         [c - a, d - b]
     };
-    let mut ints = [0i32; 1 << LOG_FOURS];
-    let mut dot = |f: &dyn Fn(&[u32; 4]) -> i32| {
-        let ints = &mut ints[..codes.len()];
-        ints.iter_mut().zip(codes).for_each(|(int, four)| *int = f(four));
-        F::dot(ints, weights)
-    };
-    let product = |[a, b]: [i32; 2]| a * b;
-    let zero = F::zero();
-    match kind {
-        Kind::One => [dot(&|four| product(first(four))), zero, zero, zero],
-        Kind::Two => {
-            let cross = |four: &[u32; 4]| {
-                let ([a, b], [c, d]) = (first(four), second(four));
-                a * d + b * c
-            };
-            [dot(&|four| product(first(four))), dot(&cross), dot(&|four| product(second(four))), zero]
-        }
-        Kind::Wide => {
-            let products: Vec<F> = codes
-                .iter()
-                .map(|four| {
-                    let [a, b, c, d] = four.map(|code| leaves.denominators[code as usize]);
-                    (c - a) * (d - b)
-                })
-                .collect();
-            [zero, zero, zero, F::inner_product(&products, weights)]
-        }
+    let cross = weighted_ints(codes, weights, wide, |four| {
+        let ([a, b], [c, d]) = (first(four), second(four));
+        a * d + b * c
+    });
+    let twos = weighted_ints(codes, weights, wide, |four| {
+        let [c, d] = second(four);
+        c * d
+    });
+    [ones, cross, twos, zero]
+}
+
+/// `sum_i weights[i] f(codes[i])` for integers of 31 bits, of 47 if they are wide.
+#[inline(always)]
+fn weighted_ints<F: ProofField>(
+    codes: &[[u32; 4]],
+    weights: &[F],
+    wide: bool,
+    f: impl Fn(&[u32; 4]) -> i64,
+) -> F {
+    let (mut low, mut high) = ([0i32; 1 << LOG_FOURS], [0i32; 1 << LOG_FOURS]);
+    let (low, high) = (&mut low[..codes.len()], &mut high[..codes.len()]);
+    if !wide {
+        low.iter_mut().zip(codes).for_each(|(low, four)| *low = f(four) as i32);
+        return F::dot(low, weights);
     }
+    for ((low, high), four) in low.iter_mut().zip(high.iter_mut()).zip(codes) {
+        let value = f(four);
+        (*low, *high) = ((value & 0xffff) as i32, (value >> 16) as i32);
+    }
+    F::dot(low, weights) + F::from_i64(1 << 16) * F::dot(high, weights)
 }
 
 impl<F: ProofField> Layer<F> {
@@ -170,79 +196,110 @@ impl<F: ProofField> Layer<F> {
     /// variable, `rest` being the point of those above it. No `rest`: there is no next variable, and the sums are zero.
     pub(super) fn new(children: Children<F>, lambda: F, r: F, rest: Option<&[F]>) -> (Self, Sums<F>) {
         let default = Some(default_node(lambda));
-        match children {
+        let all = children.len().div_ceil(4);
+        let weights = rest.map(|rest| Weights::new(rest, all.div_ceil(2), LOG_RUN));
+        let weights = weights.as_ref();
+        let none = [F::zero(); 2];
+        let mut layer =
+            Self { lambda, mu: F::zero(), head: Region::default(), lookups: Region::default(), tail: Region::default() };
+        let sums = match &children {
             Children::Nodes(level) => {
-                let len = level[0].len() / 4;
-                let weights = rest.map(|rest| Weights::new(rest, len.div_ceil(2), LOG_RUN));
-                let round = Round { weights: weights.as_ref(), offset: 0, len, default };
-                let upper = Upper { level: &level, lambda };
-                let (others, sums) = Region::new(&round, |first, out, len| upper.bound(r, first, out, len));
-                let mut layer = Self { lambda, mu: F::zero(), lookups: Region::default(), others };
-                let sums = layer.settle([F::zero(); 2], sums, weights.as_ref(), rest);
-                (layer, sums)
+                let round = Round { weights, offset: 0, len: all, default };
+                let upper = Upper { level, lambda };
+                let (head, of_head) = Region::new(&round, |first, out, len| upper.bound(r, first, out, len));
+                layer.head = head;
+                [of_head, none, none]
             }
             Children::Leaves(leaves) => {
-                let mu = lambda.inverse().unwrap_or(F::zero());
-                let (lookups, len) = (leaves.lookups() / 4, leaves.len().div_ceil(4));
-                let weights = rest.map(|rest| Weights::new(rest, len.div_ceil(2), LOG_RUN));
-                let weights = weights.as_ref();
-                let round = Round { weights, offset: 0, len: lookups, default: None };
-                let (lookups, of_lookups) = bound_lookups(&leaves, mu, r, &round);
-                let round = Round { weights, offset: lookups.len(), len: len - lookups.len(), default };
-                let nodes = Others { leaves: &leaves, lambda };
-                let (others, of_others) = Region::new(&round, |first, out, len| nodes.bound(r, first, out, len));
-                let mut layer = Self { lambda, mu, lookups, others };
-                let sums = layer.settle(of_lookups, of_others, weights, rest);
-                (layer, sums)
+                let lookups = leaves.lookups();
+                let others = |fours: Range<usize>| {
+                    let default = default.filter(|_| fours.end == all);
+                    let round = Round { weights, offset: fours.start, len: fours.len(), default };
+                    let nodes = Lowest { leaves, first: 4 * fours.start, lambda };
+                    Region::new(&round, |first, out, len| nodes.bound(r, first, out, len))
+                };
+                layer.mu = lambda.inverse().unwrap_or(F::zero());
+                let round = Round { weights, offset: lookups.start, len: lookups.len(), default: None };
+                let (head, of_head) = others(0..lookups.start);
+                let (tail, of_tail) = others(lookups.end..all);
+                let (lookups, of_lookups) = bound_lookups(leaves, layer.mu, r, &round);
+                (layer.head, layer.lookups, layer.tail) = (head, lookups, tail);
+                [of_head, of_lookups, of_tail]
             }
-        }
+        };
+        drop(children);
+        let sums = layer.settle(sums, weights, rest);
+        (layer, sums)
     }
 
     /// Binds the lowest variable to `r`; sums as by [`Self::new`].
     pub(super) fn bind(&mut self, r: F, rest: Option<&[F]>) -> Sums<F> {
-        let (lookups, others) = (self.lookups.len() / 2, self.others.len().div_ceil(2));
-        let weights = rest.map(|rest| Weights::new(rest, (lookups + others).div_ceil(2), LOG_RUN));
-        let weights = weights.as_ref();
         let default = default_node(self.lambda);
-        let round = Round { weights, offset: 0, len: lookups, default: None };
+        // Only the last region can have a node alone.
+        let [head, lookups, tail] = [self.head.len(), self.lookups.len(), self.tail.len()].map(|len| len.div_ceil(2));
+        let weights = rest.map(|rest| Weights::new(rest, (head + lookups + tail).div_ceil(2), LOG_RUN));
+        let weights = weights.as_ref();
+        let last = (lookups + tail == 0).then_some(default);
+        let of_head = self.head.bind(r, default, &Round { weights, offset: 0, len: head, default: last });
+        let round = Round { weights, offset: head, len: lookups, default: None };
         let of_lookups = self.lookups.bind(r, [F::zero(); 2], &round);
-        let round = Round { weights, offset: lookups, len: others, default: Some(default) };
-        let of_others = self.others.bind(r, default, &round);
-        self.settle(of_lookups, of_others, weights, rest)
+        let round = Round { weights, offset: head + lookups, len: tail, default: Some(default) };
+        let of_tail = self.tail.bind(r, default, &round);
+        self.settle([of_head, of_lookups, of_tail], weights, rest)
     }
 
-    /// Hands a last lookup whose neighbour is none over to the others, and makes the layer's sums of the regions'.
-    fn settle(
-        &mut self,
-        lookups: Sums<F>,
-        mut others: Sums<F>,
-        weights: Option<&Weights<F>>,
-        rest: Option<&[F]>,
-    ) -> Sums<F> {
-        let (lambda, mu) = (self.lambda, self.mu);
-        let single = if self.lookups.len() % 2 == 1 { self.lookups.pop() } else { None };
-        if let Some([u, v]) = single {
-            let node = [F::one(), v - mu, u - mu, lambda * v];
-            self.others.push_front(node);
-            if let Some(weights) = weights {
-                let weight = weights.at(self.lookups.len() / 2);
-                let next = self.others.node(1).unwrap_or(default_node(lambda));
-                let pair = pair_values(node, next);
-                others.iter_mut().zip(pair).for_each(|(sum, value)| *sum += weight * value);
+    /// Adds up the regions' sums, with the pairs that lie in two regions, and makes the regions begin at even nodes.
+    fn settle(&mut self, parts: [Sums<F>; 3], weights: Option<&Weights<F>>, rest: Option<&[F]>) -> Sums<F> {
+        let (head, behind) = (self.head.len(), self.head.len() + self.lookups.len());
+        let all = behind + self.tail.len();
+        let sums = match (weights, rest) {
+            (Some(weights), Some(rest)) => {
+                let [of_head, of_lookups, of_tail] = parts;
+                let mut others = [of_head[0] + of_tail[0], of_head[1] + of_tail[1]];
+                let is_cut = [head % 2 == 1 && head < all, behind % 2 == 1 && behind > head];
+                for (first, _) in [head, behind].into_iter().zip(is_cut).filter(|&(_, is_cut)| is_cut) {
+                    let weight = weights.at(first / 2);
+                    let pair = pair_values(self.node(first - 1), self.node(first));
+                    others.iter_mut().zip(pair).for_each(|(sum, value)| *sum += weight * value);
+                }
+                // All weights add up to one, and f is lambda where nothing is allocated.
+                let unallocated = F::one() - prefix_sum(rest, all.div_ceil(2));
+                let squares = match self.lookups.len() {
+                    0 => F::zero(),
+                    _ => self.mu.square() * (prefix_sum(rest, behind / 2) - prefix_sum(rest, head.div_ceil(2))),
+                };
+                let at_zero = self.lambda * (of_lookups[0] - squares + unallocated);
+                [others[0] + at_zero, others[1] + self.lambda * of_lookups[1]]
             }
+            _ => [F::zero(); 2],
+        };
+        if head % 2 == 1 && head < all {
+            // What is left is short: the smallest block of the head is no larger than it and larger than any other.
+            let nodes: Vec<[F; 4]> = (head..all).map(|i| self.node(i)).collect();
+            nodes.into_iter().for_each(|node| self.head.push(node));
+            (self.lookups, self.tail) = (Region::default(), Region::default());
+        } else if behind % 2 == 1 && behind > head {
+            self.tail.push_front(self.node(behind - 1));
+            self.lookups.pop();
         }
-        let Some(rest) = rest else { return [F::zero(); 2] };
-        let pairs = self.lookups.len() / 2;
-        let all = (self.lookups.len() + self.others.len()).div_ceil(2);
-        // All weights add up to one, and f is lambda where nothing is allocated.
-        let constants = F::one() - prefix_sum(rest, all);
-        let shift = mu.square() * prefix_sum(rest, pairs);
-        [others[0] + lambda * (lookups[0] - shift + constants), others[1] + lambda * lookups[1]]
+        sums
+    }
+
+    /// A node of the layer, in any region or none.
+    fn node(&self, index: usize) -> [F; 4] {
+        let (head, behind) = (self.head.len(), self.head.len() + self.lookups.len());
+        let as_other = |[u, v]: [F; 2]| [F::one(), v - self.mu, u - self.mu, self.lambda * v];
+        let node = match index {
+            _ if index < head => self.head.node(index),
+            _ if index < behind => self.lookups.node(index - head).map(as_other),
+            _ => self.tail.node(index - behind),
+        };
+        node.unwrap_or(default_node(self.lambda))
     }
 
     /// `p0, p1, q0, q1` once all variables are bound.
     pub(super) fn finals(&self) -> [F; 4] {
-        let [p0, q1, q0, a1] = self.others.node(0).unwrap_or(default_node(self.lambda));
+        let [p0, q1, q0, a1] = self.node(0);
         [p0, a1 - self.lambda * q1, q0, q1]
     }
 }
@@ -260,7 +317,8 @@ fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'
     low.iter_mut().zip(&high).for_each(|(low, high)| *low -= high);
     let at = |table: &[F], code: u32| table[code as usize];
     Region::new(round, |first, [u, v], len| {
-        let (fours, _) = leaves.codes[4 * first..].as_chunks::<4>();
+        let start = 4 * (leaves.lookups().start + first);
+        let (fours, _) = leaves.codes[start..].as_chunks::<4>();
         for ((u, v), [a, b, c, d]) in u.iter_mut().zip(v).zip(&fours[..len]) {
             (*u, *v) = (at(&low, *a) + at(&high, *c), at(&low, *b) + at(&high, *d));
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use convince_circuit::{BlockSource, Circuit, Lookup, TableContent, Witness};
+use convince_circuit::{Block, BlockSource, Circuit, Lookup, TableContent, Witness};
 use convince_field::{IntSlice, ProofField};
 use convince_sumcheck::parallel;
 
@@ -19,7 +19,7 @@ pub(super) struct Leaves<F> {
     pub(super) seconds: Vec<i32>,
     /// Multiplicities of the tables' rows.
     counts: Vec<i64>,
-    /// The blocks at the beginning all of whose leaves are lookups.
+    /// Consecutive blocks all of whose leaves are lookups: nearly all that there are.
     pub(super) segments: Vec<Segment>,
     /// Minus the first column's coefficient in a denominator; its square is minus the second's.
     pub(super) beta: F,
@@ -36,12 +36,15 @@ pub(super) struct Segment {
 /// Differences of a segment's denominators.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Beta times a difference of places, which has 15 bits.
-    One,
-    /// The same and beta squared times a difference of second columns, of 15 bits too.
-    Two,
+    /// Beta times a difference of places and, if there are two columns, beta squared times one of second columns.
+    Small {
+        /// The table has a second column.
+        two: bool,
+        /// The differences have up to 22 bits, else up to 15.
+        wide: bool,
+    },
     /// Anything.
-    Wide,
+    Any,
 }
 
 /// The leaf is a table's row: its numerator is minus the row's multiplicity, and not one.
@@ -102,9 +105,12 @@ impl<F: ProofField> Leaves<F> {
         self.codes.len()
     }
 
-    /// Leaves at the beginning whose numerators are one, a multiple of four.
-    pub(super) fn lookups(&self) -> usize {
-        self.segments.last().map_or(0, |segment| 4 * segment.fours.end)
+    /// The leaves of the segments, by fours: their numerators are one.
+    pub(super) fn lookups(&self) -> Range<usize> {
+        match (self.segments.first(), self.segments.last()) {
+            (Some(first), Some(last)) => first.fours.start..last.fours.end,
+            _ => 0..0,
+        }
     }
 
     /// `(p, q)` of a leaf.
@@ -120,26 +126,40 @@ impl<F: ProofField> Leaves<F> {
     }
 }
 
-/// The segments of a circuit, whose blocks come with the entries that are in no row.
+/// The longest run of blocks of a circuit that are lookups to the last entry; the blocks come with the entries that are
+/// in no row.
 fn segments(circuit: &Circuit, strays: &[Vec<Stray>]) -> Vec<Segment> {
-    let mut segments = Vec::new();
-    for (block, strays) in circuit.blocks().iter().zip(strays) {
-        let BlockSource::Lookup(l) = block.source else { break };
+    let segment = |(block, strays): (&Block, &Vec<Stray>)| {
+        let BlockSource::Lookup(l) = block.source else { return None };
         let content = &circuit.tables()[circuit.lookups()[l].table].content;
-        if content.zero_row().is_none() || block.log_size < 2 {
-            break;
+        let fours = block.offset / 4..(block.offset + (1 << block.log_size)) / 4;
+        let kind = if strays.is_empty() { kind(content) } else { Kind::Any };
+        (content.zero_row().is_some() && block.log_size >= 2).then_some(Segment { fours, kind })
+    };
+    let segments: Vec<Option<Segment>> = circuit.blocks().iter().zip(strays).map(segment).collect();
+    let mut runs: Vec<Vec<Segment>> = vec![Vec::new()];
+    for segment in segments {
+        match (segment, runs.last_mut()) {
+            (Some(segment), Some(run)) => run.push(segment),
+            _ => runs.push(Vec::new()),
         }
-        // The zero row is among the values, so that their differences are below the sum of the two ends.
-        let is_short = || (0..content.len()).filter_map(|row| content.second(row)).all(|v| v.unsigned_abs() < 1 << 14);
-        let kind = match content.num_columns() {
-            _ if content.len() > 1 << 15 || !strays.is_empty() => Kind::Wide,
-            1 => Kind::One,
-            _ if is_short() => Kind::Two,
-            _ => Kind::Wide,
-        };
-        segments.push(Segment { fours: block.offset / 4..(block.offset + (1 << block.log_size)) / 4, kind });
     }
-    segments
+    let leaves = |run: &Vec<Segment>| run.iter().map(|segment| segment.fours.len()).sum::<usize>();
+    runs.into_iter().max_by_key(leaves).unwrap_or_default()
+}
+
+/// How denominators of a table's rows differ.
+fn kind(content: &TableContent) -> Kind {
+    let below = |bits: usize| {
+        let mut seconds = (0..content.len()).filter_map(|row| content.second(row));
+        content.len() <= 1 << bits && seconds.all(|v| v.unsigned_abs() < 1 << (bits - 1))
+    };
+    let two = content.num_columns() > 1;
+    match (below(15), below(22)) {
+        (true, _) => Kind::Small { two, wide: false },
+        (_, true) => Kind::Small { two, wide: true },
+        _ => Kind::Any,
+    }
 }
 
 /// `first - beta * col_1 - beta^2 * col_2` of every row; consecutive rows differ by beta in the first column.

@@ -189,7 +189,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
     /// Binds the lowest variable to `r`; the first node's index is even. A last node alone is bound to the default.
     pub(super) fn bind(&mut self, r: F, default: [F; T], round: &Round<'_, F, T>) -> Sums<F> {
         if self.len() % 2 == 1 {
-            self.tables.iter_mut().zip(default).for_each(|(table, default)| table.push(default));
+            self.push(default);
         }
         debug_assert_eq!(2 * round.len, self.len());
         let mut out = self.spare.each_mut().map(std::mem::take);
@@ -201,11 +201,13 @@ impl<F: ProofField, const T: usize> Region<F, T> {
     }
 
     /// Takes the last node off.
-    pub(super) fn pop(&mut self) -> Option<[F; T]> {
-        let last = self.tables[0].len().checked_sub(1)?;
-        let node = std::array::from_fn(|t| self.tables[t][last]);
-        self.tables.iter_mut().for_each(|table| table.truncate(last));
-        Some(node)
+    pub(super) fn pop(&mut self) {
+        self.tables.iter_mut().for_each(|table| table.truncate(table.len().saturating_sub(1)));
+    }
+
+    /// Puts a node behind the last.
+    pub(super) fn push(&mut self, node: [F; T]) {
+        self.tables.iter_mut().zip(node).for_each(|(table, value)| table.push(value));
     }
 
     /// Puts a node in front of the first.

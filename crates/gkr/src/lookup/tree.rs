@@ -28,6 +28,16 @@ pub(super) enum Children<F> {
     Leaves(Leaves<F>),
 }
 
+impl<F> Children<F> {
+    /// Nodes or leaves that are allocated.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Nodes([p, _]) => p.len(),
+            Self::Leaves(leaves) => leaves.codes.len(),
+        }
+    }
+}
+
 impl<F: ProofField> Tree<F> {
     /// All levels above `2^depth` leaves, of which the first ones are given. At most three multiplications an inner node.
     pub(super) fn new(depth: usize, leaves: Leaves<F>) -> Self {
@@ -76,7 +86,8 @@ fn level<F: ProofField>(nodes: usize, run: impl Fn(Range<usize>, [&mut [F]; 2]) 
 /// The sums of the leaves below these nodes. Where all leaves are lookups their numerators are one.
 fn above_leaves<F: ProofField>(leaves: &Leaves<F>, nodes: Range<usize>, [p, q]: [&mut [F]; 2]) {
     let out = p.iter_mut().zip(q);
-    if 2 * nodes.end <= leaves.lookups() {
+    let lookups = leaves.lookups();
+    if 2 * lookups.start <= nodes.start && nodes.end <= 2 * lookups.end {
         let (pairs, _) = leaves.codes[2 * nodes.start..].as_chunks::<2>();
         for ((p, q), pair) in out.zip(pairs) {
             let [left, right] = pair.map(|code| leaves.denominators[code as usize]);
