@@ -1,6 +1,5 @@
 use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
-use ark_ff::AdditiveGroup;
 use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::parallel;
@@ -179,17 +178,16 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
     clear.send(MASK_SUM, &[mask_sum]);
     let eta: Fr = clear.challenge(ETA);
 
-    let folded = prove::fold(wires, claims, statement.kappa);
+    let mut folded = prove::fold(wires, claims, statement.kappa);
     let row = |values: &[Fr], row: &std::ops::Range<usize>| values[row.clone()].to_vec();
     let mut pairs = folded.pairs();
     pairs.extend(hidden.rows.iter().map(|r| [row(hidden.scalars, r), row(&statement.coefficients, r)]));
     let total = statement.total + eta * mask_sum;
     let instance = product::Instance::new(variables, Fr::from(1u64), total, pairs).masked(eta, g);
-    let (sigma, _) = product::prove(clear, vec![instance]);
+    let (sigma, finals) = product::prove(clear, vec![instance]);
 
     let eq = eq_truncated(&sigma, params.generators.width());
-    let (mut vector, mut blind) = folded.combine(wires, &eq);
-    vector.resize(eq.len(), Fr::ZERO);
+    let (mut vector, mut blind) = folded.combine(wires, eq.len(), &finals[0]);
     let weights = row_weights(&statement.coefficients, hidden.rows, &eq);
     for (row, weight) in hidden.rows.iter().zip(&weights) {
         vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
