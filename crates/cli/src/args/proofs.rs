@@ -102,7 +102,7 @@ is label, label_name, logits, probabilities (softmax of a classifier's logits, e
 first image's, and images: [{ANSWER}] has all. They are printed of a private output too. Under a key that reveals
 labels alone logits and probabilities are null.
 With a profile also profile: {PART, head_bytes, layers: [{name, operator, witness_ms, reduce_ms, open_ms,
-message_bytes}], shared_bytes (messages of no single layer)} where PART is name, ms, cpu_ms, message_bytes,
+message_bytes, commit_bytes (of them)}], shared_bytes (messages of no single layer)} where PART is name, ms, cpu_ms, message_bytes,
 peak_rss_bytes (null where the system does not tell, or for the steps of steps), parts: [{PART}].")]
 pub(crate) struct Prove {
     /// The prover's key

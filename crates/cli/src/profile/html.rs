@@ -76,9 +76,12 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     let _ = writeln!(text, "<h2>Layers</h2>");
     let row = |layer: &Layer| {
         let times = [layer.witness_ms, layer.reduce_ms, layer.open_ms].map(time);
-        std::iter::once(layer_name(layer)).chain(times).chain([size(layer.message_bytes)]).collect()
+        std::iter::once(layer_name(layer))
+            .chain(times)
+            .chain([layer.commit_bytes, layer.message_bytes].map(size))
+            .collect()
     };
-    table(text, &["layer", "witness", "reduce", "open", "messages"], layers.iter().map(row).collect());
+    table(text, &["layer", "witness", "reduce", "open", "commitments", "messages"], layers.iter().map(row).collect());
 }
 
 const LEGEND: &str = "<p><svg viewBox=\"0 0 900 20\" role=\"img\" aria-label=\"Colours of phases\">\

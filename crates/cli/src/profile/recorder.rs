@@ -39,8 +39,8 @@ pub(super) struct Records {
     pub(super) steps: Vec<Step>,
     /// Time that layers took, by the step that it was a part of.
     pub(super) work: BTreeMap<(Owner, usize), Duration>,
-    /// Bytes that were sent while a layer was at work.
-    pub(super) sent: BTreeMap<Owner, u64>,
+    /// Bytes that are a layer's, by the step that sent them.
+    pub(super) sent: BTreeMap<(Owner, usize), u64>,
     /// The wire at each place among those that are opened.
     pub(super) places: BTreeMap<u64, u64>,
 }
@@ -202,25 +202,24 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
         let mut numbers = Numbers::default();
         event.record(&mut numbers);
         let bytes = numbers.get("bytes").unwrap_or(0);
+        let Some(span) = spans.event_span(event) else { return };
+        let extensions = span.extensions();
+        let Some(place) = extensions.get::<Place>() else { return };
         let mut records = lock(&self.records);
-        match event.metadata().target() {
+        let owner = match event.metadata().target() {
             SENT => {
-                let Some(span) = spans.event_span(event) else { return };
-                let extensions = span.extensions();
-                let Some(place) = extensions.get::<Place>() else { return };
                 records.steps[place.step].bytes += bytes;
-                if let Some(owner) = place.owner {
-                    *records.sent.entry(owner).or_default() += bytes;
-                }
+                place.owner
             }
-            SHARE => {
-                let Some(owner) = numbers.owner() else { return };
-                *records.sent.entry(owner).or_default() += bytes;
-            }
+            SHARE => numbers.owner(),
             PLACED => {
                 records.places.extend(numbers.get("place").zip(numbers.get("wire")));
+                None
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(owner) = owner {
+            *records.sent.entry((owner, place.step)).or_default() += bytes;
         }
     }
 }

@@ -48,6 +48,14 @@ pub(super) struct Layer {
     pub(super) open_ms: f64,
     /// Bytes of messages that are the layer's alone.
     pub(super) message_bytes: u64,
+    /// Those of them that commit to the layer's advice.
+    pub(super) commit_bytes: u64,
+}
+
+impl Part {
+    fn is_wave(&self) -> bool {
+        self.name.starts_with("wave ")
+    }
 }
 
 impl Layer {
@@ -58,6 +66,8 @@ impl Layer {
 
 /// Levels at the tree's leaves, most of the work, that have lines of their own.
 const SINGLE_LEVELS: usize = 3;
+/// Waves up to which the steps of each are shown.
+const FEW_WAVES: usize = 3;
 /// A phase's time that is in none of its steps is shown from this share of the whole on.
 const SHOWN: f64 = 0.01;
 
@@ -75,34 +85,35 @@ impl Profile {
     /// Both tables.
     pub(crate) fn text(&self) -> String {
         let phases = table(&["phase", "time", "CPU time", "share", "proof", "memory"], 1, self.rows());
-        let header = ["layer", "operator", "witness", "reduce", "open", "proof"];
+        let header = ["layer", "operator", "witness", "reduce", "open", "commitments", "proof"];
         let of_layer = |layer: &Layer| {
             let times = [layer.witness_ms, layer.reduce_ms, layer.open_ms].map(time);
             let names = [printable(&layer.name), layer.operator.clone()];
-            names.into_iter().chain(times).chain([size(layer.message_bytes)]).collect()
+            names.into_iter().chain(times).chain([layer.commit_bytes, layer.message_bytes].map(size)).collect()
         };
         let shared = [("shared", self.shared_bytes), ("head", self.head_bytes)].map(|(name, bytes)| {
-            let empty = std::iter::repeat_n(String::new(), 4);
+            let empty = std::iter::repeat_n(String::new(), 5);
             std::iter::once(name.to_owned()).chain(empty).chain([size(bytes)]).collect()
         });
         let layers = table(&header, 2, self.layers.iter().map(of_layer).chain(shared));
         format!("{phases}\n{layers}\nlayers' times are of the threads that worked for them; the rest is shared\n")
     }
 
-    /// The lines of the phases' table: those of steps are indented, and those within waves left out.
+    /// The lines of the phases' table: those of steps are indented, and those within many waves left out.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
-        self.whole.parts.iter().for_each(|phase| self.add_rows(phase, 0, &mut rows));
+        let waves = self.whole.parts.iter().flat_map(|phase| &phase.parts).filter(|step| step.is_wave()).count();
+        self.whole.parts.iter().for_each(|phase| self.add_rows(phase, 0, waves <= FEW_WAVES, &mut rows));
         rows.push(self.row(&self.whole, 0));
         rows
     }
 
-    fn add_rows(&self, part: &Part, depth: usize, rows: &mut Vec<Vec<String>>) {
+    fn add_rows(&self, part: &Part, depth: usize, with_waves: bool, rows: &mut Vec<Vec<String>>) {
         rows.push(self.row(part, depth));
-        if part.name.starts_with("wave ") {
+        if part.is_wave() && !with_waves {
             return;
         }
-        part.parts.iter().for_each(|step| self.add_rows(step, depth + 1, rows));
+        part.parts.iter().for_each(|step| self.add_rows(step, depth + 1, with_waves, rows));
         let rest = part.ms - part.parts.iter().map(|step| step.ms).sum::<f64>();
         if !part.parts.is_empty() && rest >= SHOWN * self.whole.ms {
             let name = "other".to_owned();
@@ -185,6 +196,7 @@ fn layers(records: &Records, key: &ProvingKey) -> Vec<Layer> {
         reduce_ms: 0.0,
         open_ms: 0.0,
         message_bytes: 0,
+        commit_bytes: 0,
     };
     let mut out: Vec<Layer> = layers.iter().zip(&lowered.layer_names).map(named).collect();
     for (&(owner, step), &time) in &records.work {
@@ -196,9 +208,11 @@ fn layers(records: &Records, key: &ProvingKey) -> Vec<Layer> {
         };
         *times += milliseconds(time);
     }
-    for (&owner, &bytes) in &records.sent {
-        if let Some(layer) = index(owner).and_then(|index| out.get_mut(index)) {
-            layer.message_bytes += bytes;
+    for (&(owner, step), &bytes) in &records.sent {
+        let Some(layer) = index(owner).and_then(|index| out.get_mut(index)) else { continue };
+        layer.message_bytes += bytes;
+        if phase(records, step) == "commit" {
+            layer.commit_bytes += bytes;
         }
     }
     out

@@ -65,14 +65,18 @@ fn steps_and_layers_are_named_and_share_what_there_is() {
     for (phase, steps) in [
         ("witness", &["ranges of weights", "layers", "multiplicities"][..]),
         ("commit", &["pads", "rows"]),
-        ("reduce", &["lookups", "zero-checks", "output", "wave 1", "wave 2"]),
+        ("reduce", &["lookups", "zero-checks", "output", "wave 1"]),
         ("open", &["replay", "closing argument", "combine rows", "column sumcheck", "inner-product argument"]),
     ] {
         let phase = named(&profile, phase);
         steps.iter().for_each(|step| assert!(number(named(phase, step), "ms") > 0.0, "{step}"));
     }
     let lookups = named(named(&profile, "reduce"), "lookups");
-    ["leaves", "tree", "columns"].iter().for_each(|step| drop(named(lookups, step)));
+    let wave = named(named(&profile, "reduce"), "wave 1");
+    ["kernel tables", "kernel rounds", "input tables", "input rounds"]
+        .iter()
+        .for_each(|step| has_keys(named(wave, step), &PART));
+    ["leaves", "tree", "columns"].iter().for_each(|step| has_keys(named(lookups, step), &PART));
     assert!(parts(lookups).iter().any(|step| step["name"].as_str().is_some_and(|name| name.starts_with("levels 1-"))));
 
     let layers = profile["layers"].as_array().expect("layers");
@@ -81,10 +85,11 @@ fn steps_and_layers_are_named_and_share_what_there_is() {
     let name = |layer: &Value| (layer["name"].clone(), layer["operator"].clone());
     assert_eq!(layers.iter().map(name).collect::<Vec<_>>(), expected.iter().map(name).collect::<Vec<_>>());
     for layer in layers {
-        has_keys(layer, &["witness_ms", "reduce_ms", "open_ms", "message_bytes"]);
+        has_keys(layer, &["witness_ms", "reduce_ms", "open_ms", "message_bytes", "commit_bytes"]);
         let times = ["witness_ms", "reduce_ms", "open_ms"].map(|key| number(layer, key));
         assert!(times.iter().all(|&ms| ms > 0.0), "{layer}");
-        assert!(number(layer, "message_bytes") > 0.0, "{layer}");
+        assert!(number(layer, "message_bytes") > number(layer, "commit_bytes"), "{layer}");
+        assert_eq!(number(layer, "commit_bytes") > 0.0, layer["operator"] == "requant", "{layer}");
     }
     let bytes: f64 = layers.iter().map(|layer| number(layer, "message_bytes")).sum();
     assert_eq!(bytes + number(&profile, "shared_bytes"), number(&profile, "message_bytes"));
