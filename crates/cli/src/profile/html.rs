@@ -59,8 +59,12 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     let steps: Vec<(&str, &Part)> = steps.collect();
     plot(text, "Time by phase (ms)", &bars(phases.into_iter(), |part| part.ms, time));
     plot(text, "Time by step (ms)", &bars(steps.iter().copied(), |part| part.ms, time));
-    let bytes = |part: &Part| part.message_bytes as f64;
-    plot(text, "Proof by step (bytes)", &bars(steps.into_iter(), bytes, |bytes| size(bytes as u64)));
+    let (bytes, label) = (|part: &Part| part.message_bytes as f64, |bytes: f64| size(bytes as u64));
+    let sending = steps.iter().copied().filter(|(_, part)| part.message_bytes > 0);
+    plot(text, "Proof by step (bytes)", &bars(sending, bytes, label));
+    let memory = |part: &Part| part.peak_rss_bytes.unwrap_or(0) as f64;
+    let seen = steps.iter().copied().filter(|(_, part)| part.peak_rss_bytes.is_some());
+    plot(text, "Most memory held by the end of each step (bytes)", &bars(seen, memory, label));
     let _ = writeln!(text, "{LEGEND}");
     plot(text, "Work by layer (ms of its threads)", &layers.iter().map(of_layer).collect::<Vec<_>>());
     let of_bytes = |layer: &Layer| Bar {

@@ -117,8 +117,10 @@ impl Profile {
         let rest = part.ms - part.parts.iter().map(|step| step.ms).sum::<f64>();
         if !part.parts.is_empty() && rest >= SHOWN * self.whole.ms {
             let name = "other".to_owned();
+            let of_steps = part.parts.iter().map(|step| step.cpu_ms).sum::<Option<f64>>();
+            let cpu_ms = part.cpu_ms.zip(of_steps).map(|(all, steps)| (all - steps).max(0.0));
             let own = part.message_bytes - part.parts.iter().map(|step| step.message_bytes).sum::<u64>();
-            let rest = Part { name, ms: rest, cpu_ms: None, message_bytes: own, peak_rss_bytes: None, parts: vec![] };
+            let rest = Part { name, ms: rest, cpu_ms, message_bytes: own, peak_rss_bytes: None, parts: vec![] };
             rows.push(self.row(&rest, depth + 1));
         }
     }
