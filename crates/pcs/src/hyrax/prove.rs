@@ -1,7 +1,8 @@
 use convince_field::{Fr, ProofField};
 use convince_poly::log2_ceil;
 use convince_sumcheck::{parallel, product};
-use convince_transcript::ProverChannel;
+use convince_transcript::{ProverChannel, profile};
+use tracing::debug_span;
 
 use super::claims::{self, Group};
 use super::{Hyrax, HyraxParams, LAMBDA, VECTOR, argument};
@@ -21,10 +22,13 @@ pub(super) struct Folded {
 pub(super) fn fold<S>(wires: &[CommittedWire<'_, Hyrax>], claims: &[OpeningClaim<Fr, S>], lambda: Fr) -> Folded {
     let splits: Vec<&Split> = wires.iter().map(|w| w.split).collect();
     let groups = claims::group(&splits, claims, lambda);
-    let folds = parallel::map(groups.len(), |k| {
+    let step = debug_span!("combine rows");
+    let fold = |k: usize| {
+        let _span = debug_span!(parent: &step, profile::LAYER, committed = groups[k].wire).entered();
         let wire = &wires[groups[k].wire];
         wire.split.fold(wire.values, &groups[k].rows)
-    });
+    };
+    let folds = step.in_scope(|| parallel::map(groups.len(), fold));
     Folded { groups, folds }
 }
 
@@ -69,9 +73,12 @@ pub(super) fn open<C: ProverChannel<Fr>>(
     let lambda: Fr = channel.challenge(LAMBDA);
     let mut folded = fold(wires, claims, lambda);
     let total = claims.iter().rev().fold(Fr::from(0u64), |sum, claim| sum * lambda + claim.value);
-    let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, folded.pairs());
-    let (sigma, finals) = product::prove(channel, vec![instance]);
+    let (sigma, finals) = debug_span!("column sumcheck").in_scope(|| {
+        let instance = product::Instance::new(log2_ceil(width), Fr::from(1u64), total, folded.pairs());
+        product::prove(channel, vec![instance])
+    });
     debug_assert_eq!(sigma.len(), log2_ceil(width));
+    let _span = debug_span!("inner-product argument").entered();
     let (vector, blind) = folded.combine(wires, params.generators.width(), &finals[0]);
     let rounds = argument::argument_rounds(width);
     let (mut message, blind) = argument::prove(params.generators.columns(), vector, blind, &sigma, rounds, channel);
