@@ -302,6 +302,32 @@ impl std::str::FromStr for Nonce {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl std::str::FromStr for Bytes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit = match unit.to_ascii_uppercase().as_str() {
+            "" => 1.0,
+            "K" | "KB" => 1e3,
+            "M" | "MB" => 1e6,
+            "G" | "GB" => 1e9,
+            _ => return Err("the units of bytes are K, M and G: 1000, a million and a billion"),
+        };
+        let number: f64 = number.parse().map_err(|_| "a size is a number and a unit, as 2G or 500M")?;
+        // Larger than any memory, and still exact to the byte.
+        match number * unit {
+            bytes if (1.0..=1e15).contains(&bytes) => Ok(Self(bytes as u64)),
+            _ => Err("a size is from 1 byte to a million G"),
+        }
+    }
+}
+
 /// What is measured beside times and sizes of the whole.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ProfileOptions {
@@ -347,6 +373,16 @@ mod tests {
             assert!(bad.parse::<Nonce>().is_err(), "{bad}");
         }
         assert!("00".repeat(1025).parse::<Nonce>().is_err());
+    }
+
+    #[test]
+    fn sizes_have_units_of_thousands() {
+        for (text, bytes) in [("1", 1), ("1.5k", 1500), ("500M", 500_000_000), ("2GB", 2_000_000_000)] {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+        }
+        for bad in ["", "G", "0", "-1", "1e3", "1.2.3M", "2T", "2 G", "9999999999G"] {
+            assert!(bad.parse::<Bytes>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -54,9 +54,21 @@ pub enum ProveError {
     /// The opening given is of another input, or was made for another key.
     #[error("the opening is not of a commitment to this input under this key")]
     Opening,
+    /// No way of proving takes as little memory as was allowed.
+    #[error("such a proof is predicted to take {:.1} MB of memory at least; the budget is {:.1} MB", mb(.least), mb(.budget))]
+    Memory {
+        /// Bytes allowed.
+        budget: u64,
+        /// Bytes predicted for the way that takes the least.
+        least: u64,
+    },
     /// The key's inputs are public, and a commitment's opening was given.
     #[error("this key's inputs are public: nothing commits to them")]
     PublicInput,
+}
+
+fn mb(bytes: &u64) -> f64 {
+    1e-6 * *bytes as f64
 }
 
 /// A seed that makes blinds predictable: for tests and golden vectors only. A proof made with one hides nothing.
@@ -114,6 +126,10 @@ pub struct ProveOptions<'a> {
     pub mode: Mode,
     /// The opening of a commitment to the input, made before; a private input is committed to afresh without one.
     pub input_opening: Option<&'a TensorOpening>,
+    /// Bytes that the process may take, as far as it can be predicted ([`estimate`](crate::estimate::estimate)): levels of the
+    /// lookups' tree are recomputed rather than kept where that is needed, some tenths of a proof's time. The fast way without
+    /// one. The proof is the same.
+    pub memory_budget: Option<u64>,
     /// Hears when a phase begins.
     pub progress: Option<&'a dyn Fn(Phase)>,
     /// Predictable blinds, for tests.
@@ -208,7 +224,10 @@ enum Source<'a> {
         model: Cow<'a, [u8]>,
         strategies: Strategies,
     },
-    Circuit { circuit: Vec<u8>, weights: Vec<Arc<Ints>> },
+    Circuit {
+        circuit: Vec<u8>,
+        weights: Vec<Arc<Ints>>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -497,6 +516,15 @@ impl ProvingKey {
         self.public_weights
     }
 
+    /// How many levels of the lookups' tree are not kept, so that a proof fits the budget: as few as possible.
+    fn recomputed(&self, budget: Option<u64>) -> Result<usize, ProveError> {
+        let Some(budget) = budget else { return Ok(0) };
+        let bytes = |recomputed| estimate::memory_bytes(&self.lowered.circuit, self.width, recomputed);
+        let least = bytes(estimate::MOST_RECOMPUTED);
+        let levels = (0..=estimate::MOST_RECOMPUTED).find(|&recomputed| bytes(recomputed) <= budget);
+        levels.ok_or(ProveError::Memory { budget, least })
+    }
+
     /// A prover for a witness; the blinds are those of its private input and output.
     pub(crate) fn prover<'a>(
         &'a self,
@@ -519,7 +547,7 @@ impl ProvingKey {
         part(circuit.input_is_private(), circuit.input(), &self.frame.input_split, &blinds.input);
         part(circuit.output_is_private(), circuit.output().wire, &self.frame.output_split, &blinds.output);
         let setting = Setting { circuit, params: &self.params, frame: &self.frame };
-        Prover { setting, committed, witness, progress }
+        Prover { setting, committed, witness, recomputed: 0, progress }
     }
 
     pub(crate) fn binding(&self) -> Binding<'_> {
@@ -532,7 +560,8 @@ impl ProvingKey {
     }
 
     /// Proves whatever a witness says, honest or not: experiments and forgeries. The witness's input and output wires are the
-    /// statement, and the proof verifies only if the witness satisfies the circuit.
+    /// statement, and the proof verifies only if the witness satisfies the circuit. A memory budget that is too small is kept to as
+    /// nearly as can be.
     pub fn prove_witness(&self, witness: &Witness, options: &ProveOptions<'_>) -> Proof {
         self.prove_with_openings(witness, options).0
     }
@@ -564,7 +593,8 @@ impl ProvingKey {
         let blinds = openings.blinds();
         drop(span);
         let progress = |phase| report(options, phase);
-        let prover = self.prover(witness, &blinds, &progress);
+        let recomputed = self.recomputed(options.memory_budget).unwrap_or(estimate::MOST_RECOMPUTED);
+        let prover = Prover { recomputed, ..self.prover(witness, &blinds, &progress) };
         let messages = match options.mode {
             Mode::Hiding => prover.hiding(rng, clear).0.finish(),
             Mode::Plain => {
@@ -582,7 +612,8 @@ impl ProvingKey {
 /// Runs the network on an input and proves it.
 ///
 /// # Errors
-/// [`ProveError`]: an input of the wrong length or with values outside the network's input format.
+/// [`ProveError`]: an input of the wrong length or with values outside the network's input format, a memory budget that is too
+/// small.
 pub fn prove(key: &ProvingKey, input: &[i32], options: &ProveOptions<'_>) -> Result<Proof, ProveError> {
     prove_with_openings(key, input, options).map(|(proof, _)| proof)
 }
@@ -596,6 +627,7 @@ pub fn prove_with_openings(
     input: &[i32],
     options: &ProveOptions<'_>,
 ) -> Result<(Proof, Openings), ProveError> {
+    key.recomputed(options.memory_budget)?;
     let _span = info_span!("prove").entered();
     let phase = Phase::Witness.begin(&|phase| report(options, phase));
     let witness = key.lowered.witness(input)?;

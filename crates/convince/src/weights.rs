@@ -409,6 +409,7 @@ mod proving {
                 setting: Setting { circuit: &circuit, params, frame: &frame },
                 committed: circuit.wires_of(WireKind::Weight).zip(wires).collect(),
                 witness: &witness,
+                recomputed: 0,
                 progress: &|_| (),
             };
             let transcript = slice_transcript(&self.digest, self.width, count, index, &circuit);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CircuitOptions, Nonce, ProfileOptions};
+use super::{Bytes, CircuitOptions, Nonce, ProfileOptions};
 
 /// Commit to a model and make its keys
 ///
@@ -135,6 +135,12 @@ pub(crate) struct Prove {
     /// Leave a public input out of the proof file; verify then needs --input
     #[arg(long)]
     pub(crate) detach_input: bool,
+
+    /// Memory that the process may take, as far as it can be predicted: 500M, 2G. Below what the fastest way takes,
+    /// parts of the work are done again rather than kept; below the least an error says what that is. The proof is
+    /// the same [default: the fastest way]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory_budget: Option<Bytes>,
 
     /// Proof file to write
     #[arg(short, long, value_name = "P")]

@@ -109,6 +109,7 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
         detach_input: args.detach_input,
         mode,
         input_opening: input_opening.as_ref(),
+        memory_budget: args.memory_budget.map(|bytes| bytes.0),
         progress: Some(&hear),
         ..Default::default()
     };

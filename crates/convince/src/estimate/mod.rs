@@ -108,10 +108,21 @@ pub fn estimate(circuit: &Circuit) -> Estimate {
     Estimate { width: sizes.width, layers, shared, total }
 }
 
+/// Most levels of the lookups' tree that are worth not keeping ([`convince_gkr::prove_recomputing`]).
+pub(crate) const MOST_RECOMPUTED: usize = 2;
+
+/// Predicted memory of a process that proves a circuit and does not keep so many levels of the lookups' tree.
+#[cfg_attr(not(feature = "prover"), allow(dead_code))]
+pub(crate) fn memory_bytes(circuit: &Circuit, width: usize, recomputed: usize) -> u64 {
+    let parameters = circuit.wires_of(WireKind::Weight).map(|id| circuit.wire(id).size()).sum();
+    rates::memory_bytes(parameters, circuit.statistics().leaves, width, recomputed)
+}
+
 impl Cost {
     /// Fills in the predictions; `width` is 0 for a layer, which shares the opening with all others.
     fn predicted(self, width: usize) -> Self {
-        let (prove_ms, memory_bytes) = (rates::prove_ms(&self, width), rates::memory_bytes(&self, width));
+        let prove_ms = rates::prove_ms(&self, width);
+        let memory_bytes = rates::memory_bytes(self.parameters, self.leaves, width, 0);
         Self { prove_ms, memory_bytes, ..self }
     }
 

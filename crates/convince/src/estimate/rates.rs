@@ -9,7 +9,7 @@
 //! which also prints how well they fit: each phase's time within some 20 % for eleven networks, memory within 15 %. The prices here
 //! come from a run at the highest priority beside other work; LeNet-5 on a machine at rest takes a quarter less.
 
-use super::{Cost, argument_terms, table_columns};
+use super::{Cost, MOST_RECOMPUTED, argument_terms, table_columns};
 
 /// Nanoseconds of a multiply-accumulate of the network's run.
 const MAC_NS: f64 = 0.1;
@@ -32,10 +32,11 @@ const TERM_US: f64 = 6.4;
 const PROCESS_BYTES: f64 = 11.7e6;
 /// Bytes of a column's tables of multiples.
 const TABLE_BYTES: f64 = 20.3e3;
-/// Bytes of a weight.
-const WEIGHT_BYTES: f64 = 5.0;
-/// Bytes of a leaf: a numerator and a denominator, and as much again for the layers above, half of it alive at the peak.
-const LEAF_BYTES: f64 = 148.0;
+/// Bytes of a weight: its own and those of wide biases, and some of the key's file while that is read.
+const WEIGHT_BYTES: f64 = 1.5;
+/// Bytes of a leaf, by the number of the tree's levels that are not kept: 4 of its own, 64 of the levels above or 24 of the lowest
+/// sumchecks if these are more, and of the witness behind it.
+const LEAF_BYTES: [f64; 1 + MOST_RECOMPUTED] = [80.0, 48.0, 40.0];
 
 /// Time of a proof of these sizes; of a layer, which shares rounds and opening with all others, if `width` is 0.
 pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
@@ -53,13 +54,14 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
     1e-6 * sum(&nanoseconds)
 }
 
-/// Most memory that a process holds while it makes such a proof.
-pub(super) fn memory_bytes(cost: &Cost, width: usize) -> u64 {
+/// Most memory that a process holds while it makes a proof of a circuit with so many weights and leaves, of whose lookups' tree
+/// the `recomputed` lowest levels are not kept.
+pub(super) fn memory_bytes(parameters: usize, leaves: usize, width: usize, recomputed: usize) -> u64 {
     let bytes = [
         (usize::from(width > 0), PROCESS_BYTES),
         (table_columns(width), TABLE_BYTES),
-        (cost.parameters, WEIGHT_BYTES),
-        (cost.leaves, LEAF_BYTES),
+        (parameters, WEIGHT_BYTES),
+        (leaves, LEAF_BYTES[recomputed.min(MOST_RECOMPUTED)]),
     ];
     sum(&bytes) as u64
 }

@@ -19,6 +19,8 @@ pub(crate) struct Prover<'a> {
     /// Wires committed before the proof: weights, private input and output.
     pub(crate) committed: Vec<(WireId, CommittedWire<'a, Scheme>)>,
     pub(crate) witness: &'a Witness,
+    /// Levels of the lookups' tree that are not kept.
+    pub(crate) recomputed: usize,
     /// Hears when a phase begins.
     pub(crate) progress: &'a dyn Fn(Phase),
 }
@@ -36,7 +38,7 @@ impl Prover<'_> {
         let advice = self.commit(rng, channel);
         drop(phase);
         let phase = Phase::Reduce.begin(self.progress);
-        let claims = convince_gkr::prove(self.setting.circuit, self.witness, channel);
+        let claims = convince_gkr::prove_recomputing(self.setting.circuit, self.witness, self.recomputed, channel);
         drop(phase);
         let _phase = Phase::Open.begin(self.progress);
         Scheme::open(self.setting.params, &self.wires(&advice), &self.openings(claims), channel);
@@ -53,7 +55,7 @@ impl Prover<'_> {
         let advice = self.commit(rng, opening.channel());
         drop(phase);
         let phase = Phase::Reduce.begin(self.progress);
-        convince_gkr::prove(circuit, self.witness, opening.channel());
+        convince_gkr::prove_recomputing(circuit, self.witness, self.recomputed, opening.channel());
         drop(phase);
         let _phase = Phase::Open.begin(self.progress);
         let replay = debug_span!("replay").entered();

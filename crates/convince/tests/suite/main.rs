@@ -7,5 +7,6 @@ mod conformance;
 mod ignored_checks;
 mod labels;
 mod layers;
+mod memory;
 mod profile;
 mod zero_knowledge;
