@@ -6,7 +6,8 @@ use convince::{Mode, ProveOptions, prove};
 use convince_transcript::profile::SENT;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::common::{SEED, TINY};
@@ -39,9 +40,9 @@ fn a_proof_that_is_listened_to_is_the_same_and_every_byte_is_heard() {
         let options = ProveOptions { mode, seed: Some(SEED), ..Default::default() };
         let alone = prove(&TINY.proving, &TINY.input, &options).expect("proves");
         let heard = Bytes::default();
-        let listener = Registry::default().with(heard.clone());
-        let proof = tracing::subscriber::with_default(listener, || prove(&TINY.proving, &TINY.input, &options));
-        let proof = proof.expect("proves");
+        let listening = Registry::default().with(heard.clone()).set_default();
+        let proof = prove(&TINY.proving, &TINY.input, &options).expect("proves");
+        drop(listening);
         assert_eq!(proof.as_bytes(), alone.as_bytes());
         let messages = proof.unverified(&TINY.verifying).expect("well-formed").message_bytes;
         assert_eq!(*heard.0.lock().expect("nobody sends"), messages as u64);
