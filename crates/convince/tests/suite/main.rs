@@ -7,5 +7,4 @@ mod conformance;
 mod ignored_checks;
 mod labels;
 mod layers;
-mod profile;
 mod zero_knowledge;
