@@ -30,7 +30,7 @@ fn circuit(channels: usize, side: usize) -> Circuit {
 
 fn prove(circuit: &Circuit, witness: &Witness) -> Vec<u8> {
     let mut prover = PlainProver::<Fr>::new(Transcript::new("bench"));
-    let _ = lookup::prove(circuit, witness, &mut prover);
+    let _ = lookup::prove(circuit, witness, 0, &mut prover);
     prover.finish()
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(Error::new(format!("{}: is a directory, a file is needed", path.display())));
     }
     let limit = if found.is_file() { MAX_FILE } else { MAX_STREAM };
-    let mut bytes = Vec::new();
+    // The whole file in one go, if the system says how long it is; a wrong length costs memory that is never touched.
+    let mut bytes = Vec::with_capacity(if found.is_file() { found.len().min(limit) as usize + 1 } else { 0 });
     let length = file.take(limit + 1).read_to_end(&mut bytes).at(path.display())?;
     if length == 0 {
         return Err(Error::new(format!("{}: the file is empty", path.display())));

@@ -4,7 +4,6 @@ use convince_circuit::{Circuit, LayerRegistry, WireKind, check_weights};
 use convince_field::{Ints, ProofField};
 use convince_pcs::{CommitmentScheme, Split, WireCommitment};
 use convince_transcript::container::{Kind, open, seal};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
@@ -320,7 +319,7 @@ impl VerifyingKey {
 }
 
 /// The payload of a sealed key file, which must be all there is.
-pub(crate) fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, KeyError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(kind: Kind, bytes: &'a [u8]) -> Result<T, KeyError> {
     let decoded = postcard::take_from_bytes(open(kind, bytes)?);
     match decoded.map_err(|e| KeyError::Encoding(e.to_string()))? {
         (payload, []) => Ok(payload),

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use convince_circuit::{Circuit, LayerRegistry, WireId, WireKind, Witness, WitnessError, check_weights};
@@ -200,14 +201,20 @@ pub struct SetupOptions<'a> {
 
 /// What a key's circuit and weights are made from.
 #[derive(Serialize, Deserialize)]
-enum Source {
-    Model { model: Vec<u8>, strategies: Strategies },
+enum Source<'a> {
+    /// The model's payload, lent by the file that is read.
+    Model {
+        #[serde(borrow, with = "serde_bytes")]
+        model: Cow<'a, [u8]>,
+        strategies: Strategies,
+    },
     Circuit { circuit: Vec<u8>, weights: Vec<Arc<Ints>> },
 }
 
 #[derive(Serialize, Deserialize)]
-struct Payload {
-    source: Source,
+struct Payload<'a> {
+    #[serde(borrow)]
+    source: Source<'a>,
     width: u64,
     public_weights: bool,
     seed: [u8; 32],
@@ -417,10 +424,10 @@ impl ProvingKey {
     /// # Errors
     /// As [`Self::from_bytes`].
     pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
-        let payload: Payload = decode(Kind::ProverKey, bytes)?;
+        let payload: Payload<'_> = decode(Kind::ProverKey, bytes)?;
         let (model, lowered) = match payload.source {
             Source::Model { model, strategies } => {
-                let model = Model::from_bytes(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                let model = Model::from_payload(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
                 let lowered = lower_with(&model.graph, strategies).map_err(|e| KeyError::Encoding(e.to_string()))?;
                 (Some((model, strategies)), lowered)
             }
@@ -437,7 +444,7 @@ impl ProvingKey {
     /// The key's file. It holds the weights and the seed of the blinds.
     pub fn to_bytes(&self) -> Vec<u8> {
         let source = match &self.model {
-            Some((model, strategies)) => Source::Model { model: model.to_bytes(), strategies: *strategies },
+            Some((model, strategies)) => Source::Model { model: model.to_payload().into(), strategies: *strategies },
             None => Source::Circuit { circuit: self.lowered.circuit.to_bytes(), weights: self.lowered.weights.clone() },
         };
         let payload = Payload {

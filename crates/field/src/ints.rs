@@ -1,9 +1,9 @@
-use serde::{Deserialize, Serialize};
+mod encoding;
 
 use crate::{Bits, ProofField};
 
 /// An integer tensor's values, row-major, at the narrowest of four widths.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ints {
     /// Signed 8 bits.
     I8(Vec<i8>),
@@ -123,6 +123,20 @@ impl<'a> IntSlice<'a> {
         (0..self.len()).map(move |i| self.get(i))
     }
 
+    /// The least and the largest value; none of no values. A pass at the memory's speed.
+    pub fn bounds(self) -> Option<(i64, i64)> {
+        fn of<T: Copy + Ord + Into<i64>>(values: &[T]) -> Option<(i64, i64)> {
+            let (&first, rest) = values.split_first()?;
+            // Two folds, which are vectorised, unlike one over pairs.
+            let (low, high) = rest.chunks(4096).fold((first, first), |(low, high), chunk| {
+                let least = chunk.iter().fold(low, |a, &b| a.min(b));
+                (least, chunk.iter().fold(high, |a, &b| a.max(b)))
+            });
+            Some((low.into(), high.into()))
+        }
+        each_width!(IntSlice, self, v => of(v))
+    }
+
     /// Calls `f(i, value)` for every value, in a loop of the values' own type: what long loops take.
     #[inline]
     pub fn for_each(self, mut f: impl FnMut(usize, i64)) {
@@ -170,6 +184,15 @@ mod tests {
         assert_eq!(Ints::pack(Bits::unsigned(15), &[32767]), Some(Ints::I16(vec![32767])));
         assert_eq!(Ints::pack(Bits::unsigned(16), &[65535]), Some(Ints::I32(vec![65535])));
         assert_eq!(Ints::pack(Bits::I8, &[128]), None);
+    }
+
+    #[test]
+    fn bounds_are_those_of_all_values() {
+        let mut values = vec![3i16; 10_000];
+        (values[4095], values[9999]) = (-7, 300);
+        assert_eq!(IntSlice::I16(&values).bounds(), Some((-7, 300)));
+        assert_eq!(IntSlice::U8(&[255]).bounds(), Some((255, 255)));
+        assert_eq!(IntSlice::I8(&[]).bounds(), None);
     }
 
     #[test]

@@ -31,4 +31,4 @@ pub mod zero_check;
 mod tests;
 
 pub use claim::Claim;
-pub use protocol::{prove, verify};
+pub use protocol::{prove, prove_recomputing, verify};

@@ -16,7 +16,25 @@ where
     F: ProofField,
     C: ProverChannel<F>,
 {
-    let columns = debug_span!("lookups").in_scope(|| lookup::prove(circuit, witness, channel));
+    prove_recomputing(circuit, witness, 0, channel)
+}
+
+/// [`prove`] in less memory and more time: the `recomputed` lowest levels of the lookups' tree are computed when they are read, in
+/// place of being kept. The messages are the same.
+///
+/// Of the lookups' memory, 68 bytes a leaf, one level leaves 36 and two leave 28; a third gains nothing, as the sumchecks of the
+/// lowest levels take as much as what is kept then. Each costs some two multiplications a leaf.
+pub fn prove_recomputing<F, C>(
+    circuit: &Circuit,
+    witness: &Witness,
+    recomputed: usize,
+    channel: &mut C,
+) -> Vec<Claim<F, F>>
+where
+    F: ProofField,
+    C: ProverChannel<F>,
+{
+    let columns = debug_span!("lookups").in_scope(|| lookup::prove(circuit, witness, recomputed, channel));
     let products = debug_span!("zero-checks").in_scope(|| zero_check::prove(circuit, witness, channel));
     let challenges = requant::Challenges::draw(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &challenges);

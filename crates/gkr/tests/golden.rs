@@ -81,7 +81,7 @@ fn golden_lookup() {
     }
     golden.list("blocks", circuit.blocks().iter().map(|b| format!("{}:{}", b.offset, b.log_size)));
     let mut prover = PlainProver::<Fr>::new(Transcript::new("golden/lookup"));
-    lookup::prove(&circuit, &witness, &mut prover);
+    lookup::prove(&circuit, &witness, 0, &mut prover);
     let proof = prover.finish();
     let mut verifier = PlainVerifier::<Fr>::new(Transcript::new("golden/lookup"), &proof);
     lookup::verify(&circuit, &mut verifier).unwrap();

@@ -29,13 +29,7 @@ pub(crate) fn check_parameters(what: &'static str, ints: &Ints, count: usize, bi
     if ints.len() != count {
         return Err(NodeError::ParameterCount { what, expected: count, found: ints.len() });
     }
-    let stored = match ints {
-        Ints::I8(_) => Bits::I8,
-        Ints::U8(_) => Bits::U8,
-        Ints::I16(_) => Bits::signed(16),
-        Ints::I32(_) => Bits::signed(32),
-    };
-    if bits.contains(stored.low()) && bits.contains(stored.high()) {
+    if ints.as_slice().bounds().is_none_or(|(low, high)| bits.contains(low) && bits.contains(high)) {
         return Ok(());
     }
     match ints.as_slice().iter().enumerate().find(|&(_, value)| !bits.contains(value)) {

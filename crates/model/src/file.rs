@@ -1,6 +1,7 @@
 //! Models as files: a sealed container around the postcard encoding.
 
 use convince_transcript::container::{Kind, open, seal};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 use crate::{Graph, ModelError, Preprocessing};
@@ -63,27 +64,37 @@ impl Model {
 
     /// The model's file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let payload =
-            postcard::to_stdvec(self).expect("encoding into memory of types with known lengths does not fail");
-        seal(Kind::Model, &payload)
+        seal(Kind::Model, &self.to_payload())
+    }
+
+    /// What stands in the model's file, without what surrounds it: for files that hold a model among other things.
+    pub fn to_payload(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("encoding into memory of types with known lengths does not fail")
     }
 
     /// Reads a file made by [`Self::to_bytes`], and checks everything in it.
     ///
-    /// Time and memory are linear in the length of `bytes`.
+    /// Time and memory are linear in the length of `bytes`: weights are copied once, as they stand.
     ///
     /// # Errors
     /// Any [`ModelError`]. There is one encoding of each model: trailing bytes and other encodings are errors.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let payload = open(Kind::Model, bytes)?;
+        Self::from_payload(open(Kind::Model, bytes)?)
+    }
+
+    /// [`Self::from_bytes`] of what [`Self::to_payload`] made.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`].
+    pub fn from_payload(payload: &[u8]) -> Result<Self, ModelError> {
         let (model, rest) = postcard::take_from_bytes::<Self>(payload)?;
         if !rest.is_empty() {
             return Err(ModelError::TrailingBytes(rest.len()));
         }
-        if postcard::to_stdvec(&model)? != payload {
-            return Err(ModelError::NotCanonical);
+        match postcard::serialize_with_flavor(&model, Expected(payload)) {
+            Ok(true) => model.validate()?,
+            Ok(false) | Err(_) => return Err(ModelError::NotCanonical),
         }
-        model.validate()?;
         Ok(model)
     }
 
@@ -95,5 +106,25 @@ impl Model {
     /// Name of an output, if the model has names.
     pub fn label(&self, index: usize) -> Option<&str> {
         self.labels.get(index).map(String::as_str)
+    }
+}
+
+/// Takes an encoding and compares it with the one expected, in place of storing it; its output is whether all of it came.
+struct Expected<'a>(&'a [u8]);
+
+impl Flavor for Expected<'_> {
+    type Output = bool;
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(data).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.try_extend(&[data])
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
     }
 }

@@ -35,8 +35,14 @@ struct Lowest<'a, F> {
 
 /// The nodes of a layer that is not the lowest.
 struct Upper<'a, F> {
-    level: &'a Level<F>,
+    level: [&'a [F]; 2],
     lambda: F,
+}
+
+impl<'a, F> Upper<'a, F> {
+    fn new([p, q]: &'a Level<F>, lambda: F) -> Self {
+        Self { level: [p, q], lambda }
+    }
 }
 
 /// `p1` becomes `a1`.
@@ -79,11 +85,7 @@ impl<F: ProofField> Nodes<F, 4> for Lowest<'_, F> {
 
 /// The four children's claims of a layer of one node.
 pub(super) fn only_node<F: ProofField>(children: &Children<F>) -> [F; 4] {
-    let fraction = |i| match children {
-        Children::Nodes([p, q]) => [p[i], q[i]],
-        Children::Leaves(leaves) => leaves.fraction(i),
-    };
-    let ([p0, q0], [p1, q1]) = (fraction(0), fraction(1));
+    let [[p0, q0], [p1, q1]] = children.first();
     [p0, p1, q0, q1]
 }
 
@@ -92,7 +94,17 @@ pub(super) fn square_term<F: ProofField>(children: &Children<F>, lambda: F, poin
     match children {
         Children::Nodes(level) => {
             let pairs = level[0].len() / 4;
-            Upper { level, lambda }.square_term(&Weights::new(point, pairs, LOG_RUN), 0..pairs)
+            Upper::new(level, lambda).square_term(&Weights::new(point, pairs, LOG_RUN), 0..pairs)
+        }
+        Children::Recomputed(level) => {
+            let pairs = level.len / 4;
+            let weights = Weights::new(point, pairs, LOG_RUN);
+            let pieces = (0..pairs).step_by(PIECE).map(|start| start..(start + PIECE).min(pairs));
+            let terms = parallel::map_items(pieces.collect(), |pairs| {
+                let nodes = level.nodes(4 * pairs.start..4 * pairs.end);
+                Upper::new(&nodes, lambda).square_term(&weights, pairs)
+            });
+            terms.into_iter().sum()
         }
         Children::Leaves(leaves) => {
             let (lookups, all) = (leaves.lookups(), leaves.len().div_ceil(4));
@@ -104,6 +116,9 @@ pub(super) fn square_term<F: ProofField>(children: &Children<F>, lambda: F, poin
         }
     }
 }
+
+/// Pairs of nodes whose children are computed at a time: 256 KB of them.
+const PIECE: usize = 32 << LOG_RUN;
 
 /// log2 of the integers that meet their weights at a time.
 const LOG_FOURS: usize = 9;
@@ -204,8 +219,17 @@ impl<F: ProofField> Layer<F> {
         let sums = match &children {
             Children::Nodes(level) => {
                 let round = Round { weights, offset: 0, len: all, default };
-                let upper = Upper { level, lambda };
+                let upper = Upper::new(level, lambda);
                 let (head, of_head) = Region::new(&round, |first, out, len| upper.bound(r, first, out, len));
+                layer.head = head;
+                [of_head, none, none]
+            }
+            Children::Recomputed(level) => {
+                let round = Round { weights, offset: 0, len: all, default };
+                let (head, of_head) = Region::new(&round, |first, out, len| {
+                    let nodes = level.nodes(4 * first..4 * (first + len));
+                    Upper::new(&nodes, lambda).bound(r, 0, out, len);
+                });
                 layer.head = head;
                 [of_head, none, none]
             }

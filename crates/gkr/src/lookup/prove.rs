@@ -12,8 +12,9 @@ use super::tree::{Children, Tree};
 use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, POINT, ROOT, ROUND, TAU};
 use super::{columns, first_claim, next_claim};
 
-/// Proves all lookups of a witness whose advice is committed.
-pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, channel: &mut C) -> ColumnClaims<F, F>
+/// Proves all lookups of a witness whose advice is committed. The `recomputed` lowest levels of the tree are not kept: the
+/// messages are the same.
+pub fn prove<F, C>(circuit: &Circuit, witness: &Witness, recomputed: usize, channel: &mut C) -> ColumnClaims<F, F>
 where
     F: ProofField,
     C: ProverChannel<F>,
@@ -23,7 +24,7 @@ where
     }
     let (alpha, beta) = (channel.full_challenge(ALPHA), channel.full_challenge(BETA));
     let leaves = debug_span!("leaves").in_scope(|| Leaves::new(circuit, witness, [alpha, beta]));
-    let tree = debug_span!("tree").in_scope(|| Tree::new(circuit.log_leaves(), leaves));
+    let tree = debug_span!("tree").in_scope(|| Tree::new(circuit.log_leaves(), leaves, recomputed));
     let [_, root] = tree.root();
     // Zero with probability 2^-200 for an honest prover; the verifier then refuses the proof.
     channel.send(ROOT, &[root, root.inverse().unwrap_or(F::zero())]);

@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use convince_field::ProofField;
 use convince_sumcheck::parallel;
@@ -10,53 +11,92 @@ const RUN: usize = 32;
 
 /// Sums of fractions, level by level. Every level stops at its last allocated node; behind it all nodes are (0, 1).
 ///
-/// Leaves are kept as places in tables of denominators, 4 bytes each. The levels above take 64 bytes a leaf together, and
-/// each is given up when its sumcheck begins.
+/// Leaves are kept as places in tables of denominators, 4 bytes each. The levels above take 64 bytes a leaf together, half of
+/// them the lowest, and each is given up when its sumcheck begins. Some of the lowest may be left out: their nodes are
+/// computed from the leaves whenever they are read, which is twice.
 pub struct Tree<F> {
-    /// The levels from the root's children on, without the leaves.
+    /// The levels that are kept, from the root's children on.
     levels: Vec<Level<F>>,
     root: [F; 2],
-    leaves: Leaves<F>,
+    /// Those between them and the leaves.
+    recomputed: Vec<Recomputed<F>>,
+    leaves: Arc<Leaves<F>>,
 }
 
 /// Numerators and denominators of a level's nodes; their number is a multiple of four, or two.
 pub(super) type Level<F> = [Vec<F>; 2];
 
+/// A level that is computed run by run.
+pub(super) struct Recomputed<F> {
+    leaves: Arc<Leaves<F>>,
+    /// Of the level, above the leaves.
+    height: usize,
+    /// Number of nodes, as of a level that is kept.
+    pub(super) len: usize,
+}
+
 /// A level of the tree below the root.
 pub(super) enum Children<F> {
     Nodes(Level<F>),
-    Leaves(Leaves<F>),
+    Recomputed(Recomputed<F>),
+    Leaves(Arc<Leaves<F>>),
 }
 
-impl<F> Children<F> {
+impl<F: ProofField> Children<F> {
     /// Nodes or leaves that are allocated.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Nodes([p, _]) => p.len(),
+            Self::Recomputed(level) => level.len,
             Self::Leaves(leaves) => leaves.codes.len(),
         }
+    }
+
+    /// The first two.
+    pub(super) fn first(&self) -> [[F; 2]; 2] {
+        [0, 1].map(|i| match self {
+            Self::Nodes([p, q]) => [p[i], q[i]],
+            Self::Recomputed(level) => level.nodes(i..i + 1).map(|part| part[0]),
+            Self::Leaves(leaves) => leaves.fraction(i),
+        })
+    }
+}
+
+impl<F: ProofField> Recomputed<F> {
+    /// Some of its nodes.
+    pub(super) fn nodes(&self, nodes: Range<usize>) -> Level<F> {
+        nodes_at(&self.leaves, self.height, nodes)
     }
 }
 
 impl<F: ProofField> Tree<F> {
-    /// All levels above `2^depth` leaves, of which the first ones are given. At most three multiplications an inner node.
-    pub(super) fn new(depth: usize, leaves: Leaves<F>) -> Self {
+    /// All levels above `2^depth` leaves, of which the first ones are given; the `left_out` lowest of them are not kept, but for
+    /// the root and its children. At most three multiplications an inner node.
+    pub(super) fn new(depth: usize, leaves: Leaves<F>, left_out: usize) -> Self {
+        let leaves = Arc::new(leaves);
+        let left_out = left_out.min(depth.saturating_sub(2));
         let mut levels: Vec<Level<F>> = Vec::with_capacity(depth);
+        let mut recomputed = Vec::with_capacity(left_out);
         let mut nodes = leaves.len();
-        for depth in (0..depth).rev() {
+        for height in 1..=depth {
             nodes = nodes.div_ceil(2);
+            let len = nodes.next_multiple_of(4).min(1 << (depth - height));
+            if height <= left_out {
+                recomputed.push(Recomputed { leaves: leaves.clone(), height, len });
+                continue;
+            }
             let [mut p, mut q] = match levels.last() {
-                None => level(nodes, |nodes, out| above_leaves(&leaves, nodes, out)),
-                Some(children) => level(nodes, |nodes, out| above(children, nodes, out)),
+                None => level(nodes, |nodes, out| fill_at(&leaves, height, nodes, out)),
+                Some([p, q]) => level(nodes, |nodes, out| above([&p[2 * nodes.start..], &q[2 * nodes.start..]], out)),
             };
-            let len = nodes.next_multiple_of(4).min(1 << depth);
             p.resize(len, F::zero());
             q.resize(len, F::one());
             levels.push([p, q]);
         }
         let root = levels.pop().map_or_else(|| leaves.fraction(0), |[p, q]| [p[0], q[0]]);
         levels.reverse();
-        Self { levels, root, leaves }
+        recomputed.reverse();
+        Self { levels, root, recomputed, leaves }
     }
 
     /// `(P, Q)` with `P / Q` the sum of all fractions.
@@ -67,8 +107,26 @@ impl<F: ProofField> Tree<F> {
     /// The levels below the root, from its children on: each is its sumcheck's to give up.
     pub(super) fn into_levels(self) -> impl Iterator<Item = Children<F>> {
         let leaves = std::iter::once_with(|| Children::Leaves(self.leaves));
-        self.levels.into_iter().map(Children::Nodes).chain(leaves)
+        let recomputed = self.recomputed.into_iter().map(Children::Recomputed);
+        self.levels.into_iter().map(Children::Nodes).chain(recomputed).chain(leaves)
     }
+}
+
+/// The nodes of the level at a height above the leaves of 1 or more.
+fn nodes_at<F: ProofField>(leaves: &Leaves<F>, height: usize, nodes: Range<usize>) -> Level<F> {
+    let mut level: Level<F> = std::array::from_fn(|_| vec![F::zero(); nodes.len()]);
+    let [p, q] = &mut level;
+    fill_at(leaves, height, nodes, [p, q]);
+    level
+}
+
+/// [`nodes_at`] in place.
+fn fill_at<F: ProofField>(leaves: &Leaves<F>, height: usize, nodes: Range<usize>, out: [&mut [F]; 2]) {
+    if height == 1 {
+        return above_leaves(leaves, nodes, out);
+    }
+    let [p, q] = nodes_at(leaves, height - 1, 2 * nodes.start..2 * nodes.end);
+    above([&p, &q], out);
 }
 
 /// A level of so many nodes, filled run by run.
@@ -100,9 +158,9 @@ fn above_leaves<F: ProofField>(leaves: &Leaves<F>, nodes: Range<usize>, [p, q]: 
     }
 }
 
-/// The sums of the nodes below these nodes.
-fn above<F: ProofField>([p, q]: &Level<F>, nodes: Range<usize>, [out_p, out_q]: [&mut [F]; 2]) {
-    let ((p, _), (q, _)) = (p[2 * nodes.start..].as_chunks::<2>(), q[2 * nodes.start..].as_chunks::<2>());
+/// The sums of pairs of nodes.
+fn above<F: ProofField>([p, q]: [&[F]; 2], [out_p, out_q]: [&mut [F]; 2]) {
+    let ((p, _), (q, _)) = (p.as_chunks::<2>(), q.as_chunks::<2>());
     for (((out_p, out_q), [p0, p1]), [q0, q1]) in out_p.iter_mut().zip(out_q).zip(p).zip(q) {
         [*out_p, *out_q] = sum([*p0, *q0], [*p1, *q1]);
     }
@@ -130,8 +188,28 @@ mod tests {
             let counts: Vec<i64> = (0..len).map(|i| 7 - 5 * i as i64).collect();
             let q: Vec<Fr> = (0..len).map(|i| Fr::from_i64(i as i64 + 2)).collect();
             let sum: Fr = counts.iter().zip(&q).map(|(m, b)| Fr::from_i64(-m) * inverse(*b)).sum();
-            let [root_p, root_q] = Tree::new(4, Leaves::table(&counts, q)).root();
+            let [root_p, root_q] = Tree::new(4, Leaves::table(&counts, q), 0).root();
             assert_eq!(root_p * inverse(root_q), sum, "{len} leaves");
+        }
+    }
+
+    #[test]
+    fn levels_that_are_left_out_are_those_that_are_kept() {
+        for (len, depth) in [(1usize, 0), (2, 1), (3, 2), (37, 6), (1000, 10)] {
+            let counts: Vec<i64> = (0..len).map(|i| 7 - 5 * i as i64).collect();
+            let q: Vec<Fr> = (0..len).map(|i| Fr::from_i64(i as i64 + 2)).collect();
+            let tree = |left_out| Tree::new(depth, Leaves::table(&counts, q.clone()), left_out);
+            let kept: Vec<_> = tree(0).into_levels().collect();
+            for left_out in [1, 2, 5, 20] {
+                let tree = tree(left_out);
+                assert_eq!(tree.recomputed.len(), left_out.min(depth.saturating_sub(2)));
+                for (kept, level) in kept.iter().zip(tree.into_levels()) {
+                    assert_eq!((kept.len(), kept.first()), (level.len(), level.first()));
+                    if let (Children::Nodes(kept), Children::Recomputed(level)) = (kept, &level) {
+                        assert_eq!(*kept, level.nodes(0..level.len), "{len} leaves, height {}", level.height);
+                    }
+                }
+            }
         }
     }
 }
