@@ -1,10 +1,12 @@
 //! Fixtures shared by the benches: LeNet-5 with its digits, convolutional networks of any width, and seeded random data.
 //!
-//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`random_witness`], [`pool`].
+//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`random_witness`], [`pool`], [`process`].
 //!
 //! Everything is deterministic. Fixtures panic where something is missing: they read committed files.
 
 #![forbid(unsafe_code)]
+
+pub mod process;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
