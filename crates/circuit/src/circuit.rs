@@ -50,6 +50,22 @@ impl Layer {
             Self::Correct(_) => "correct",
         }
     }
+
+    /// The wires that are this layer's alone: what it defines, its advice, its weights.
+    pub fn wires(&self) -> Vec<WireId> {
+        match self {
+            Self::Conv2d(l) => [l.output, l.weight].into_iter().chain(l.bias).collect(),
+            Self::Linear(l) => vec![l.output],
+            Self::Product(l) => vec![l.output],
+            Self::Gates(l) => vec![l.output],
+            Self::Spectrum(l) => vec![l.output],
+            Self::Requant(l) => [l.advice].into_iter().chain(l.lookups.as_ref().map(|clamp| clamp.inputs)).collect(),
+            Self::ArgMax(l) => vec![l.labels, l.advice],
+            Self::Range(l) => [l.wire].into_iter().chain(l.advice).collect(),
+            Self::Output(l) => vec![l.output],
+            Self::Correct(l) => vec![l.correct, l.margins.advice],
+        }
+    }
 }
 
 /// A finished circuit. It cannot be changed, so its layout and its digest always belong to its layers.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use convince_field::{Bits, IntSlice, Ints};
+use tracing::debug_span;
 
 use crate::{Circuit, CorrectLayer, Layer, Tensor, WireId, WireKind, blocks};
 
@@ -84,11 +85,14 @@ impl Witness {
     /// Evaluates the layers from index `first` on, from the values before them as they stand, and counts the
     /// multiplicities: what follows honestly from values that [`Self::set`] changed.
     pub fn evaluate_from(&mut self, circuit: &Circuit, first: usize) {
-        for layer in circuit.layers().iter().skip(first) {
+        let step = debug_span!("layers").entered();
+        for (index, layer) in circuit.layers().iter().enumerate().skip(first) {
+            let _span = debug_span!("layer", layer = index).entered();
             for (id, computed) in compute(circuit, layer, &self.values) {
                 self.values[id.index()] = Arc::new(computed);
             }
         }
+        drop(step);
         self.count_multiplicities(circuit);
     }
 
@@ -117,6 +121,7 @@ impl Witness {
 
     /// Counts the multiplicities of all tables again, from the columns as they stand.
     pub fn count_multiplicities(&mut self, circuit: &Circuit) {
+        let _span = debug_span!("multiplicities").entered();
         for table in 0..circuit.tables().len() {
             let counts = multiplicities(&self.values, circuit, table);
             self.values[circuit.tables()[table].multiplicities.index()] = Arc::new(counts);
@@ -148,7 +153,7 @@ pub fn evaluate_labelled(
 ) -> Result<Witness, WitnessError> {
     let empty = Arc::new(Ints::I8(Vec::new()));
     let mut values = vec![empty; circuit.wires().len()];
-    check_weights(circuit, weights)?;
+    debug_span!("ranges of weights").in_scope(|| check_weights(circuit, weights))?;
     check_wire(circuit, circuit.input(), input.as_slice())?;
     values[circuit.input().index()] = Arc::new(input.clone());
     for (id, weight) in circuit.wires_of(WireKind::Weight).zip(weights) {

@@ -302,6 +302,25 @@ impl std::str::FromStr for Nonce {
     }
 }
 
+/// What is measured beside times and sizes of the whole.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ProfileOptions {
+    /// Print where time, memory and bytes go, by phase and by layer
+    #[arg(long)]
+    pub(crate) profile: bool,
+
+    /// Write that as a page with plots, which needs no other file; implies --profile
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile_html: Option<PathBuf>,
+}
+
+impl ProfileOptions {
+    /// Whether a profile is wanted.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.profile || self.profile_html.is_some()
+    }
+}
+
 fn finite(text: &str) -> Result<f32, String> {
     let number: f32 = text.trim().parse().map_err(|_| "not a number".to_owned())?;
     if number.is_finite() { Ok(number) } else { Err("not a finite number".into()) }

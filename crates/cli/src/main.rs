@@ -12,6 +12,7 @@ mod error;
 mod input;
 mod npy;
 mod output;
+mod profile;
 mod progress;
 mod visibility;
 

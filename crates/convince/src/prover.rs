@@ -11,6 +11,8 @@ use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
+use tracing::span::EnteredSpan;
+use tracing::{debug_span, info_span};
 use zeroize::Zeroizing;
 
 use crate::key::{KeyWeights, Presentation, decode};
@@ -85,6 +87,18 @@ impl Phase {
             Self::Reduce => "reduce",
             Self::Open => "open",
         }
+    }
+
+    /// Says that the phase begins; its span ends with what is returned.
+    pub(crate) fn begin(self, progress: &dyn Fn(Self)) -> EnteredSpan {
+        progress(self);
+        let span = match self {
+            Self::Witness => info_span!("witness"),
+            Self::Commit => info_span!("commit"),
+            Self::Reduce => info_span!("reduce"),
+            Self::Open => info_span!("open"),
+        };
+        span.entered()
     }
 }
 
@@ -529,6 +543,7 @@ impl ProvingKey {
         options: &ProveOptions<'_>,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> (Proof, Openings) {
+        let span = debug_span!("statement").entered();
         let circuit = &self.lowered.circuit;
         let openings = Openings::new(self, witness, options.input_opening, rng);
         let head = |opening: &Option<TensorOpening>, values: IntSlice<'_>| match opening {
@@ -540,6 +555,7 @@ impl ProvingKey {
         let statement = Statement { input: input.part(), output: output.part(), nonce: options.nonce };
         let clear = PlainProver::new(self.binding().transcript(&statement, options.mode));
         let blinds = openings.blinds();
+        drop(span);
         let progress = |phase| report(options, phase);
         let prover = self.prover(witness, &blinds, &progress);
         let messages = match options.mode {
@@ -573,8 +589,10 @@ pub fn prove_with_openings(
     input: &[i32],
     options: &ProveOptions<'_>,
 ) -> Result<(Proof, Openings), ProveError> {
-    report(options, Phase::Witness);
+    let _span = info_span!("prove").entered();
+    let phase = Phase::Witness.begin(&|phase| report(options, phase));
     let witness = key.lowered.witness(input)?;
+    drop(phase);
     if let Some(opening) = options.input_opening {
         if !key.lowered.circuit.input_is_private() {
             return Err(ProveError::PublicInput);

@@ -123,6 +123,12 @@ impl<'a> IntSlice<'a> {
         (0..self.len()).map(move |i| self.get(i))
     }
 
+    /// Calls `f(i, value)` for every value, in a loop of the values' own type: what long loops take.
+    #[inline]
+    pub fn for_each(self, mut f: impl FnMut(usize, i64)) {
+        each_width!(IntSlice, self, v => v.iter().enumerate().for_each(|(i, &x)| f(i, x.into())));
+    }
+
     /// Whether every value fits 16 signed bits.
     pub fn fits_i16(self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 use convince_circuit::{Circuit, Witness};
 use convince_field::{Ints, ProofField};
 use convince_transcript::{ChannelError, Label, ProverChannel, VerifierChannel};
+use tracing::debug_span;
 
 use crate::{Claim, lookup, output, range, requant, wave, zero_check};
 
@@ -15,14 +16,14 @@ where
     F: ProofField,
     C: ProverChannel<F>,
 {
-    let columns = lookup::prove(circuit, witness, channel);
-    let products = zero_check::prove(circuit, witness, channel);
+    let columns = debug_span!("lookups").in_scope(|| lookup::prove(circuit, witness, channel));
+    let products = debug_span!("zero-checks").in_scope(|| zero_check::prove(circuit, witness, channel));
     let challenges = requant::Challenges::draw(circuit, || channel.challenge(TAU));
     let mut claims = requant::input_claims(circuit, &columns, &products, &challenges);
     claims.extend(range::claims(circuit, &columns));
     claims.extend(columns.claims(circuit));
     claims.extend_from_slice(products.claims());
-    claims.extend(output::prove(circuit, witness, channel, &columns, &products));
+    claims.extend(debug_span!("output").in_scope(|| output::prove(circuit, witness, channel, &columns, &products)));
     wave::prove(circuit, witness, channel, claims)
 }
 

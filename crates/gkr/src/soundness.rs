@@ -45,8 +45,9 @@ pub fn error(circuit: &Circuit, field_bits: i32) -> Error {
     let lookups: usize = circuit.blocks().iter().map(|b| 1usize << b.log_size).sum();
     // The fractions' identity in alpha and beta, tables' fingerprints included.
     let mut error = Error::NONE.with(1, 3 * lookups, field_bits);
-    // Each layer: lambda, its rounds of degree 2 (eq is split off), tau.
-    error = error.with(2 * n, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
+    // Each layer: lambda, and its rounds of degree 2 (eq is split off), the first of which takes both halves of the children's
+    // claims. Tau below the last one.
+    error = error.with(n + 1, 1, CHALLENGE_BITS).with(n * n.saturating_sub(1) / 2, 2, CHALLENGE_BITS);
     // The requantisations' identity at the leaves' point, that of labels and ranges, and the corners of windows.
     let largest = circuit.layers().iter().filter_map(|layer| match layer {
         Layer::Requant(l) => Some(l.output_shape.iter().map(|&n| log2_ceil(n)).sum::<usize>()),

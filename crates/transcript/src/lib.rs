@@ -7,7 +7,8 @@
 //! Key types: [`Transcript`] (merlin underneath), [`ProverChannel`], [`VerifierChannel`] whose scalars are opaque so
 //! that a hiding channel can carry padded values, [`PlainProver`] and [`PlainVerifier`] (field elements in the clear), [`hiding`]
 //! (padded scalars over any channel in the clear), [`Counter`] (how many messages a verifier takes),
-//! [`Check`] (every algebraic check there is), [`container`] (what stands around a payload in a file).
+//! [`Check`] (every algebraic check there is), [`container`] (what stands around a payload in a file), [`profile`] (where time and
+//! bytes go).
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ pub mod container;
 mod counter;
 pub mod hiding;
 mod plain;
+pub mod profile;
 mod transcript;
 
 pub use channel::{ChannelScalar, ProverChannel, VerifierChannel};

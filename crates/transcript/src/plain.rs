@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use convince_field::ProofField;
 
-use crate::{ChannelError, Check, Label, ProverChannel, Transcript, VerifierChannel};
+use crate::{ChannelError, Check, Label, ProverChannel, Transcript, VerifierChannel, profile};
 
 /// Writes messages in the clear: a proof is their concatenation, without lengths, since the circuit gives all lengths.
 pub struct PlainProver<F> {
@@ -30,11 +30,13 @@ impl<F: ProofField> ProverChannel<F> for PlainProver<F> {
             scalar.write_to(&mut self.bytes);
         }
         self.transcript.absorb(label, &self.bytes[start..]);
+        profile::sent(label, self.bytes.len() - start);
     }
 
     fn send_bytes(&mut self, label: Label, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.transcript.absorb(label, bytes);
+        profile::sent(label, bytes.len());
     }
 
     fn challenge(&mut self, label: Label) -> F {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 
+use super::ProfileOptions;
+
 /// List the built-in networks, or write one as a model
 ///
 /// Without a name, lists them: input, parameters, multiply-accumulates of one inference, and whether their weights
@@ -46,7 +48,10 @@ pub(crate) struct Zoo {
 /// Sets up every network, proves and verifies its answer on an image of random pixels, each step as a process of its
 /// own, and prints a row for each network. Times are medians of all runs; memory is the most that a proving process
 /// held. The times of keys, which a process reads once, are left out. inference_ms is the integer network alone, by
-/// the reference interpreter on one thread.
+/// the reference interpreter on one thread, in the process that has made the proof; prove_over_inference is how many
+/// times as long the proof took. proof_bytes is the whole file, input_bytes what the input takes of it.
+///
+/// A profile (--profile, --profile-html) is that of the proof whose time is next to the median.
 ///
 /// Proofs are zero-knowledge. With --plain every run also makes and verifies a plain proof under the same keys, and
 /// their figures stand in a row of their own: so both modes are measured under the same load.
@@ -58,10 +63,12 @@ EXAMPLES:
   convince bench vgg16 --json
   convince bench lenet5 --strategy fft --range bits
   convince bench lenet5 --private input,model,output --plain
+  convince bench vgg16 --profile-html vgg16.html
 
 JSON: {rows: [{name, mode (zero-knowledge or plain), private, reveal (both as setup prints them), parameters,
-inference_ms, setup_ms, prove_ms, verify_ms, proof_bytes, verifier_key_bytes, peak_rss_bytes (null where the
-system does not tell)}]}.")]
+inference_ms, setup_ms, prove_ms, prove_over_inference, verify_ms, proof_bytes, input_bytes (of them),
+verifier_key_bytes, peak_rss_bytes (null where the system does not tell)}]}; with a profile each row also has
+profile, as `convince prove` prints it.")]
 pub(crate) struct Bench {
     /// Model files and names of built-in networks (`convince zoo` lists them)
     #[arg(value_name = "NAME|FILE", required = true)]
@@ -78,6 +85,10 @@ pub(crate) struct Bench {
     /// Number of proofs of each network
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub(crate) runs: usize,
+
+    /// Where the time goes.
+    #[command(flatten)]
+    pub(crate) profile: ProfileOptions,
 }
 
 /// Predict what a proof costs, layer by layer

@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use convince::Mode;
 use convince::lower::Reveal;
-use convince::model::{Model, run as interpret};
+use convince::model::Model;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,7 +12,8 @@ use super::source::Source;
 use crate::args::Bench;
 use crate::error::{Context, Error, Exit};
 use crate::input;
-use crate::output::{Output, milliseconds, size, table};
+use crate::output::{Output, Target, size, table};
+use crate::profile::{Profile, page};
 use crate::progress::Progress;
 use crate::visibility::mode_name;
 
@@ -32,10 +32,14 @@ struct Row {
     inference_ms: f64,
     setup_ms: f64,
     prove_ms: f64,
+    prove_over_inference: f64,
     verify_ms: f64,
     proof_bytes: u64,
+    input_bytes: u64,
     verifier_key_bytes: u64,
     peak_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 /// `convince bench`.
@@ -46,8 +50,14 @@ pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Resul
     if args.circuit.strategies()?.reveal == Reveal::Correct {
         return Err(Error::new("--reveal correct: accuracy proofs are measured by `convince prove-accuracy`"));
     }
+    let target = args.profile.profile_html.as_deref().map(Target::new).transpose()?;
     let rows = sources.iter().map(|source| measure(source, args, process));
     let report = Report { rows: rows.collect::<Result<Vec<_>, _>>()?.concat() };
+    if let Some(target) = &target {
+        let title = |row: &Row| format!("{}, {}", row.name, row.mode);
+        let profiles = report.rows.iter().filter_map(|row| Some((title(row), row.profile.as_ref()?)));
+        target.write(page(&profiles.collect::<Vec<_>>()).as_bytes())?;
+    }
     output.result(&report, || text(&report.rows))?;
     Ok(Exit::Valid)
 }
@@ -70,14 +80,14 @@ fn measure(source: &Source, args: &Bench, process: Process) -> Result<Vec<Row>, 
     let image = place("image.json");
     let pixels = json!({ "pixels": pixels(&model) });
     std::fs::write(&image, pixels.to_string()).at(image.display())?;
-    progress.step("running the network");
-    let inference_ms = inference(&model, &image, args.runs)?;
     let parameters = model.graph.parameters();
     // What comes next may need the memory.
     drop(model);
     let files = Files { model: path, image, proof: place("proof.cnvp"), keys: folder.path().to_owned() };
     let steps = files.steps(args, process, &progress);
     let Steps { setup, modes } = steps.map_err(|error| error.within(&name))?;
+    let inferences = modes.iter().flat_map(|measured| &measured.proofs);
+    let inference_ms = median(inferences.map(|printed| number(&printed["inference_ms"])));
     let row = |Measured { mode, proofs, verifications }: &Measured| Row {
         name: name.clone(),
         mode: mode_name(*mode),
@@ -86,11 +96,14 @@ fn measure(source: &Source, args: &Bench, process: Process) -> Result<Vec<Row>, 
         parameters,
         inference_ms,
         setup_ms: number(&setup["setup_ms"]),
-        prove_ms: median(proofs.iter().map(|printed| number(&printed["prove_ms"]))),
+        prove_ms: prove_ms(proofs),
+        prove_over_inference: prove_ms(proofs) / inference_ms,
         verify_ms: median(verifications.iter().map(|printed| number(&printed["verify_ms"]))),
         proof_bytes: proofs[0]["proof_bytes"].as_u64().unwrap_or(0),
+        input_bytes: proofs[0]["input_bytes"].as_u64().unwrap_or(0),
         verifier_key_bytes: setup["verifier_key_bytes"].as_u64().unwrap_or(0),
         peak_rss_bytes: proofs.iter().filter_map(|printed| printed["peak_rss_bytes"].as_u64()).max(),
+        profile: middle_profile(proofs),
     };
     Ok(modes.iter().map(row).collect())
 }
@@ -134,7 +147,12 @@ impl Files {
                 progress.step("proving");
                 let (input, output): (&Path, &Path) = ("--input".as_ref(), "-o".as_ref());
                 let mut prove = vec!["prove".as_ref(), key, &prover_key, input, &self.image, output, &self.proof];
-                prove.extend((*mode == Mode::Plain).then_some::<&Path>("--plain".as_ref()));
+                let flags = [
+                    (true, "--time-inference"),
+                    (*mode == Mode::Plain, "--plain"),
+                    (args.profile.is_asked(), "--profile"),
+                ];
+                prove.extend(flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| Path::new(*flag)));
                 proofs.push(process.run(&prove)?);
                 progress.step("verifying");
                 verifications.push(process.run(&["verify".as_ref(), key, &verifier_key, &self.proof])?);
@@ -154,16 +172,17 @@ fn pixels(model: &Model) -> Vec<Vec<u8>> {
     (0..batch).map(|_| noise.by_ref().take(len).collect()).collect()
 }
 
-/// Milliseconds of the integer network on the image.
-fn inference(model: &Model, image: &Path, runs: usize) -> Result<f64, Error> {
-    let integers = input::batch(&[image.to_owned()], &model.preprocessing, model.graph.input_shape[0])?;
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
-        let start = Instant::now();
-        interpret(&model.graph, &integers).at(image.display())?;
-        times.push(milliseconds(start.elapsed()));
-    }
-    Ok(median(times))
+/// The median of the proofs' times.
+fn prove_ms(proofs: &[Value]) -> f64 {
+    median(proofs.iter().map(|printed| number(&printed["prove_ms"])))
+}
+
+/// The profile of the proof that took about as long as the median, if they have profiles.
+fn middle_profile(proofs: &[Value]) -> Option<Profile> {
+    let middle = prove_ms(proofs);
+    let distance = |printed: &&Value| (number(&printed["prove_ms"]) - middle).abs();
+    let nearest = proofs.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+    serde_json::from_value(nearest["profile"].clone()).ok()
 }
 
 /// The middle one, or the mean of the two in the middle; NaN of none.
@@ -190,8 +209,10 @@ fn text(rows: &[Row]) -> String {
         "inference",
         "setup",
         "prove",
+        "ratio",
         "verify",
         "proof",
+        "input",
         "verifier key",
         "peak memory",
     ];
@@ -210,13 +231,17 @@ fn text(rows: &[Row]) -> String {
             time(row.inference_ms),
             time(row.setup_ms),
             time(row.prove_ms),
+            format!("{:.1}", row.prove_over_inference),
             time(row.verify_ms),
             size(row.proof_bytes),
+            size(row.input_bytes),
             size(row.verifier_key_bytes),
             row.peak_rss_bytes.map_or_else(|| "unknown".into(), size),
         ]
     };
-    table(&header, 3, rows.iter().map(row))
+    let profiles = rows.iter().filter_map(|row| Some((row, row.profile.as_ref()?)));
+    let profiles = profiles.map(|(row, profile)| format!("\n{}, {}\n{}", row.name, row.mode, profile.text()));
+    profiles.fold(table(&header, 3, rows.iter().map(row)), |text, profile| text + &profile)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-use std::cell::RefCell;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use convince::lower::Reveal;
+use convince::model::run as interpret;
 use convince::{Mode, Openings, Phase, Proof, ProveOptions, ProvingKey, TensorOpening, answers};
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::args::Prove;
 use crate::error::{Context, Error, Exit};
 use crate::input;
 use crate::output::{Access, Output, Said, Target, fields, hex, milliseconds, refuse_same, size, warn, write_all};
+use crate::profile::{Detail, Profile, Recorder, page, peak_memory};
 use crate::progress::Progress;
 use crate::visibility::{Visibility, mode_name};
 
@@ -20,6 +21,8 @@ struct Report {
     phases_ms: Phases,
     key_ms: f64,
     proof_bytes: usize,
+    /// Of the input, or of the commitments to it, in the proof's file.
+    input_bytes: usize,
     peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
     said: Said,
@@ -30,6 +33,10 @@ struct Report {
     output_commitment: Option<String>,
     /// Where the output's opening is kept.
     output_opening: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inference_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 #[derive(Serialize)]
@@ -40,26 +47,43 @@ struct Phases {
     open: f64,
 }
 
+impl Phases {
+    fn of(recorder: &Recorder) -> Self {
+        let [witness, commit, reduce, open] = Phase::ALL.map(|phase| recorder.phase_ms(phase));
+        Self { witness, commit, reduce, open }
+    }
+}
+
 /// Where the files go.
 struct Targets {
     proof: Target,
     opening: Option<Target>,
+    page: Option<Target>,
 }
 
 impl Targets {
     fn new(args: &Prove) -> Result<Self, Error> {
-        let (proof, opening) =
-            (Target::new(&args.output)?, args.output_opening.as_deref().map(Target::new).transpose()?);
-        opening.as_ref().map_or(Ok(()), |opening| refuse_same(&proof, opening))?;
-        Ok(Self { proof, opening })
+        let proof = Target::new(&args.output)?;
+        let [opening, page] =
+            [&args.output_opening, &args.profile.profile_html].map(|path| path.as_deref().map(Target::new).transpose());
+        let (opening, page) = (opening?, page?);
+        let all: Vec<&Target> = [Some(&proof), opening.as_ref(), page.as_ref()].into_iter().flatten().collect();
+        for (k, first) in all.iter().enumerate() {
+            all[k + 1..].iter().try_for_each(|second| refuse_same(first, second))?;
+        }
+        Ok(Self { proof, opening, page })
     }
 
-    /// Both files or none.
-    fn write(&self, proof: &Proof, openings: &Openings) -> Result<(), Error> {
+    /// All files or none.
+    fn write(&self, proof: &Proof, openings: &Openings, profile: Option<&Profile>) -> Result<(), Error> {
+        let title = self.proof.path().file_name().map_or_else(String::new, |name| name.display().to_string());
+        let page = profile.map(|profile| page(&[(title, profile)])).unwrap_or_default();
         let opening = openings.output.as_ref().map(TensorOpening::to_bytes);
         let secret = self.opening.as_ref().zip(opening.as_ref());
         let secret = secret.map(|(target, bytes)| (target, bytes.as_slice(), Access::Private));
-        let files: Vec<_> = secret.into_iter().chain([(&self.proof, proof.as_bytes(), Access::Public)]).collect();
+        let page = self.page.iter().map(|target| (target, page.as_bytes(), Access::Public));
+        let files: Vec<_> =
+            secret.into_iter().chain(page).chain([(&self.proof, proof.as_bytes(), Access::Public)]).collect();
         write_all(&files)
     }
 }
@@ -78,11 +102,8 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let integers = integers(args, &key, input_opening.as_ref())?;
     let nonce = args.nonce.clone().unwrap_or_default();
 
-    let clock = Clock::default();
-    let hear = |phase: Phase| {
-        clock.begin(phase);
-        progress.step(describe(phase));
-    };
+    let recorder = Recorder::start(if args.profile.is_asked() { Detail::All } else { Detail::Phases })?;
+    let hear = |phase: Phase| progress.step(describe(phase));
     let options = ProveOptions {
         nonce: &nonce.0,
         detach_input: args.detach_input,
@@ -98,22 +119,29 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
     let end = Instant::now();
     drop(progress);
     let peak_rss_bytes = peak_memory();
+    let inference_ms = args.time_inference.then(|| inference_ms(&key, &integers)).transpose()?;
 
-    targets.write(&proof, &openings)?;
+    let claimed = proof.unverified_under(&key.lowered().circuit, key.width()).at("the proof that was made")?;
+    let head_bytes = proof.as_bytes().len() - claimed.message_bytes;
+    let profile = args.profile.is_asked().then(|| Profile::new(&recorder, &key, head_bytes)).flatten();
+    targets.write(&proof, &openings, profile.as_ref())?;
     warn_of(mode, visibility);
     let digest = |opening: &Option<TensorOpening>| opening.as_ref().map(|o| hex(&o.commitment().digest()));
     let report = Report {
         prove_ms: milliseconds(end - start),
-        phases_ms: clock.phases(end),
+        phases_ms: Phases::of(&recorder),
         key_ms,
         proof_bytes: proof.as_bytes().len(),
+        input_bytes: claimed.input_bytes,
         peak_rss_bytes,
-        said: said(&key, &proof, &openings)?,
+        said: said(&key, claimed.output, &openings),
         mode: mode_name(mode),
         visibility,
         input_commitment: digest(&openings.input),
         output_commitment: digest(&openings.output),
         output_opening: targets.opening.as_ref().map(|target| target.path().display().to_string()),
+        inference_ms,
+        profile,
     };
     output.result(&report, || text(&report, &targets.proof))?;
     Ok(Exit::Valid)
@@ -122,6 +150,14 @@ pub(super) fn run(args: &Prove, output: Output) -> Result<Exit, Error> {
 /// Reads a prover's key.
 pub(super) fn proving_key(path: &Path) -> Result<ProvingKey, Error> {
     ProvingKey::from_bytes(&input::read(path)?).at(path.display())
+}
+
+/// Milliseconds of the integer network on the proof's input, in this process: the proof's time stands beside it.
+fn inference_ms(key: &ProvingKey, integers: &[i32]) -> Result<f64, Error> {
+    let model = key.model().ok_or_else(|| Error::new("a circuit by hand has no network to run"))?;
+    let start = Instant::now();
+    interpret(&model.graph, integers).at("running the network")?;
+    Ok(milliseconds(start.elapsed()))
 }
 
 /// How the proof is made; refuses options that the key has no use for.
@@ -159,13 +195,12 @@ fn integers(args: &Prove, key: &ProvingKey, opening: Option<&TensorOpening>) -> 
 }
 
 /// What the network says: in the proof, or in the opening that the prover alone has.
-fn said(key: &ProvingKey, proof: &Proof, openings: &Openings) -> Result<Said, Error> {
+fn said(key: &ProvingKey, claimed: Option<Vec<i32>>, openings: &Openings) -> Said {
     let circuit = &key.lowered().circuit;
-    let claimed = proof.unverified_under(circuit, key.width()).at("the proof that was made")?.output;
     let values = claimed.or_else(|| openings.output.as_ref().map(TensorOpening::values)).unwrap_or_default();
     let model = key.model();
     let (scale, labels) = model.map_or((1.0, &[][..]), |model| (model.output_scale, &model.labels[..]));
-    Ok(Said::new(&answers(circuit, &values, scale, labels), circuit))
+    Said::new(&answers(circuit, &values, scale, labels), circuit)
 }
 
 fn text(report: &Report, target: &Target) -> String {
@@ -192,7 +227,8 @@ fn text(report: &Report, target: &Target) -> String {
     if let Some(bytes) = report.peak_rss_bytes {
         lines.push(("peak memory", size(bytes)));
     }
-    fields(&lines)
+    let lines = fields(&lines);
+    report.profile.as_ref().map_or(lines.clone(), |profile| format!("{lines}\n{}", profile.text()))
 }
 
 fn describe(phase: Phase) -> &'static str {
@@ -202,38 +238,4 @@ fn describe(phase: Phase) -> &'static str {
         Phase::Reduce => "reducing all relations to claims",
         Phase::Open => "opening the claims",
     }
-}
-
-/// When each phase began.
-#[derive(Default)]
-struct Clock(RefCell<Vec<(Phase, Instant)>>);
-
-impl Clock {
-    fn begin(&self, phase: Phase) {
-        self.0.borrow_mut().push((phase, Instant::now()));
-    }
-
-    fn phases(&self, end: Instant) -> Phases {
-        let began = self.0.borrow();
-        let ends = began.iter().skip(1).map(|&(_, instant)| instant).chain([end]);
-        let times: Vec<_> = began.iter().zip(ends).map(|(&(phase, from), to)| (phase, to - from)).collect();
-        let sum = |wanted| {
-            let each = times.iter().filter(|&&(phase, _)| phase == wanted);
-            milliseconds(each.map(|&(_, time)| time).sum::<Duration>())
-        };
-        Phases {
-            witness: sum(Phase::Witness),
-            commit: sum(Phase::Commit),
-            reduce: sum(Phase::Reduce),
-            open: sum(Phase::Open),
-        }
-    }
-}
-
-/// The most memory that this process has held so far, where the system tells.
-pub(super) fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kilobytes)
 }

@@ -11,6 +11,7 @@ mod labels;
 mod path;
 mod place;
 mod private;
+mod profile;
 mod quantised;
 mod tampered;
 mod zoo;

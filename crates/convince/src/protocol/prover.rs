@@ -3,9 +3,10 @@ use convince_field::{IntSlice, Ints};
 use convince_gkr::Claim;
 use convince_pcs::hyrax::hiding::HidingOpening;
 use convince_pcs::{CommitmentScheme, CommittedWire, OpeningClaim, Split};
-use convince_transcript::ProverChannel;
 use convince_transcript::hiding::Hidden;
+use convince_transcript::{ProverChannel, profile};
 use rand::{CryptoRng, RngCore};
+use tracing::debug_span;
 use zeroize::Zeroizing;
 
 use super::both::{self, ADVICE, Setting};
@@ -31,12 +32,13 @@ pub(crate) struct Advice {
 impl Prover<'_> {
     /// Proves in the clear.
     pub(crate) fn plain<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), channel: &mut C) {
-        (self.progress)(Phase::Commit);
-        let advice = self.commit(rng);
-        channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&advice.rows));
-        (self.progress)(Phase::Reduce);
+        let phase = Phase::Commit.begin(self.progress);
+        let advice = self.commit(rng, channel);
+        drop(phase);
+        let phase = Phase::Reduce.begin(self.progress);
         let claims = convince_gkr::prove(self.setting.circuit, self.witness, channel);
-        (self.progress)(Phase::Open);
+        drop(phase);
+        let _phase = Phase::Open.begin(self.progress);
         Scheme::open(self.setting.params, &self.wires(&advice), &self.openings(claims), channel);
     }
 
@@ -46,13 +48,15 @@ impl Prover<'_> {
         C: ProverChannel<Field>,
     {
         let Setting { circuit, params, frame } = self.setting;
-        (self.progress)(Phase::Commit);
-        let mut opening = HidingOpening::new(params, frame.counts, clear, rng);
-        let advice = self.commit(rng);
-        opening.channel().send_bytes(ADVICE, &Scheme::rows_to_bytes(&advice.rows));
-        (self.progress)(Phase::Reduce);
+        let phase = Phase::Commit.begin(self.progress);
+        let mut opening = debug_span!("pads").in_scope(|| HidingOpening::new(params, frame.counts, clear, &mut *rng));
+        let advice = self.commit(rng, opening.channel());
+        drop(phase);
+        let phase = Phase::Reduce.begin(self.progress);
         convince_gkr::prove(circuit, self.witness, opening.channel());
-        (self.progress)(Phase::Open);
+        drop(phase);
+        let _phase = Phase::Open.begin(self.progress);
+        let replay = debug_span!("replay").entered();
         let mut recorder = opening.recorder();
         let output = ints(self.witness.tensor(circuit, circuit.output()));
         // Constants of the tape are the verifier's concern: a prover evaluates no public wire, and takes what is claimed for true.
@@ -60,6 +64,7 @@ impl Prover<'_> {
             claims.iter().map(|claim| claim.value.public().unwrap_or_default()).collect()
         };
         let claims = both::claims(circuit, Some(&output), &self.order(), evaluate, &mut recorder);
+        drop(replay);
         let clear = match claims {
             Ok(claims) => opening.close(&self.wires(&advice), &claims, recorder, rng),
             // A false public statement that no verifier goes on with.
@@ -68,11 +73,17 @@ impl Prover<'_> {
         (clear, advice)
     }
 
-    fn commit(&self, rng: &mut (impl RngCore + CryptoRng)) -> Advice {
+    /// Commits to the advice and sends the commitments.
+    fn commit<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), channel: &mut C) -> Advice {
+        let _span = debug_span!("rows").entered();
         let splits = &self.setting.frame.advice_splits;
         let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
         let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
         let rows = Scheme::commit(self.setting.params, &rows, &blinds);
+        channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&rows));
+        for (id, split) in self.setting.circuit.wires_of(WireKind::Advice).zip(splits) {
+            profile::share(id.index(), split.num_rows() * Scheme::ROW_BYTES);
+        }
         Advice { blinds, rows }
     }
 
@@ -81,7 +92,9 @@ impl Prover<'_> {
     }
 
     fn order(&self) -> Vec<WireId> {
-        committed_order(self.setting.circuit, self.committed.iter().map(|(id, _)| *id))
+        let order = committed_order(self.setting.circuit, self.committed.iter().map(|(id, _)| *id));
+        order.iter().enumerate().for_each(|(place, wire)| profile::placed(place, wire.index()));
+        order
     }
 
     /// The claims on committed wires; the verifier evaluates those on public ones.

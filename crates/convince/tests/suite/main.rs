@@ -7,4 +7,5 @@ mod conformance;
 mod ignored_checks;
 mod labels;
 mod layers;
+mod profile;
 mod zero_knowledge;

@@ -49,8 +49,12 @@ pub(super) fn sbb(a: u64, b: u64, borrow: &mut bool) -> u64 {
 #[inline(always)]
 pub(super) fn sub_p_once(a: [u64; 4]) -> [u64; 4] {
     let mut borrow = false;
-    let d: [u64; 4] = std::array::from_fn(|i| sbb(a[i], P[i], &mut borrow));
-    std::array::from_fn(|i| if borrow { a[i] } else { d[i] })
+    let d0 = sbb(a[0], P[0], &mut borrow);
+    let d1 = sbb(a[1], P[1], &mut borrow);
+    let d2 = sbb(a[2], P[2], &mut borrow);
+    let d3 = sbb(a[3], P[3], &mut borrow);
+    let either = |a, d| if borrow { a } else { d };
+    [either(a[0], d0), either(a[1], d1), either(a[2], d2), either(a[3], d3)]
 }
 
 /// `a mod p` for any 256-bit `a`: `2^256 < 3 p`, so two subtractions suffice.

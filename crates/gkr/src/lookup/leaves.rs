@@ -5,6 +5,8 @@ use std::ops::Range;
 use convince_circuit::{Block, BlockSource, Circuit, Lookup, TableContent, Witness};
 use convince_field::{IntSlice, ProofField};
 use convince_sumcheck::parallel;
+use convince_transcript::profile;
+use tracing::Span;
 
 use super::table_id;
 
@@ -72,6 +74,7 @@ impl<F: ProofField> Leaves<F> {
             blocks.push((block, own));
             rest = others;
         }
+        let step = Span::current();
         let strays = parallel::map_items(blocks, |(block, codes)| match block.source {
             BlockSource::Table(t) => {
                 let len = circuit.tables()[t].content.len() as u32;
@@ -80,6 +83,7 @@ impl<F: ProofField> Leaves<F> {
             }
             BlockSource::Lookup(l) => {
                 let lookup = &circuit.lookups()[l];
+                let _span = profile::layer_of(&step, lookup.tensors[0].wire.index());
                 lookup_block(circuit, witness, lookup, firsts[lookup.table], codes)
             }
         });

@@ -4,17 +4,47 @@
 //! ```text
 //! Claim in:   none; columns and multiplicities m_t are committed, then alpha, beta (full-size) are drawn
 //! Messages:   Q_root and its inverse Q'; P_root = 0 is not sent
-//!             per layer: rounds of sum_x eq(r,x) (p0 q1 + p1 q0 + lambda q0 q1), then p0, p1, q0, q1, then tau is drawn;
-//!             the children of node i are 2i and 2i+1, so the next point is (r | tau); the next lambda follows the four claims
-//!             at the leaves: one claim a column and a multiplicity, in the order of the blocks
+//!             per layer of 2^d nodes with children (p0, q0), (p1, q1), f = p0 q1 + p1 q0 + lambda q0 q1: lambda is drawn, then
+//!             d rounds of sum_x eq(r,x) f(x, X), the lowest variable X first, then p0, p1, q0, q1 at the rounds' point
+//!             at the leaves: tau is drawn, then one claim a column and a multiplicity, in the order of the blocks
 //! Claim out:  each column and each m_t at the suffix of the leaf point that belongs to its block
-//! Error:      J (N + sum T) / p for the fractions, 3 n (n-1)/2 / 2^128 for the layers of a tree of 2^n leaves
+//! Error:      J (N + sum T) / p for the fractions, (3 n (n-1)/2 + n + 1) / 2^128 for the layers of a tree of 2^n leaves
 //! ```
 //!
-//! A true entry of a lookup is the leaf `(1, alpha - id_T - sum_{j>=1} beta^j col_j)`, `id_T` being the table's index plus one; a row of
-//! table t is `(-m_t, same denominator)`. Padding and the leaves behind the last block are (0, 1): at the leaf point a
-//! block's denominator is `(alpha - id_T) 1(rho) - sum beta^j col_j~(rho) + 1 - 1(rho)`, columns being zero on padding. A prover pays
-//! little for padding, since equal entries bind for free, and nothing for what is behind the last block.
+//! # Rounds
+//! The children of node i are 2i and 2i+1, so the four values that end a layer are claims on the next layer's nodes at `(r | 0)`
+//! and `(r | 1)`: `g(0) = p0 + lambda q0` and `g(1) = p1 + lambda q1` of the next layer's first round polynomial
+//! `g(X) = sum_x eq(r,x) f(x, X)`. Its message is the coefficient of `X^2` alone, and the claim goes on at `g(s)`. If a
+//! claim was false then so is `g(0)` or `g(1)` but for one lambda, and a g that is false anywhere is false at s but for two.
+//! Every later round binds the variable above with the weight eq(z, X) split off (Gruen, 2024): from
+//! `claim = (1 - z) g(0) + z g(1)` and the message `step = g(1) - g(0)` and `square`, the coefficient of `X^2`,
+//!
+//! ```text
+//! g(s) = claim + step (s - z) + square s (s - 1)
+//! ```
+//!
+//! Every message is that of some g with this claim, so no inverse and no exception is needed. The challenges, reversed, are
+//! the next r; below the last layer tau joins p0 and p1, q0 and q1 at the leaf point `(r | tau)`.
+//!
+//! Adjacent nodes are bound, so a prover's work is that of the nodes which are allocated, however little more than a power of
+//! two they are, and each node is read once a round: binding it and evaluating the next round is one pass (`region`).
+//!
+//! # Leaves
+//! An entry of a lookup is the leaf `(1, alpha - id_T - sum_{j>=1} beta^j col_j)`, `id_T` being the table's index plus one; a row of
+//! table t is `(-m_t, same denominator)`. The leaves behind a table's last row and behind the last block are (0, 1).
+//!
+//! A lookup's block pads every axis to a power of two. A column's multilinear extension is that of the column padded by
+//! zeros *by definition*: whoever commits to a column has no say in it, and a claim on it is checked as such. Where the
+//! table has a row of zeros ([`convince_circuit::TableContent::zero_row`]) an entry of padding is therefore a lookup of this
+//! row, true for every witness, and is counted as one: its numerator is one, and the row's multiplicity counts it. The block's
+//! numerator is then the constant one, and its denominator `alpha - id_T - sum beta^j col_j~(rho)`. The sum of fractions
+//! says the same of the true entries as ever: the padding's share, `n / (alpha - id_T)`, is on both sides. Were a multiplicity not
+//! to count it, the sum would not vanish. Where there is no such row, padding is the leaf (0, 1), and the block's denominator
+//! `(alpha - id_T) 1(rho) - sum beta^j col_j~(rho) + 1 - 1(rho)` at the leaf point.
+//!
+//! At the bottom, numerators of one make `f = lambda ((q0 + mu)(q1 + mu) - mu^2)` with `mu = 1 / lambda`: one product of two
+//! tables (`layer`). Denominators of one table differ by small multiples of beta and beta^2, so the first message there is a
+//! sum of small integers times weights.
 
 mod formula;
 mod layer;

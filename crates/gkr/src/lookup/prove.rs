@@ -3,7 +3,8 @@ use convince_field::ProofField;
 use convince_poly::Functional;
 use convince_sumcheck::eq_product::invert_all;
 use convince_sumcheck::{parallel, suffix};
-use convince_transcript::ProverChannel;
+use convince_transcript::{ProverChannel, profile};
+use tracing::{Span, debug_span};
 
 use super::layer::{Layer, only_node, square_term};
 use super::leaves::Leaves;
@@ -21,12 +22,14 @@ where
         return ColumnClaims::new(circuit, vec![], vec![]);
     }
     let (alpha, beta) = (channel.full_challenge(ALPHA), channel.full_challenge(BETA));
-    let tree = Tree::new(circuit.log_leaves(), Leaves::new(circuit, witness, [alpha, beta]));
+    let leaves = debug_span!("leaves").in_scope(|| Leaves::new(circuit, witness, [alpha, beta]));
+    let tree = debug_span!("tree").in_scope(|| Tree::new(circuit.log_leaves(), leaves));
     let [_, root] = tree.root();
     // Zero with probability 2^-200 for an honest prover; the verifier then refuses the proof.
     channel.send(ROOT, &[root, root.inverse().unwrap_or(F::zero())]);
     let (mut point, mut claims) = (Vec::new(), None);
-    for children in tree.into_levels() {
+    for (level, children) in tree.into_levels().enumerate() {
+        let _span = debug_span!("level", level).entered();
         let lambda = channel.challenge(LAMBDA);
         let (next, finals) = match claims {
             None => (Vec::new(), only_node(&children)),
@@ -36,8 +39,12 @@ where
         (point, claims) = (next, Some(finals));
     }
     point.push(channel.challenge(TAU));
+    let _span = debug_span!("columns").entered();
     let columns = column_values(circuit, witness, &point);
     channel.send(COLUMNS, &columns);
+    for block in circuit.blocks() {
+        super::columns(circuit, block).0.iter().for_each(|tensor| profile::share(tensor.wire.index(), F::BYTES));
+    }
     ColumnClaims::new(circuit, point, columns)
 }
 
@@ -80,8 +87,10 @@ where
 
 /// The columns' and multiplicities' evaluations, block after block.
 fn column_values<F: ProofField>(circuit: &Circuit, witness: &Witness, point: &[F]) -> Vec<F> {
+    let step = Span::current();
     let values = parallel::map_items(circuit.blocks().iter().collect(), |block| {
         let (tensors, shape) = columns(circuit, block);
+        let _span = profile::layer_of(&step, tensors[0].wire.index());
         let functional = Functional::at_flat(suffix(point, block.log_size), shape);
         tensors.into_iter().map(|t| functional.apply(witness.tensor(circuit, t))).collect::<Vec<F>>()
     });

@@ -2,11 +2,12 @@ use convince_circuit::{Circuit, Layer, Strategy, Witness};
 use convince_field::ProofField;
 use convince_poly::{Functional, pad};
 use convince_sumcheck::{parallel, product as sumcheck, suffix};
-use convince_transcript::ProverChannel;
+use convince_transcript::{ProverChannel, profile};
+use tracing::debug_span;
 
 use super::{
     BIAS, INPUT_CLAIMS, Instance, KERNEL_CLAIMS, LAMBDA, MU, Pending, Rho, by_layer, conv, gates, input_claim,
-    is_whole, kernel_shape, linear, plane_point, plane_shape, powers, product, schedule, spectrum, variables,
+    is_whole, kernel_shape, linear, output, plane_point, plane_shape, powers, product, schedule, spectrum, variables,
     weight_claim,
 };
 use crate::Claim;
@@ -35,9 +36,12 @@ where
 {
     let mut pending = Pending::new(circuit, claims);
     for (wave, layers) in schedule(circuit).into_iter().enumerate() {
+        let span = debug_span!("wave", wave).entered();
         let (mut instances, mut by_fft) = (Vec::new(), Vec::new());
         for layer in layers {
-            match &circuit.layers()[layer] {
+            let layer = &circuit.layers()[layer];
+            let _span = output(layer).map(|wire| profile::layer_of(&span, wire.index()));
+            match layer {
                 Layer::Conv2d(conv) => {
                     let list = if conv.params.strategy == Strategy::Fft { &mut by_fft } else { &mut instances };
                     list.extend(pending.take(conv.output).into_iter().map(|claim| Instance { layer: conv, claim }));
@@ -75,6 +79,7 @@ pub(crate) fn send_biases<F: ProofField, C: ProverChannel<F>>(
         let functional = Functional(vec![instance.axis(1).clone()]);
         let value = functional.apply(witness.wire(wire));
         channel.send(BIAS, &[value]);
+        profile::share(wire.index(), F::BYTES);
         *start -= value * instance.ones();
         pending.add(circuit, Claim { wire, functional, value });
     }
@@ -90,26 +95,32 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
 ) {
     let starts = send_biases(circuit, witness, channel, pending, instances);
     let lambdas = powers(channel.challenge(LAMBDA), instances.len());
-    let tables = parallel::map(instances.len(), |k| {
+    let step = debug_span!("kernel tables");
+    let table = |k: usize| {
         let layer = instances[k].layer;
+        let _span = profile::layer_of(&step, layer.output.index());
         conv::kernel_tables(&instances[k], witness.wire(layer.weight), witness.tensor(circuit, layer.input))
-    });
+    };
+    let tables = step.in_scope(|| parallel::map(instances.len(), table));
     let stage_a =
         tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
             sumcheck::Instance::new(variables(&kernel_shape(i.layer)), lambda, start, vec![pair])
         });
-    let (rho, finals) = sumcheck::prove(channel, stage_a.collect());
+    let (rho, finals) = debug_span!("kernel rounds").in_scope(|| sumcheck::prove(channel, stage_a.collect()));
     let kernel_claims: Vec<[F; 2]> = finals.into_iter().map(|pairs| pairs[0]).collect();
     channel.send(KERNEL_CLAIMS, kernel_claims.as_flattened());
     for (instance, [weight, _]) in instances.iter().zip(&kernel_claims) {
         pending.add(circuit, weight_claim(instance, &Rho::new(&rho, instance.layer), *weight));
+        profile::share(instance.layer.output.index(), 2 * F::BYTES);
     }
 
     let mus = powers(channel.challenge(MU), instances.len());
     let mut stage_b = Vec::new();
     let mut summed_layers = Vec::new();
+    let step = debug_span!("input tables").entered();
     for run in by_layer(instances) {
         let first = &instances[run.start];
+        let _span = profile::layer_of(&step, first.layer.output.index());
         let rho = Rho::new(&rho, first.layer);
         if is_whole(first.layer) {
             for k in run {
@@ -134,12 +145,14 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
         stage_b.push(sumcheck::Instance::new(variables(shape), F::one(), claim, vec![pair]));
         summed_layers.push((first, rho));
     }
-    let (q, finals) = sumcheck::prove(channel, stage_b);
+    drop(step);
+    let (q, finals) = debug_span!("input rounds").in_scope(|| sumcheck::prove(channel, stage_b));
     let values: Vec<F> = finals.iter().map(|pairs| pairs[0][0]).collect();
     channel.send(INPUT_CLAIMS, &values);
     for ((instance, rho), value) in summed_layers.into_iter().zip(values) {
         let shape = plane_shape(instance.layer);
         let plane = plane_point(suffix(&q, variables(shape)), shape);
         pending.add(circuit, input_claim(circuit, instance, &rho, plane, value));
+        profile::share(instance.layer.output.index(), F::BYTES);
     }
 }

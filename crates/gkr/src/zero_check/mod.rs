@@ -19,7 +19,8 @@ use convince_field::ProofField;
 use convince_poly::{Axis, Functional, log2_ceil, outer};
 use convince_sumcheck::eq_product::{self, Factors, Instance};
 use convince_sumcheck::{SumcheckClaim, parallel, suffix};
-use convince_transcript::{ChannelError, ChannelScalar, Check, Label, ProverChannel, VerifierChannel};
+use convince_transcript::{ChannelError, ChannelScalar, Check, Label, ProverChannel, VerifierChannel, profile};
+use tracing::debug_span;
 
 use crate::Claim;
 
@@ -174,19 +175,24 @@ where
     let lambda = channel.challenge(LAMBDA);
     let jobs: Vec<(&Part<'_>, &Vec<Factor>)> =
         parts.iter().flat_map(|part| part.products.iter().map(move |p| (part, p))).collect();
-    let summands = parallel::map(jobs.len(), |k| {
+    let tables = debug_span!("tables");
+    let summand = |k: usize| {
         let (part, factors) = jobs[k];
+        let _span = profile::layer_of(&tables, part.advice.index());
         Factors::new(num_vars(part.shape), factors.iter().map(|f| factor_table(witness, part, f)).collect())
-    });
+    };
+    let summands = tables.in_scope(|| parallel::map(jobs.len(), summand));
     let mut weight = F::one();
     let mut instances = Vec::with_capacity(jobs.len());
     for summand in summands {
         instances.push(Instance { summand, claim: F::zero(), weight });
         weight *= lambda;
     }
-    let point = eq_product::prove(channel, &z, degree, &mut instances);
+    let point = debug_span!("rounds").in_scope(|| eq_product::prove(channel, &z, degree, &mut instances));
+    let step = debug_span!("columns").entered();
     let mut claims = ProductClaims::new(point);
     for part in &parts {
+        let _span = profile::layer_of(&step, part.advice.index());
         let weights = outer(&claims.functional(part).0);
         let (len, advice) = (weights.len(), witness.wire(part.advice));
         let columns = columns_of(&part.products);

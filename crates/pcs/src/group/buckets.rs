@@ -51,7 +51,7 @@ impl Layout {
     /// The layout of fewest additions for a row, and about how many they are.
     fn of(row: IntSlice<'_>) -> (Self, usize) {
         let (mut low, mut high, mut entries) = (0, 0, 0);
-        row.iter().for_each(|x| {
+        row.for_each(|_, x| {
             (low, high) = (x.min(low), x.max(high));
             entries += usize::from(x != 0);
         });
@@ -96,11 +96,11 @@ fn sum_rows(generators: &[G1Affine], rows: &[IntSlice<'_>], layout: Layout) -> V
 /// Calls `each(bucket, column, negative)` for every non-zero digit of the rows, their buckets numbered through.
 fn for_each_digit_of_rows(rows: &[IntSlice<'_>], layout: Layout, mut each: impl FnMut(usize, usize, bool)) {
     for (i, row) in rows.iter().enumerate() {
-        for (column, value) in row.iter().enumerate() {
+        row.for_each(|column, value| {
             for_each_digit(value, layout.width, |k, digit| {
                 let bucket = layout.num_buckets() * i + layout.buckets() * k + digit.unsigned_abs() as usize - 1;
                 each(bucket, column, digit < 0);
             });
-        }
+        });
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn map<T: Send>(num_jobs: usize, run: impl Fn(usize) -> T + Sync + Se
 }
 
 /// `run(i, chunk)` for the `i`-th `len` items, the last chunk being what is left.
-pub(super) fn for_each_chunk<T: Send>(items: &mut [T], len: usize, run: impl Fn(usize, &mut [T]) + Sync + Send) {
+pub(crate) fn for_each_chunk<T: Send>(items: &mut [T], len: usize, run: impl Fn(usize, &mut [T]) + Sync + Send) {
     #[cfg(feature = "parallel")]
     {
         use rayon::prelude::*;

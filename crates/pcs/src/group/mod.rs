@@ -17,6 +17,6 @@ mod sum;
 
 pub use fixed_base::{FixedBase, Method, TABLE_COLUMNS};
 pub use generators::{Generators, MAX_WIDTH};
-pub(crate) use jobs::made;
+pub(crate) use jobs::{for_each_chunk, made};
 pub use msm::{msm, msm_additions};
 pub use sum::sum_groups;

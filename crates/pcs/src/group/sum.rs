@@ -2,7 +2,8 @@
 //!
 //! Neighbours are added pairwise, level by level, until one point a list is left. The additions of a level are batches of
 //! [`add_chords`], which share an inversion. What is added up are [`Term`]s, places in a table and signs, so that the lists
-//! of a multi-scalar multiplication are 4 bytes an entry; every level below reads the one before it in order.
+//! of a multi-scalar multiplication are 4 bytes an entry; every level below reads the one before it in order. An addition takes
+//! some 0.12 us with AVX2 and 0.32 us without, where a mixed addition costs 0.47 us (`benches/group.rs`, one core).
 
 use std::cell::RefCell;
 
@@ -20,7 +21,7 @@ const MIN_ADDITIONS: usize = 24;
 
 /// The sum of every list: `lens[0]` points, then `lens[1]` points, and so on. An empty list has the sum zero.
 ///
-/// Any points of the curve are allowed: equal, opposite or zero, which take 1.5 us each and not 0.2.
+/// Any points of the curve are allowed: equal, opposite or zero, which take 1.5 us each and not 0.13.
 ///
 /// # Panics
 /// Unless `lens` adds up to the number of points.

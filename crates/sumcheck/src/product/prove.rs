@@ -47,9 +47,17 @@ impl<F: ProofField> Instance<F> {
     }
 
     fn bind(&mut self, half: usize, r: F) {
-        for table in self.pairs.iter_mut().flatten() {
-            parallel::bind(table, half, F::zero(), r);
-        }
+        let bind = |mut pair: [Vec<F>; 2]| {
+            pair.iter_mut().for_each(|table| parallel::bind(table, half, F::zero(), r));
+            pair
+        };
+        // Spread as in [`Self::round`].
+        let pairs = std::mem::take(&mut self.pairs);
+        self.pairs = if pairs.len() * half >= MANY {
+            parallel::map_items(pairs, bind)
+        } else {
+            pairs.into_iter().map(bind).collect()
+        };
         if let Some((_, mask)) = &mut self.mask {
             mask.bind(r);
         }

@@ -5,12 +5,13 @@ use convince::{AccuracyError, AccuracyOptions, AccuracyStatement, DataSetCommitm
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::super::prove::{peak_memory, proving_key};
+use super::super::prove::proving_key;
 use super::{check_key, data_set, labels};
 use crate::args::ProveAccuracy;
 use crate::error::{Context, Error, Exit};
 use crate::input::{self, DataSet};
 use crate::output::{Access, Output, Target, fields, milliseconds, size};
+use crate::profile::peak_memory;
 use crate::progress::Progress;
 use crate::visibility::Visibility;
 

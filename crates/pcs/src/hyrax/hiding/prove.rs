@@ -1,6 +1,5 @@
 use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
-use ark_ff::AdditiveGroup;
 use convince_field::{Fr, ProofField};
 use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::parallel;
@@ -8,6 +7,7 @@ use convince_sumcheck::product::{self, Mask};
 use convince_transcript::ProverChannel;
 use convince_transcript::hiding::{Hidden, HidingProver, Recorder, Tape};
 use rand::{CryptoRng, RngCore};
+use tracing::debug_span;
 use zeroize::Zeroizing;
 
 use super::layout::Layout;
@@ -72,9 +72,11 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         let Self { params, layout, mut blinds, channel } = self;
         let tape = recorder.into_tape();
         let (mut clear, pads) = channel.into_parts();
+        let span = debug_span!("closing argument").entered();
         let products = Factors::new(&tape, &pads);
         let mut hidden = pads;
         let statement = prove_products(params, &tape, claims, &products, &mut hidden, &mut blinds, &mut clear, rng);
+        drop(span);
         let hidden = HiddenRows { rows: &layout.rows(), scalars: &hidden, blinds: &blinds };
         open(params, wires, claims, &statement, &hidden, &mut clear, rng);
         clear
@@ -170,6 +172,7 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
     clear: &mut Clear,
     rng: &mut (impl RngCore + CryptoRng),
 ) {
+    let span = debug_span!("mask").entered();
     let variables = log2_ceil(params.width);
     let mask = random(Mask::<Fr>::len(variables), rng);
     let mask_blind = random(1, rng);
@@ -178,18 +181,21 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
     let mask_sum = g.sum();
     clear.send(MASK_SUM, &[mask_sum]);
     let eta: Fr = clear.challenge(ETA);
+    drop(span);
 
-    let folded = prove::fold(wires, claims, statement.kappa);
+    let mut folded = prove::fold(wires, claims, statement.kappa);
+    let span = debug_span!("column sumcheck").entered();
     let row = |values: &[Fr], row: &std::ops::Range<usize>| values[row.clone()].to_vec();
     let mut pairs = folded.pairs();
     pairs.extend(hidden.rows.iter().map(|r| [row(hidden.scalars, r), row(&statement.coefficients, r)]));
     let total = statement.total + eta * mask_sum;
     let instance = product::Instance::new(variables, Fr::from(1u64), total, pairs).masked(eta, g);
-    let (sigma, _) = product::prove(clear, vec![instance]);
+    let (sigma, finals) = product::prove(clear, vec![instance]);
+    drop(span);
 
+    let _span = debug_span!("inner-product argument").entered();
     let eq = eq_truncated(&sigma, params.generators.width());
-    let (mut vector, mut blind) = folded.combine(wires, &eq);
-    vector.resize(eq.len(), Fr::ZERO);
+    let (mut vector, mut blind) = folded.combine(wires, eq.len(), &finals[0]);
     let weights = row_weights(&statement.coefficients, hidden.rows, &eq);
     for (row, weight) in hidden.rows.iter().zip(&weights) {
         vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
