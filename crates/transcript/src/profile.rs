@@ -1,9 +1,10 @@
-//! What a profile of a prover is made of: spans and events of the crate `tracing`, which cost a load each where nobody subscribes.
+//! What a profile of a prover is made of: spans and events of the crate `tracing`, which cost a load each where nobody
+//! subscribes.
 //!
-//! Phases are spans of level `INFO`, with spans of level `DEBUG` for their steps on the same thread, one after the other. A span
-//! named [`LAYER`] is a layer's part of the step that is its parent; layers may run on other threads and beside each other. Its
-//! field says whose: `layer`, a layer's index; `wire`, a wire's index; or `committed`, a place among the wires that are opened.
-//! Nothing of what a proof is about is in any field.
+//! Phases are spans of level `INFO`, with spans of level `DEBUG` for their steps on the same thread, one after the other.
+//! A span named [`LAYER`] is a layer's part of the step that is its parent; layers may run on other threads and beside
+//! each other. Its field says whose: `layer`, a layer's index; `wire`, a wire's index; or `committed`, a place among the
+//! wires that are opened. Nothing of what a proof is about is in any field.
 
 use tracing::Span;
 use tracing::span::EnteredSpan;

@@ -95,15 +95,16 @@ EXAMPLES:
   convince prove --key batch-of-2/prover.key --input seven.png --input two.png -o both.cnvp
   convince prove --key keys/prover.key --input seven.png --profile-html profile.html -o seven.cnvp
 
-JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, input_bytes (of them), peak_rss_bytes (null where the
-system does not tell), ANSWER, mode (zero-knowledge or plain), private, reveal (both as setup prints them),
-input_commitment, output_commitment (hex, null of what is public), output_opening (the file, or null)} where ANSWER
-is label, label_name, logits, probabilities (softmax of a classifier's logits, else null); of a batch they are the
-first image's, and images: [{ANSWER}] has all. They are printed of a private output too. Under a key that reveals
-labels alone logits and probabilities are null.
+JSON: {prove_ms, phases_ms: {witness, commit, reduce, open}, key_ms, proof_bytes, input_bytes (of them),
+peak_rss_bytes (null where the system does not tell), ANSWER, mode (zero-knowledge or plain), private, reveal
+(both as setup prints them), input_commitment, output_commitment (hex, null of what is public), output_opening
+(the file, or null)} where ANSWER is label, label_name, logits, probabilities (softmax of a classifier's logits,
+else null); of a batch they are the first image's, and images: [{ANSWER}] has all. They are printed of a private
+output too. Under a key that reveals labels alone logits and probabilities are null.
 With a profile also profile: {PART, head_bytes, layers: [{name, operator, witness_ms, reduce_ms, open_ms,
-message_bytes, commit_bytes (of them)}], shared_bytes (messages of no single layer)} where PART is name, ms, cpu_ms, message_bytes,
-peak_rss_bytes (null where the system does not tell, or for the steps of steps), parts: [{PART}].")]
+message_bytes, commit_bytes (of them)}], shared_bytes (messages of no single layer)} where PART is name, ms,
+cpu_ms, message_bytes, peak_rss_bytes (null where the system does not tell, or for the steps of steps), parts:
+[{PART}].")]
 pub(crate) struct Prove {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]

@@ -42,7 +42,8 @@ pub(crate) fn page(profiles: &[(String, &Profile)]) -> String {
     let titles: Vec<String> = profiles.iter().map(|(title, _)| escaped(title)).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Profile: {}</title>\n<style>\n{STYLE}</style>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>Profile: {}</title>\n<style>\n{STYLE}</style>\n\
          </head>\n<body>\n{sections}</body>\n</html>\n",
         titles.join(", ")
     )
@@ -53,7 +54,7 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     let memory = whole.peak_rss_bytes.map_or(String::new(), |bytes| format!(", {} of memory at most", size(bytes)));
     let (took, bytes, head) = (time(whole.ms), size(whole.message_bytes), size(*head_bytes));
     let _ = writeln!(text, "<h1>{}</h1>", escaped(title));
-    let _ = writeln!(text, "<p>A proof in {took}: {bytes} of messages behind a head of {head}{memory}.</p>");
+    let _ = writeln!(text, "<p>A proof in {took}: {bytes} of messages behind {head} of head{memory}.</p>");
     let phases: Vec<(&str, &Part)> = whole.parts.iter().map(|phase| (phase.name.as_str(), phase)).collect();
     let steps = whole.parts.iter().flat_map(|phase| phase.parts.iter().map(|step| (phase.name.as_str(), step)));
     let steps: Vec<(&str, &Part)> = steps.collect();
