@@ -18,8 +18,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use convince::model::Model;
 use convince::{Mode, Proof, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, setup_with, verify};
-use convince_benches::pool;
 use convince_benches::process::peak_bytes;
+use convince_benches::{built_in, pool};
 use machine::{Provenance, Spread, milliseconds};
 use serde::Serialize;
 
@@ -108,16 +108,12 @@ fn main() -> Result<()> {
 }
 
 fn measure(name: &str, runs: usize) -> Result<Row> {
-    let architecture = convince_zoo::find(name).context("a built-in network")?;
-    let model = architecture.quantized(None)?;
+    let (model, input) = built_in(name)?;
     let ((proving, verifying), setup_private_ms) = timed(|| keys(&model, false))?;
     let setup_peak_bytes = peak_bytes();
     let ((proving_public, verifying_public), setup_public_ms) = timed(|| keys(&model, true))?;
     let (range_proof_bytes, range_proof_slices) =
         verifying.weights_commitment().map_or((0, 0), |commitment| commitment.range_proof_size());
-    let (low, high) = (model.graph.input_bits.low(), model.graph.input_bits.high());
-    let size: usize = model.graph.input_shape.iter().product();
-    let input: Vec<i32> = (0..size as i64).map(|i| (low + (i * i * 31 + i * 7) % (high - low + 1)) as i32).collect();
     for key in [&proving, &proving_public] {
         key.prepare();
     }

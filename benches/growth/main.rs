@@ -166,7 +166,10 @@ impl Sweep {
     fn run(&self, arguments: &Arguments) -> Result<Swept> {
         let exponents = self.values.clone().take(if arguments.quick { 2 } else { usize::MAX });
         println!("{}: {}", self.name, self.unit);
-        println!("    {:>6} {:>10} {:>10} {:>12} {:>12} {:>10} {:>10}", "", "weights", "leaves", "prove", "verify", "proof", "peak");
+        println!(
+            "    {:>6} {:>10} {:>10} {:>12} {:>12} {:>10} {:>10}",
+            "", "weights", "leaves", "prove", "verify", "proof", "peak"
+        );
         let mut points = Vec::new();
         for exponent in exponents {
             let point = self.point(1 << exponent, arguments.runs)?;
