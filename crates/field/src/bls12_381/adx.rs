@@ -153,8 +153,7 @@ pub(super) fn mul(_: Adx, a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
 /// The eight limbs of `a b`, unreduced.
 #[inline(always)]
 pub(super) fn product(_: Adx, a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
-    let mut r = [0u64; 8];
-    let [r0, r1, r2, r3, r4, r5, r6, r7] = &mut r;
+    let [mut r0, mut r1, mut r2, mut r3, mut r4, mut r5, mut r6, mut r7] = [0u64; 8];
     // SAFETY: the processor has the extensions; the code reads 32 bytes at a and b and writes no memory.
     unsafe {
         asm!(
@@ -163,13 +162,13 @@ pub(super) fn product(_: Adx, a: &[u64; 4], b: &[u64; 4]) -> [u64; 8] {
             "mov rdx, [{b} + 16]", "xor {t6:e}, {t6:e}", row_from_memory!("t2" "t3" "t4" "t5" "t6"),
             "mov rdx, [{b} + 24]", "xor {t7:e}, {t7:e}", row_from_memory!("t3" "t4" "t5" "t6" "t7"),
             a = in(reg) a.as_ptr(), b = in(reg) b.as_ptr(),
-            t0 = out(reg) *r0, t1 = out(reg) *r1, t2 = out(reg) *r2, t3 = out(reg) *r3,
-            t4 = out(reg) *r4, t5 = out(reg) *r5, t6 = out(reg) *r6, t7 = out(reg) *r7,
+            t0 = out(reg) r0, t1 = out(reg) r1, t2 = out(reg) r2, t3 = out(reg) r3,
+            t4 = out(reg) r4, t5 = out(reg) r5, t6 = out(reg) r6, t7 = out(reg) r7,
             l = out(reg) _, h = out(reg) _, out("rdx") _,
             options(pure, readonly, nostack),
         );
     }
-    r
+    [r0, r1, r2, r3, r4, r5, r6, r7]
 }
 
 /// `t / R mod p` for an integer t of at most `2 (p - 1)^2`.
@@ -203,11 +202,15 @@ pub(super) fn interpolate(_: Adx, a: &[u64; 4], b: &[u64; 4], c: [u64; 2]) -> [u
     // Everything is modulo 2^384, where b - a may be negative: as an unsigned integer it is 2^256 too large then. The sum
     // 2^128 a + (b - a) c is between 2^128 a and 2^128 b, so that after both reductions it is above -p and below p.
     let mut borrow = false;
-    let step: [u64; 4] = std::array::from_fn(|i| sbb(b[i], a[i], &mut borrow));
+    let s0 = sbb(b[0], a[0], &mut borrow);
+    let s1 = sbb(b[1], a[1], &mut borrow);
+    let s2 = sbb(b[2], a[2], &mut borrow);
+    let s3 = sbb(b[3], a[3], &mut borrow);
     let mask = u64::from(borrow).wrapping_neg();
     let mut borrow = false;
     let [mut r0, mut r1] = [a[0], a[1]];
-    let [mut r2, mut r3] = [0, 1].map(|i| sbb(a[i + 2], c[i] & mask, &mut borrow));
+    let mut r2 = sbb(a[2], c[0] & mask, &mut borrow);
+    let mut r3 = sbb(a[3], c[1] & mask, &mut borrow);
     // SAFETY: as in `mul`, but that the code reads nothing but the modulus.
     unsafe {
         asm!(
@@ -220,7 +223,7 @@ pub(super) fn interpolate(_: Adx, a: &[u64; 4], b: &[u64; 4], c: [u64; 2]) -> [u
             reduce_row!("t0" "t1" "t2" "t3" "t4"), "sbb {t5}, 0",
             reduce_row!("t1" "t2" "t3" "t4" "t5"),
             add_p_if_negative!("t2" "t3" "t4" "t5"),
-            a0 = in(reg) step[0], a1 = in(reg) step[1], a2 = in(reg) step[2], a3 = in(reg) step[3],
+            a0 = in(reg) s0, a1 = in(reg) s1, a2 = in(reg) s2, a3 = in(reg) s3,
             c1 = in(xmm_reg) f64::from_bits(c[1]), inout("rdx") c[0] => _, p = sym MODULUS,
             t0 = out(reg) _, t1 = out(reg) _, t2 = inout(reg) r0, t3 = inout(reg) r1, t4 = inout(reg) r2, t5 = inout(reg) r3,
             l = out(reg) _, h = out(reg) _, k = out(reg) _,

@@ -64,9 +64,17 @@ fn by_limbs(a: &[u64; 4]) -> [u64; 4] {
 pub(super) fn sum_of_two(a: [&[u64; 4]; 2], b: [&[u64; 4]; 2]) -> [u64; 4] {
     #[cfg(target_arch = "x86_64")]
     if let Some(present) = adx::Adx::detect() {
-        let (mut sum, other) = (adx::product(present, a[0], b[0]), adx::product(present, a[1], b[1]));
+        let (x, y) = (adx::product(present, a[0], b[0]), adx::product(present, a[1], b[1]));
         let mut carry = false;
-        sum.iter_mut().zip(other).for_each(|(s, t)| *s = adc(*s, t, &mut carry));
+        let s0 = adc(x[0], y[0], &mut carry);
+        let s1 = adc(x[1], y[1], &mut carry);
+        let s2 = adc(x[2], y[2], &mut carry);
+        let s3 = adc(x[3], y[3], &mut carry);
+        let s4 = adc(x[4], y[4], &mut carry);
+        let s5 = adc(x[5], y[5], &mut carry);
+        let s6 = adc(x[6], y[6], &mut carry);
+        let s7 = adc(x[7], y[7], &mut carry);
+        let sum = [s0, s1, s2, s3, s4, s5, s6, s7];
         return adx::reduce_8(present, &sum);
     }
     let [mut first, mut second] = [*a[0], *a[1]];

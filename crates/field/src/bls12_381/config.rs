@@ -53,8 +53,12 @@ impl MontConfig<4> for FrConfig {
         arithmetic::mul_assign(&mut a.0.0, &b);
     }
 
-    #[inline]
+    #[inline(always)]
     fn sum_of_products<const M: usize>(a: &[Fr; M], b: &[Fr; M]) -> Fr {
+        if M == 2 {
+            let [a, b] = [a, b].map(|x| [&x[0].0.0, &x[1].0.0]);
+            return Fp::new_unchecked(BigInt(arithmetic::sum_of_two(a, b)));
+        }
         let (a_pairs, a_last) = a.as_chunks::<2>();
         let (b_pairs, b_last) = b.as_chunks::<2>();
         let pair = |([a, c], [b, d]): (&[Fr; 2], &[Fr; 2])| {

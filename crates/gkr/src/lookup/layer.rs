@@ -97,9 +97,8 @@ pub(super) fn square_term<F: ProofField>(children: &Children<F>, lambda: F, poin
         Children::Leaves(leaves) => {
             let (lookups, all) = (leaves.lookups(), leaves.len().div_ceil(4));
             let weights = Weights::new(point, all, LOG_RUN);
-            let term = |fours: Range<usize>| {
-                Lowest { leaves, first: 4 * fours.start, lambda }.square_term(&weights, fours)
-            };
+            let term =
+                |fours: Range<usize>| Lowest { leaves, first: 4 * fours.start, lambda }.square_term(&weights, fours);
             let of_lookups = lookups_square_term(leaves, &Weights::new(point, all, LOG_FOURS));
             term(0..lookups.start) + lambda * of_lookups + term(lookups.end..all)
         }
@@ -172,12 +171,7 @@ fn differences<F: ProofField>(leaves: &Leaves<F>, codes: &[[u32; 4]], kind: Kind
 
 /// `sum_i weights[i] f(codes[i])` for integers of 31 bits, of 47 if they are wide.
 #[inline(always)]
-fn weighted_ints<F: ProofField>(
-    codes: &[[u32; 4]],
-    weights: &[F],
-    wide: bool,
-    f: impl Fn(&[u32; 4]) -> i64,
-) -> F {
+fn weighted_ints<F: ProofField>(codes: &[[u32; 4]], weights: &[F], wide: bool, f: impl Fn(&[u32; 4]) -> i64) -> F {
     let (mut low, mut high) = ([0i32; 1 << LOG_FOURS], [0i32; 1 << LOG_FOURS]);
     let (low, high) = (&mut low[..codes.len()], &mut high[..codes.len()]);
     if !wide {
@@ -200,8 +194,13 @@ impl<F: ProofField> Layer<F> {
         let weights = rest.map(|rest| Weights::new(rest, all.div_ceil(2), LOG_RUN));
         let weights = weights.as_ref();
         let none = [F::zero(); 2];
-        let mut layer =
-            Self { lambda, mu: F::zero(), head: Region::default(), lookups: Region::default(), tail: Region::default() };
+        let mut layer = Self {
+            lambda,
+            mu: F::zero(),
+            head: Region::default(),
+            lookups: Region::default(),
+            tail: Region::default(),
+        };
         let sums = match &children {
             Children::Nodes(level) => {
                 let round = Round { weights, offset: 0, len: all, default };

@@ -84,7 +84,7 @@ fn weighted<F: ProofField, const T: usize>(values: &Runs<F, T>, low: &[F]) -> F 
 fn sum_of_products<F: ProofField, const T: usize>(node: [F; T]) -> F {
     match T {
         2 => node[0] * node[1],
-        _ => F::sum_of_products(&[node[0], node[2]], &[node[1], node[3]]),
+        _ => node[0] * node[1] + node[2] * node[3],
     }
 }
 

@@ -111,7 +111,7 @@ fn above<F: ProofField>([p, q]: &Level<F>, nodes: Range<usize>, [out_p, out_q]: 
 /// `(p0 q1 + p1 q0, q0 q1)`.
 #[inline(always)]
 fn sum<F: ProofField>([p0, q0]: [F; 2], [p1, q1]: [F; 2]) -> [F; 2] {
-    [F::sum_of_products(&[p0, p1], &[q1, q0]), q0 * q1]
+    [p0 * q1 + p1 * q0, q0 * q1]
 }
 
 #[cfg(test)]
