@@ -58,7 +58,8 @@ const SWEEPS: [Sweep; 4] = [
     Sweep {
         name: "image",
         unit: "rows and columns",
-        values: 3..=8,
+        // Beyond 128 the last layer's accumulators do not fit 32 bits.
+        values: 3..=7,
         network: |side| (ConvNet { channels: 8, side, depth: 3 }, 1),
     },
     Sweep {
