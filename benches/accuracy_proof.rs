@@ -17,7 +17,6 @@ use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -28,6 +27,7 @@ use convince::{
     AccuracyOptions, AccuracyStatement, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, prove_accuracy,
     setup_with, verify_accuracy,
 };
+use convince_benches::process::{again, peak_bytes};
 use convince_benches::{LeNet, pool, vectors};
 use machine::{Provenance, Spread, milliseconds};
 use rayon::prelude::*;
@@ -178,11 +178,8 @@ fn keys(model: &Model, folder: &Path, batch: usize) -> Result<()> {
 
 /// One row, by a process of its own.
 fn measure(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--child").arg(folder).args([images.to_string(), batch.to_string()]);
-    let output = command.output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let folder = folder.to_str().context("a folder with a name in UTF-8")?;
+    again(&["--child", folder, &images.to_string(), &batch.to_string()])
 }
 
 fn child(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
@@ -209,12 +206,12 @@ fn child(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
 
     let statement = AccuracyStatement { labels: &labels, correct, data_set: None, nonce: b"" };
     let path = folder.join("accuracy.cnvp");
-    let peak_before_bytes = peak_memory();
+    let peak_before_bytes = peak_bytes();
     let start = Instant::now();
     let mut file = File::create(&path)?;
     prove_accuracy(&key, &statement, &mut integers, &mut file, &AccuracyOptions::default())?;
     let prove_ms = milliseconds(start.elapsed());
-    let peak_bytes = peak_memory();
+    let peak_bytes = peak_bytes();
 
     let verifying = VerifyingKey::from_bytes(&std::fs::read(key_path(folder, batch, "verifier"))?)?;
     let start = Instant::now();
@@ -232,12 +229,4 @@ fn child(folder: &Path, images: usize, batch: usize) -> Result<Measured> {
         peak_bytes,
         peak_before_bytes,
     })
-}
-
-/// The most memory that this process has held so far, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kilobytes)
 }

@@ -1,10 +1,10 @@
-//! The figures that the README quotes: LeNet-5 on MNIST, and the growth of the prover's time.
+//! The figures that the README quotes of LeNet-5 on MNIST.
 //!
 //! ```sh
 //! cargo build --release -p convince-cli      # what proves as a whole process
 //! cargo bench -p convince-benches --bench figures
 //! ```
-//! writes `benches/results/lenet5.json`, `growth.json` and `growth.svg`, and prints them. Options, behind `--`:
+//! writes `benches/results/lenet5.json` and prints what is in it. Options, behind `--`:
 //!
 //! ```text
 //! --runs N      medians of N (20)
@@ -13,9 +13,8 @@
 //! ```
 //!
 //! Nothing else should run meanwhile; the files say what the load was. Without cargo's `--bench`, that is under
-//! `cargo test --benches`, everything runs once on small networks and nothing is written.
+//! `cargo test --benches`, everything runs once on a small network and nothing is written.
 
-mod growth;
 mod machine;
 
 use std::cell::RefCell;
@@ -35,9 +34,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 const THREADS: usize = 2;
-const GROWTH_CHANNELS: [usize; 6] = [4, 8, 16, 32, 64, 128];
-/// Large networks take long and vary little.
-const MAX_GROWTH_RUNS: usize = 9;
 
 struct Arguments {
     measure: bool,
@@ -93,8 +89,6 @@ struct Times {
 struct ProveTimes {
     /// Of the whole.
     total: Spread,
-    /// Of the whole but its first phase, which runs the network.
-    proving: Spread,
     /// Of each phase, in order.
     phases: Vec<(&'static str, Spread)>,
 }
@@ -150,16 +144,15 @@ fn main() -> Result<()> {
     if process.is_none() {
         println!("no whole process: {} is missing; cargo build --release -p convince-cli", arguments.cli.display());
     }
-    std::fs::write(arguments.out.join("lenet5.json"), serde_json::to_string_pretty(&result)? + "\n")?;
-    growth::measure(&provenance, &GROWTH_CHANNELS, arguments.runs.min(MAX_GROWTH_RUNS), Some(&arguments.out))
+    Ok(std::fs::write(arguments.out.join("lenet5.json"), serde_json::to_string_pretty(&result)? + "\n")?)
 }
 
-/// Everything once, on networks that take no time.
+/// Everything once, on a network that takes no time.
 fn smoke() -> Result<()> {
     let (model, input) = conv_net(ConvNet { channels: 2, side: 8, depth: 1 }, 1);
     let (times, sizes, _) = measure(&model, &input, 1)?;
     report(&times, None, &sizes, &Value::Null);
-    growth::measure(&Provenance::now("smoke run".into()), &[1, 2, 4], 1, None)
+    Ok(())
 }
 
 /// A time of every run.
@@ -191,7 +184,7 @@ fn measure(
     let prover_key = many.install(|| repeat(runs, read_prover))?;
     // The first proof makes what tables are left to make.
     let proof = many.install(|| prove(&prover, input, &ProveOptions::default()))?;
-    let ProveTimes { total, phases, .. } = many.install(|| prove_repeatedly(&prover, input, Mode::Hiding, runs))?;
+    let ProveTimes { total, phases } = many.install(|| prove_repeatedly(&prover, input, Mode::Hiding, runs))?;
     let plain = many.install(|| prove_repeatedly(&prover, input, Mode::Plain, runs))?.total;
 
     let key = one.install(|| repeat(runs, || Ok(VerifyingKey::from_bytes(&verifier_file)?)))?;
@@ -230,7 +223,7 @@ fn measure(
 }
 
 fn prove_repeatedly(key: &ProvingKey, input: &[i32], mode: Mode, runs: usize) -> Result<ProveTimes> {
-    let (mut totals, mut proving) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
+    let mut totals = Vec::with_capacity(runs);
     let mut phases = Phase::ALL.map(|_| Vec::with_capacity(runs));
     for _ in 0..runs {
         let starts = RefCell::new(Vec::new());
@@ -241,12 +234,11 @@ fn prove_repeatedly(key: &ProvingKey, input: &[i32], mode: Mode, runs: usize) ->
         let end = Instant::now();
         totals.push(milliseconds(end - start));
         let mut starts = starts.take();
-        proving.extend(starts.get(1).map(|&start| milliseconds(end - start)));
         starts.push(end);
         starts.windows(2).zip(&mut phases).for_each(|(pair, times)| times.push(milliseconds(pair[1] - pair[0])));
     }
     let phases = Phase::ALL.iter().zip(phases).map(|(phase, times)| (phase.name(), Spread::of(times))).collect();
-    Ok(ProveTimes { total: Spread::of(totals), proving: Spread::of(proving), phases })
+    Ok(ProveTimes { total: Spread::of(totals), phases })
 }
 
 fn whole_process(arguments: &Arguments, keys: &(ProvingKey, VerifyingKey), lenet: &LeNet) -> Result<WholeProcess> {

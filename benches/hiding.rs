@@ -18,7 +18,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use convince::model::Model;
 use convince::{Mode, Proof, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, setup_with, verify};
-use convince_benches::pool;
+use convince_benches::process::peak_bytes;
+use convince_benches::{built_in, pool};
 use machine::{Provenance, Spread, milliseconds};
 use serde::Serialize;
 
@@ -107,16 +108,12 @@ fn main() -> Result<()> {
 }
 
 fn measure(name: &str, runs: usize) -> Result<Row> {
-    let architecture = convince_zoo::find(name).context("a built-in network")?;
-    let model = architecture.quantized(None)?;
+    let (model, input) = built_in(name)?;
     let ((proving, verifying), setup_private_ms) = timed(|| keys(&model, false))?;
-    let setup_peak_bytes = peak_memory();
+    let setup_peak_bytes = peak_bytes();
     let ((proving_public, verifying_public), setup_public_ms) = timed(|| keys(&model, true))?;
     let (range_proof_bytes, range_proof_slices) =
         verifying.weights_commitment().map_or((0, 0), |commitment| commitment.range_proof_size());
-    let (low, high) = (model.graph.input_bits.low(), model.graph.input_bits.high());
-    let size: usize = model.graph.input_shape.iter().product();
-    let input: Vec<i32> = (0..size as i64).map(|i| (low + (i * i * 31 + i * 7) % (high - low + 1)) as i32).collect();
     for key in [&proving, &proving_public] {
         key.prepare();
     }
@@ -161,7 +158,7 @@ fn measure(name: &str, runs: usize) -> Result<Row> {
         verify_public_two_threads: verification(&verifying_public, &public, 2)?,
         proof_bytes_plain: last_plain.as_bytes().len(),
         proof_bytes_hiding: last_hiding.as_bytes().len(),
-        peak_bytes: peak_memory(),
+        peak_bytes: peak_bytes(),
     })
 }
 
@@ -173,12 +170,4 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     let start = Instant::now();
     let value = work()?;
     Ok((value, milliseconds(start.elapsed())))
-}
-
-/// The most memory that this process has held so far, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kilobytes)
 }

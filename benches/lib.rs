@@ -1,14 +1,17 @@
 //! Fixtures shared by the benches: LeNet-5 with its digits, convolutional networks of any width, and seeded random data.
 //!
-//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`random_witness`], [`pool`].
+//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`built_in`], [`random_witness`], [`pool`], [`process`].
 //!
 //! Everything is deterministic. Fixtures panic where something is missing: they read committed files.
 
 #![forbid(unsafe_code)]
 
+pub mod process;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use convince::model::{Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};
 use convince::{ProvingKey, VerifyingKey, setup};
 use convince_circuit::{Circuit, WireKind, Witness, evaluate};
@@ -134,6 +137,19 @@ fn read(path: &Path) -> Vec<u8> {
 
 fn pixels(path: &Path) -> Vec<u8> {
     image::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_luma8().into_raw()
+}
+
+/// A built-in network with seeded weights, and an input of no meaning that is the same every time.
+///
+/// # Errors
+/// There is no network of this name, or it cannot be quantised.
+pub fn built_in(name: &str) -> anyhow::Result<(Model, Vec<i32>)> {
+    let architecture = convince_zoo::find(name).with_context(|| format!("no built-in network is called {name}"))?;
+    let model = architecture.quantized(None)?;
+    let (low, high) = (model.graph.input_bits.low(), model.graph.input_bits.high());
+    let size: usize = model.graph.input_shape.iter().product();
+    let input = (0..size as i64).map(|i| (low + (i * i * 31 + i * 7) % (high - low + 1)) as i32).collect();
+    Ok((model, input))
 }
 
 /// Sizes of [`conv_net`]: the convolutions' 3x3 kernels keep the plane, a fully connected layer of 10 outputs ends it.

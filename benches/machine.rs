@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Stands at the head of every result file.
 #[derive(Clone, Serialize)]
@@ -53,7 +53,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 /// Milliseconds of repeated runs.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) median_ms: f64,
     pub(crate) min_ms: f64,

@@ -171,6 +171,8 @@ impl Sizes<'_> {
             key_rows: rows(WireKind::Weight),
             leaves: statistics.leaves,
             rounds: messages.rounds,
+            pads: messages.hidden.messages,
+            products: messages.hidden.products,
             proof_bytes: head_bytes(self.circuit, self.width, true) + messages.bytes,
             ..Cost::default()
         };

@@ -37,6 +37,10 @@ pub struct Cost {
     pub leaves: usize,
     /// Rounds of interaction. A layer's are those of its own sumchecks, which layers of one wave share; the total counts every round once.
     pub rounds: usize,
+    /// Scalars that messages say: a zero-knowledge proof commits to a pad for each. A layer has none of its own.
+    pub pads: usize,
+    /// Products of hidden scalars, for each of which it commits to three scalars more. A layer has none of its own.
+    pub products: usize,
     /// Bytes of the proof file.
     pub proof_bytes: usize,
     /// Predicted time of a proof on two threads, in milliseconds.
@@ -76,9 +80,9 @@ impl Estimate {
         table_columns(self.width)
     }
 
-    /// Terms of the multi-scalar multiplications of the opening's inner-product argument.
-    pub fn argument_terms(&self) -> usize {
-        argument_terms(self.width)
+    /// Terms of multi-scalar multiplications with full-size scalars: pads, products, the opening's blinders and its argument.
+    pub fn scalar_terms(&self) -> usize {
+        scalar_terms(&self.total, self.width)
     }
 }
 
@@ -86,8 +90,9 @@ fn table_columns(width: usize) -> usize {
     if width <= TABLE_COLUMNS { width } else { 0 }
 }
 
-fn argument_terms(width: usize) -> usize {
-    argument_rounds(width) * padded_width(width)
+/// Of the whole proof; none of a layer, for which `width` is 0.
+fn scalar_terms(cost: &Cost, width: usize) -> usize {
+    cost.pads + 3 * cost.products + (1 + argument_rounds(width)) * padded_width(width)
 }
 
 /// The width of the commitment's matrices that [`crate::setup`] chooses for a circuit.
@@ -138,6 +143,8 @@ impl Cost {
             key_rows: self.key_rows.saturating_sub(part.key_rows),
             leaves: self.leaves.saturating_sub(part.leaves),
             rounds: self.rounds.saturating_sub(part.rounds),
+            pads: self.pads.saturating_sub(part.pads),
+            products: self.products.saturating_sub(part.products),
             proof_bytes: self.proof_bytes.saturating_sub(part.proof_bytes),
             prove_ms: self.prove_ms - part.prove_ms,
             memory_bytes: self.memory_bytes.saturating_sub(part.memory_bytes),

@@ -9,7 +9,7 @@
 //! which also prints how well they fit: each phase's time within some 20 % for eleven networks, memory within 15 %. The prices here
 //! come from a run at the highest priority beside other work; LeNet-5 on a machine at rest takes a quarter less.
 
-use super::{Cost, MOST_RECOMPUTED, argument_terms, table_columns};
+use super::{Cost, MOST_RECOMPUTED, scalar_terms, table_columns};
 
 /// Nanoseconds of a multiply-accumulate of the network's run.
 const MAC_NS: f64 = 0.1;
@@ -25,7 +25,7 @@ const WEIGHT_NS: f64 = 3.4;
 const ACTIVATION_NS: f64 = 60.0;
 /// Microseconds of a round.
 const ROUND_US: f64 = 8.6;
-/// Microseconds of a term of the multi-scalar multiplications in the opening's argument.
+/// Microseconds of a term of a multi-scalar multiplication with full-size scalars.
 const TERM_US: f64 = 6.4;
 
 /// Bytes of a process before it has read a key.
@@ -49,7 +49,7 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
         (cost.parameters, WEIGHT_NS),
         (cost.activations, ACTIVATION_NS),
         (rounds, 1e3 * ROUND_US),
-        (argument_terms(width), 1e3 * TERM_US),
+        (scalar_terms(cost, width), 1e3 * TERM_US),
     ];
     1e-6 * sum(&nanoseconds)
 }

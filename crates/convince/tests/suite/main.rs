@@ -8,5 +8,4 @@ mod ignored_checks;
 mod labels;
 mod layers;
 mod memory;
-mod profile;
 mod zero_knowledge;

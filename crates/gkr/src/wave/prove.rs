@@ -59,6 +59,7 @@ where
             prove_convolutions(circuit, witness, channel, &mut pending, &instances);
         }
         if !by_fft.is_empty() {
+            let _span = debug_span!("transforms").entered();
             fft::prove(circuit, witness, channel, &mut pending, step(wave), &by_fft);
         }
     }

@@ -15,7 +15,7 @@ use super::*;
 use crate::{OpeningClaim, Split};
 
 /// 150 entries are left after two rounds.
-const WIDTH: usize = 600;
+const WIDTH: usize = 1300;
 /// Bytes of a round: two points and a scalar.
 const ROUND: usize = 2 * 48 + 32;
 
@@ -32,12 +32,12 @@ fn layout(proof: &[u8], width: usize) -> (usize, usize) {
 
 #[test]
 fn rounds_follow_from_the_width() {
-    let rounds = [1, 256, 400, 512, 513, 600, 1024, 1025, 2304, 4096, 4608, 8192].map(argument_rounds);
-    assert_eq!(rounds, [0, 0, 0, 0, 2, 2, 2, 3, 4, 4, 5, 5]);
+    let rounds = [1, 400, 640, 641, 1024, 1280, 1281, 2304, 4096, 4608, 8192, 16384].map(argument_rounds);
+    assert_eq!(rounds, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5]);
     for width in (1..=MAX_WIDTH).filter(|&n| n < 700 || n % 61 == 0 || n > MAX_WIDTH - 70) {
         let padded = padded_width(width);
         assert!(padded >= width && padded <= MAX_WIDTH.min(width.next_power_of_two()), "{width}");
-        assert!(padded >> argument_rounds(width) <= 512);
+        assert!(padded >> argument_rounds(width) <= 640);
     }
     assert!((1..=MAX_WIDTH).map(argument_rounds).is_sorted());
 }
@@ -46,12 +46,12 @@ fn rounds_follow_from_the_width() {
 fn errors_of_an_opening_are_these() {
     assert_eq!(opening_error_terms(1, 0), [(1, 0), (0, 2), (0, 3)]);
     assert_eq!(opening_error_terms(400, 70), [(1, 69), (9, 2), (0, 3)]);
-    assert_eq!(opening_error_terms(4608, 900), [(1, 899), (13, 2), (5, 3)]);
+    assert_eq!(opening_error_terms(4608, 900), [(1, 899), (13, 2), (3, 3)]);
 }
 
 #[test]
 fn true_claims_open_at_every_width() {
-    for width in [1, 2, 3, 16, 255, 511, 512, 513, 514, 515, 516, 600, 1000, 1024, 1025, 2304] {
+    for width in [1, 2, 3, 16, 255, 512, 639, 640, 641, 642, 643, 1000, 1024, 1281, 1283, 2304, 2561] {
         let fixture = fixture(width as u64, width);
         let proof = fixture.prove();
         fixture.verify(&proof).unwrap_or_else(|e| panic!("{width}: {e}"));
@@ -185,7 +185,7 @@ fn zeros_open() {
 /// Columns that exist only because the argument's rounds halve an even number of them.
 #[test]
 fn garbage_in_the_added_columns_has_no_weight() {
-    let (width, padded) = (513, 516);
+    let (width, padded) = (1283, 1284);
     assert_eq!(padded_width(width), padded);
     let mut rng = ChaCha20Rng::seed_from_u64(8);
     let params = Hyrax::params(width).unwrap();
@@ -193,7 +193,7 @@ fn garbage_in_the_added_columns_has_no_weight() {
     let values = Ints::I16((0..2 * padded as i16).collect());
     let blinds = Hyrax::blinds(2, &mut rng);
     let rows = Hyrax::commit(&params, &garbage_split.rows(values.as_slice()), &blinds);
-    let point: Vec<Fr> = (0..11).map(|_| Fr::rand(&mut rng)).collect();
+    let point: Vec<Fr> = (0..12).map(|_| Fr::rand(&mut rng)).collect();
     let truncated = Functional::at_flat(&point, &[2, width]);
     let run = |forgers: Functional<Fr>| {
         let value = forgers.apply(values.as_slice());
