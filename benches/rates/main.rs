@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use convince::lower::{Strategies, lower_with};
 use convince::model::run;
 use convince::{Phase, ProveOptions, ProvingKey, estimate, prove, setup};
 use convince_benches::process::{again, forget_peak, peak_bytes};
@@ -40,6 +41,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Networks whose steps are predicted.
 const MODELLED: [&str; 3] = ["lenet5", "vgg16", "resnet18"];
+
+/// Networks whose steps are predicted and not measured: their keys alone take minutes.
+const FORETOLD: [&str; 2] = ["mobilenet-v1-224", "resnet50"];
 
 /// Channels, side and depth: from few large planes to many small ones, so that weights and activations are told apart.
 const NETWORKS: [(usize, usize, usize); 10] = [
@@ -80,12 +84,24 @@ struct Modelled {
     peak_bytes: Option<u64>,
 }
 
+/// A network's proof, predicted.
+#[derive(Serialize)]
+struct Foretold {
+    network: String,
+    sizes: Sizes,
+    steps: Vec<Step>,
+    proof_bytes: usize,
+    estimate_ms: f64,
+    estimate_bytes: u64,
+}
+
 #[derive(Serialize)]
 struct Results {
     provenance: Provenance,
     runs: usize,
     kernels_ns: Rates,
     networks: Vec<Modelled>,
+    foretold: Vec<Foretold>,
     prices: Vec<Fit>,
 }
 
@@ -143,7 +159,9 @@ fn main() -> Result<()> {
     let prices = if arguments.quick { Vec::new() } else { fit::all(&measured) };
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder)?;
-        let results = Results { provenance, runs, kernels_ns, networks, prices };
+        let foretold = FORETOLD.iter().filter(|_| !arguments.quick).map(|name| foretell(name, &kernels_ns));
+        let foretold = foretold.collect::<Result<Vec<_>>>()?;
+        let results = Results { provenance, runs, kernels_ns, networks, foretold, prices };
         std::fs::write(folder.join("rates.json"), serde_json::to_string_pretty(&results)? + "\n")?;
     }
     Ok(())
@@ -187,6 +205,25 @@ fn model(name: &str, rates: &Rates, runs: usize, listener: &Listener) -> Result<
     };
     modelled.print();
     Ok(modelled)
+}
+
+/// Predicts the steps of a built-in network's proof.
+fn foretell(name: &str, rates: &Rates) -> Result<Foretold> {
+    let (model, _) = built_in(name)?;
+    let circuit = lower_with(&model.graph, Strategies::default())?.circuit;
+    let estimate = estimate(&circuit);
+    let sizes = Sizes::new(&circuit, &estimate);
+    let steps = cost::steps(&sizes, rates);
+    let predicted: f64 = steps.iter().map(|step| step.predicted_ms).sum();
+    println!("{name}: {predicted:.0} ms on one core predicted, estimate {:.0} ms", estimate.total.prove_ms);
+    Ok(Foretold {
+        network: name.to_owned(),
+        sizes,
+        steps,
+        proof_bytes: estimate.total.proof_bytes,
+        estimate_ms: estimate.total.prove_ms,
+        estimate_bytes: estimate.total.memory_bytes,
+    })
 }
 
 /// Path of the span around a proof.
