@@ -44,7 +44,7 @@ impl Layout {
         state.out
     }
 
-    /// What ranges cost, in units of 0.3 µs of one thread: a leaf costs the prover two, a committed entry three with
+    /// What ranges cost, in units of 0.15 µs of one thread: a leaf costs the prover two, a committed entry three with
     /// its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to commit and two
     /// in the zero-checks.
     pub(crate) fn cost(&self) -> usize {
