@@ -153,7 +153,10 @@ fn damaged_proving_keys(every: usize) {
         bad[at] ^= 0x41;
         if let Ok(key) = ProvingKey::from_bytes(&seal(Kind::ProverKey, &bad)) {
             let accepted = prove(&key, &TINY.input, &options()).is_ok_and(|proof| accepts(&TINY, &proof).is_ok());
-            assert!(!accepted, "byte {at}");
+            // Names of layers and the quantiser's report are the prover's own, and change nothing that is proven.
+            let lowered = [&key, &TINY.proving].map(ProvingKey::lowered);
+            let same = lowered[0].circuit == lowered[1].circuit && lowered[0].weights == lowered[1].weights;
+            assert!(!accepted || same, "byte {at}");
         }
         assert!(ProvingKey::from_bytes(&seal(Kind::ProverKey, &payload[..at])).is_err());
     }
