@@ -222,16 +222,16 @@ fn child(folder: &Path, runs: usize) -> Result<Measured> {
     // The first proof starts the threads and is what memory is measured with.
     let proof = prove(&key, &input, &ProveOptions::default())?;
     let peak_bytes = peak_bytes();
-    let prove = repeat(runs, || Ok(drop(prove(&key, &input, &ProveOptions::default())?)))?;
+    let prove = repeat(runs, || Ok(prove(&key, &input, &ProveOptions::default())?))?;
     drop(key);
     let key = VerifyingKey::from_bytes(&std::fs::read(folder.join("verifier.key"))?)?;
     let bytes = proof.as_bytes();
-    let verify = repeat(runs, || Ok(drop(verify(&key, &Proof::from_bytes(bytes.to_vec())?, Some(&input), &[])?)))?;
+    let verify = repeat(runs, || Ok(verify(&key, &Proof::from_bytes(bytes.to_vec())?, Some(&input), &[])?))?;
     Ok(Measured { prove, verify, proof_bytes: bytes.len(), peak_bytes })
 }
 
 /// Times of so many runs; of three or more, no more than [`PATIENCE`] allows.
-fn repeat(runs: usize, mut run: impl FnMut() -> Result<()>) -> Result<Spread> {
+fn repeat<T>(runs: usize, mut run: impl FnMut() -> Result<T>) -> Result<Spread> {
     let (begin, mut times) = (Instant::now(), Vec::with_capacity(runs));
     while times.len() < runs && (times.len() < 3 || begin.elapsed() < PATIENCE) {
         let start = Instant::now();

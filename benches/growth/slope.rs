@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use crate::Point;
 
-/// What is measured of a proof: name, unit, and where it stands in a point.
-pub(crate) const MEASURES: [(&str, &str, fn(&Point) -> f64); 4] = [
+/// Name, unit, and where it stands in a point.
+type Measure = (&'static str, &'static str, fn(&Point) -> f64);
+
+/// What is measured of a proof.
+pub(crate) const MEASURES: [Measure; 4] = [
     ("prover time", "ms", |p| p.measured.prove.median_ms),
     ("verifier time", "ms", |p| p.measured.verify.median_ms),
     ("proof size", "KB", |p| p.measured.proof_bytes as f64 / 1024.0),
