@@ -7,36 +7,34 @@
 //! cargo bench -p convince-benches --bench rates
 //! ```
 //! which also prints how well they fit: each phase's time within some 20 % for eleven networks, memory within 15 %. The prices here
-//! come from a run at the highest priority beside other work; LeNet-5 on a machine at rest takes a quarter less.
+//! come from a machine at rest.
 
 use super::{Cost, MOST_RECOMPUTED, scalar_terms, table_columns};
 
 /// Nanoseconds of a multiply-accumulate of the network's run.
-const MAC_NS: f64 = 0.1;
-/// Nanoseconds of an integer of the advice: 15 to compute, 126 to commit to, 98 to open.
-const COMMITTED_NS: f64 = 239.0;
+const MAC_NS: f64 = 0.03;
+/// Nanoseconds of an integer of the advice: 32 to compute, 157 to commit to, 117 to open.
+const COMMITTED_NS: f64 = 306.0;
 /// Microseconds of a row of the advice.
-const ROW_US: f64 = 17.5;
+const ROW_US: f64 = 26.0;
 /// Nanoseconds of a leaf of the lookup tree.
-const LEAF_NS: f64 = 675.0;
-/// Nanoseconds of a weight: 0.5 to fold for its layer's sumcheck, 2.9 to open.
-const WEIGHT_NS: f64 = 3.4;
-/// Nanoseconds of a value that goes into or comes out of a linear layer.
-const ACTIVATION_NS: f64 = 60.0;
+const LEAF_NS: f64 = 272.0;
+/// Nanoseconds of a weight: 1.9 to fold for its layer's sumcheck, 1.0 to open.
+const WEIGHT_NS: f64 = 2.9;
 /// Microseconds of a round.
-const ROUND_US: f64 = 8.6;
+const ROUND_US: f64 = 23.5;
 /// Microseconds of a term of a multi-scalar multiplication with full-size scalars.
-const TERM_US: f64 = 6.4;
+const TERM_US: f64 = 8.9;
 
 /// Bytes of a process before it has read a key.
 const PROCESS_BYTES: f64 = 11.7e6;
 /// Bytes of a column's tables of multiples.
 const TABLE_BYTES: f64 = 20.3e3;
 /// Bytes of a weight: its own and those of wide biases, and some of the key's file while that is read.
-const WEIGHT_BYTES: f64 = 1.5;
+const WEIGHT_BYTES: f64 = 1.4;
 /// Bytes of a leaf, by the number of the tree's levels that are not kept: 4 of its own, 64 of the levels above or 24 of the lowest
 /// sumchecks if these are more, and of the witness behind it.
-const LEAF_BYTES: [f64; 1 + MOST_RECOMPUTED] = [80.0, 48.0, 40.0];
+const LEAF_BYTES: [f64; 1 + MOST_RECOMPUTED] = [98.0, 66.0, 58.0];
 
 /// Time of a proof of these sizes; of a layer, which shares rounds and opening with all others, if `width` is 0.
 pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
@@ -47,7 +45,6 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
         (cost.proof_rows, 1e3 * ROW_US),
         (cost.leaves, LEAF_NS),
         (cost.parameters, WEIGHT_NS),
-        (cost.activations, ACTIVATION_NS),
         (rounds, 1e3 * ROUND_US),
         (scalar_terms(cost, width), 1e3 * TERM_US),
     ];
