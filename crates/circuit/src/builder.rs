@@ -409,9 +409,9 @@ impl CircuitBuilder {
                 return Err(self.parameter("an activation table fused with a max-pool does not decrease"));
             }
         }
-        let clamped = params.clamped_range(self.bounds(input)?);
         let no_bits = params.range == Range::Bits && params.table.is_some();
-        if no_bits || params.range == Range::Clamp && clamped.1 - clamped.0 >= MAX_TABLE_LEN {
+        let no_table = params.clamp_rows(self.bounds(input)?, MAX_TABLE_LEN).is_none();
+        if no_bits || params.range == Range::Clamp && no_table {
             params.range = Range::LogUp;
         }
         let pooled = [shape[0], shape[1], down, across];
@@ -456,11 +456,10 @@ impl CircuitBuilder {
         bits.into_iter()
     }
 
-    /// Rows of the smallest table for a layer's clamps; none if there are too many, or no clamps.
+    /// Rows of the smallest table for a layer's clamps; none if there can be none, or if there are no clamps.
     fn clamp_rows(&self, layer: &Pending) -> Option<i64> {
         let Pending::Requant { input, params, .. } = layer else { return None };
-        let (first, last) = params.clamped_range(self.readable[input].range());
-        Some(last - first + 1).filter(|&rows| rows <= MAX_TABLE_LEN)
+        params.clamp_rows(self.readable[input].range(), MAX_TABLE_LEN)
     }
 
     /// Makes a choice where it is still open, or was made by an earlier call for the same layers.

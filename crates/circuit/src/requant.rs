@@ -49,7 +49,7 @@ pub enum Range {
     /// looked up all the same.
     Bits,
     /// A clamp is looked up as a whole, in a table of quotients and what they are clamped to that all layers with this
-    /// clamp share. Limbs where that table would have more than 2^20 rows, and for anything but a clamp.
+    /// clamp share. Limbs where that table would have more than 2^20 rows or rows beyond 32 bits, and for anything but a clamp.
     Clamp,
     /// Whichever the cost model of [`crate::CircuitBuilder::finish`] finds cheapest: bits everywhere, or lookups, of clamps
     /// in those layers whose quotients have few enough bits.
@@ -215,6 +215,14 @@ impl Requant {
         (if before > 0 { steps.min(low) } else { steps }, top)
     }
 
+    /// Rows of the smallest table for this layer's clamps; none if they are more than `most`, or if what is clamped could leave
+    /// the 32 bits that a witness holds it in.
+    pub(crate) fn clamp_rows(&self, input_range: (i64, i64), most: i64) -> Option<i64> {
+        let (first, last) = self.clamped_range(input_range);
+        let fits = i32::try_from(first).is_ok() && i32::try_from(last).is_ok();
+        Some(last - first + 1).filter(|&rows| fits && rows <= most)
+    }
+
     /// Smallest and largest `m_c a` for `a` in a range. Panics if there are multipliers, but none.
     pub(crate) fn scaled_range(&self, (low, high): (i64, i64)) -> (i64, i64) {
         let Some(multipliers) = &self.multipliers else { return (low, high) };
@@ -369,7 +377,7 @@ impl RequantLayer {
                 }
             }
             if corners.len() > 1 {
-                inputs[corners.len() * len + place] = largest;
+                inputs[corners.len() * len + place] = i64::from(largest as i32);
             }
             let clamped = largest.min(high);
             out[place] = clamped;

@@ -236,6 +236,22 @@ fn remainders_cover_exactly_the_shift() {
     }
 }
 
+/// Few values far from zero: a table would be short, but its rows would not fit the witness.
+#[test]
+fn clamps_beyond_32_bits_have_limbs() {
+    let mut c = CircuitBuilder::new();
+    let x = c.input([1, 1, 2, 2], Bits::unsigned(1)).unwrap();
+    let far = c.linear(vec![LinearTerm::plain(1, x)], 1 << 30).unwrap();
+    let params = Requant { multipliers: Some(vec![1000]), range: Range::Clamp, ..Requant::plain(0, 0, 255) };
+    let y = c.requant(far, params).unwrap();
+    c.output(y).unwrap();
+    let circuit = c.finish_with(16).unwrap();
+    let Some(Layer::Requant(layer)) = circuit.layers().last() else { panic!("the last layer") };
+    assert!(layer.lookups.is_none() && layer.params.range == Range::LogUp);
+    let witness = evaluate(&circuit, &Ints::U8(vec![0, 1, 1, 0]), &[]).unwrap();
+    assert_eq!(check(&circuit, &witness), Ok(()));
+}
+
 #[test]
 fn builders_refuse_what_could_wrap_or_does_not_fit() {
     let mut c = CircuitBuilder::new();
