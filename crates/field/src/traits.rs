@@ -48,6 +48,12 @@ pub trait ProofField: Field {
     /// About half a multiplication an entry if `r` is a [`Self::short_challenge`], none where the two are equal.
     fn bind(low: &mut [Self], high: &[Self], r: Self);
 
+    /// `len` zeros. Where the memory is new the system has zeroed it, and it is first touched by whoever fills it: a table that
+    /// threads fill beside each other is not written on one of them before.
+    fn zeros(len: usize) -> Vec<Self> {
+        vec![Self::zero(); len]
+    }
+
     /// A primitive `2^log_len`-th root of unity: with it vectors of `2^log_len` entries have a Fourier transform.
     ///
     /// `None` where the field has none. The default is a field without transforms, which can do all but the FFT strategy.

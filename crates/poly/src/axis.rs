@@ -1,6 +1,6 @@
 use convince_field::{IntSlice, ProofField};
 
-use crate::{eq_bits, eq_truncated, log2_ceil, prefix_sum};
+use crate::{eq_bits, eq_table, eq_truncated, log2_ceil, prefix_sum};
 
 /// A functional on one axis of true length n: what a claim weighs the axis' entries with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,9 @@ impl<F: ProofField> Functional<F> {
 
     /// The functional's value on an integer tensor: one small multiply-accumulate an entry. Panics if sizes differ.
     pub fn apply(&self, values: IntSlice<'_>) -> F {
+        if let [Axis::Eq { point, len }] = self.0.as_slice() {
+            return apply_eq(point, *len, values);
+        }
         // Folding rows leaves as many field elements as a row is long, and takes a weight a row: the cut that has the fewest of both.
         let size = |axes: &[Axis<F>]| axes.iter().map(Axis::len).product::<usize>();
         let cut = (0..=self.0.len()).min_by_key(|&cut| size(&self.0[..cut]).saturating_add(size(&self.0[cut..])));
@@ -100,14 +103,33 @@ impl<F: ProofField> Functional<F> {
     }
 }
 
+/// `sum_i eq(point, i) values[i]` over one axis, cut into rows as if it were two. Panics if sizes differ.
+fn apply_eq<F: ProofField>(point: &[F], len: usize, values: IntSlice<'_>) -> F {
+    assert_eq!(len, values.len(), "a functional on another number of values");
+    let (leading, later) = point.split_at(point.len() / 2);
+    let (width, weights) = (1 << later.len(), eq_table(later));
+    let leading = eq_truncated(leading, len.div_ceil(width));
+    let (rows, rest) = (len / width, len % width);
+    let whole = values.range(0, rows * width).fold_rows(width, &leading[..rows]);
+    let last = values.range(rows * width, rest).dot(&weights[..rest]);
+    F::inner_product(&whole, &weights) + leading.get(rows).map_or(F::zero(), |weight| *weight * last)
+}
+
 /// The weights of a tensor of axes, row-major. `[1]` for no axes.
 pub fn outer<F: ProofField>(axes: &[Axis<F>]) -> Vec<F> {
     let mut out = vec![F::one()];
     for axis in axes {
         let table = axis.table();
-        out = match table.as_slice() {
-            [single] if *single == F::one() => out,
-            _ => out.iter().flat_map(|a| table.iter().map(move |b| *a * b)).collect(),
+        out = match (out.as_slice(), table.as_slice()) {
+            (_, [single]) if *single == F::one() => out,
+            ([single], _) if *single == F::one() => table,
+            (rows, _) => {
+                let mut products = F::zeros(rows.len() * table.len());
+                for (a, run) in rows.iter().zip(products.chunks_mut(table.len().max(1))) {
+                    run.iter_mut().zip(&table).for_each(|(product, b)| *product = *a * b);
+                }
+                products
+            }
         };
     }
     out
@@ -161,6 +183,14 @@ mod tests {
             let weights = outer(&functional.0);
             assert_eq!(functional.apply(values.as_slice()), values.as_slice().dot(&weights));
             assert_eq!(functional.sum(), weights.iter().sum());
+        }
+        // One axis is cut within.
+        for len in 1..40 {
+            let values = Ints::I32((0..len as i32).map(|i| 1000 - 77 * i).collect());
+            let point: Vec<Fr> = (0..log2_ceil(len)).map(|_| Fr::rand(&mut rng)).collect();
+            let weights = eq_truncated(&point, len);
+            let functional = Functional(vec![Axis::Eq { point, len }]);
+            assert_eq!(functional.apply(values.as_slice()), values.as_slice().dot(&weights), "{len} values");
         }
     }
 

@@ -15,23 +15,22 @@ pub fn eq_table<F: ProofField>(r: &[F]) -> Vec<F> {
 /// Only prefixes of indices below `n` are expanded, so the cost is about `n` multiplications however long `r` is.
 pub fn eq_truncated<F: ProofField>(r: &[F], n: usize) -> Vec<F> {
     assert!(n <= 1 << r.len(), "an axis of length {n} has more than {} variables", r.len());
-    let mut table = Vec::with_capacity(n);
-    table.push(F::one());
+    let mut table = F::zeros(n);
+    let Some(first) = table.first_mut() else { return table };
+    *first = F::one();
+    let mut len = 1;
     for (k, &x) in r.iter().enumerate() {
-        let shift = r.len() - 1 - k;
-        let needed = n.div_ceil(1 << shift);
-        let mut next = Vec::with_capacity(n);
-        for (i, &value) in table.iter().enumerate() {
-            let high = value * x;
-            next.push(value - high);
+        let needed = n.div_ceil(1 << (r.len() - 1 - k));
+        // From the last entry on, so that none is overwritten before it is read.
+        for i in (0..len).rev() {
+            let (value, high) = (table[i], table[i] * x);
+            table[2 * i] = value - high;
             if 2 * i + 1 < needed {
-                next.push(high);
+                table[2 * i + 1] = high;
             }
         }
-        next.truncate(needed);
-        table = next;
+        len = needed;
     }
-    table.truncate(n);
     table
 }
 

@@ -51,7 +51,7 @@ pub fn map_items<A: Send, T: Send>(items: Vec<A>, f: impl Fn(A) -> T + Sync + Se
 
 /// N tables of `len` entries, entry i of each from `f(i)`, an `f` of a few field operations.
 pub fn tables<F: ProofField, const N: usize>(len: usize, f: impl Fn(usize) -> [F; N] + Sync) -> [Vec<F>; N] {
-    let mut tables: [Vec<F>; N] = std::array::from_fn(|_| vec![F::zero(); len]);
+    let mut tables: [Vec<F>; N] = std::array::from_fn(|_| F::zeros(len));
     let fill = |(first, mut parts): (usize, [&mut [F]; N])| {
         for k in 0..parts.first().map_or(0, |part| part.len()) {
             let values = f(first + k);

@@ -12,6 +12,7 @@ mod bind;
 mod config;
 mod narrow;
 mod wide;
+mod zeros;
 
 pub use config::{Fr, curve_scalar, from_curve_scalar};
 
@@ -59,6 +60,10 @@ impl ProofField for Fr {
 
     fn bind(low: &mut [Self], high: &[Self], r: Self) {
         bind::bind(low, high, r);
+    }
+
+    fn zeros(len: usize) -> Vec<Self> {
+        zeros::zeros(len)
     }
 
     fn root_of_unity(log_len: usize) -> Option<Self> {

@@ -334,10 +334,12 @@ fn default_node<F: ProofField>(lambda: F) -> [F; 4] {
 
 /// `u` and `v` of the lookups with the lowest variable bound to `r`: sums of two entries of tables.
 fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'_, F, 2>) -> (Region<F, 2>, Sums<F>) {
-    let mut low: Vec<F> = leaves.denominators.iter().map(|q| *q + mu).collect();
-    let mut high = vec![F::zero(); low.len()];
-    F::bind(&mut high, &low, r);
-    low.iter_mut().zip(&high).for_each(|(low, high)| *low -= high);
+    let (mut low, mut high) = (F::zeros(leaves.denominators.len()), F::zeros(leaves.denominators.len()));
+    parallel::fill([&mut low, &mut high], 0..leaves.denominators.len(), 1, |rows, [low, high]| {
+        low.iter_mut().zip(&leaves.denominators[rows]).for_each(|(low, q)| *low = *q + mu);
+        F::bind(high, low, r);
+        low.iter_mut().zip(&*high).for_each(|(low, high)| *low -= high);
+    });
     let at = |table: &[F], code: u32| table[code as usize];
     Region::new(round, |first, [u, v], len| {
         let start = 4 * (leaves.lookups().start + first);

@@ -15,12 +15,13 @@ use super::table_id;
 pub(super) struct Leaves<F> {
     /// The place of every leaf's denominator, with [`ROW`] for a table's own row; [`PADDING`] for (0, 1).
     pub(super) codes: Vec<u32>,
-    /// The tables' rows one after the other, and behind them denominators of no table, which no honest witness has.
+    /// One for padding, the tables' rows one after the other, and behind them denominators of no table, which no honest
+    /// witness has.
     pub(super) denominators: Vec<F>,
-    /// The second column of the tables' rows, zero where there is none.
+    /// The second column at the places of the tables' rows, zero where there is none.
     pub(super) seconds: Vec<i32>,
-    /// Multiplicities of the tables' rows.
-    counts: Vec<i64>,
+    /// Multiplicities at the places of the tables' rows.
+    counts: Vec<i32>,
     /// Consecutive blocks all of whose leaves are lookups: nearly all that there are.
     pub(super) segments: Vec<Segment>,
     /// Minus the first column's coefficient in a denominator; its square is minus the second's.
@@ -52,21 +53,35 @@ pub(super) enum Kind {
 /// The leaf is a table's row: its numerator is minus the row's multiplicity, and not one.
 const ROW: u32 = 1 << 31;
 /// The leaf is (0, 1).
-const PADDING: u32 = u32::MAX;
+const PADDING: u32 = 0;
 
 impl<F: ProofField> Leaves<F> {
     /// The leaves of a witness.
     pub(super) fn new(circuit: &Circuit, witness: &Witness, [alpha, beta]: [F; 2]) -> Self {
-        let mut leaves = Self { beta, ..Self::default() };
+        let places = 1 + circuit.tables().iter().map(|table| table.content.len()).sum::<usize>();
+        let mut leaves = Self {
+            codes: vec![PADDING; circuit.statistics().leaves],
+            denominators: F::zeros(places),
+            seconds: vec![0; places],
+            counts: Vec::with_capacity(places),
+            segments: Vec::new(),
+            beta,
+        };
+        leaves.denominators[PADDING as usize] = F::one();
+        leaves.counts.push(0);
         let mut firsts = Vec::with_capacity(circuit.tables().len());
         for (k, table) in circuit.tables().iter().enumerate() {
-            firsts.push(leaves.denominators.len() as u32);
-            leaves.denominators.extend(rows(&table.content, alpha - table_id::<F>(k), beta));
-            let second = |row| table.content.second(row).unwrap_or(0) as i32;
-            leaves.seconds.extend((0..table.content.len()).map(second));
-            leaves.counts.extend(witness.wire(table.multiplicities).iter());
+            let (first, content) = (leaves.counts.len(), &table.content);
+            let places = first..first + content.len();
+            firsts.push(first as u32);
+            fill_rows(&mut leaves.denominators[places.clone()], content, alpha - table_id::<F>(k), beta);
+            if content.num_columns() > 1 {
+                let seconds = leaves.seconds[places].iter_mut().enumerate();
+                seconds.for_each(|(row, second)| *second = content.second(row).unwrap_or(0) as i32);
+            }
+            // Fewer than 2^31 leaves, so that a count has 32 bits.
+            leaves.counts.extend(witness.wire(table.multiplicities).iter().map(|count| count as i32));
         }
-        leaves.codes = vec![PADDING; circuit.statistics().leaves];
         let mut rest = &mut leaves.codes[..];
         let mut blocks = Vec::with_capacity(circuit.blocks().len());
         for block in circuit.blocks() {
@@ -101,8 +116,10 @@ impl<F: ProofField> Leaves<F> {
     /// Rows of one table with these multiplicities.
     #[cfg(test)]
     pub(super) fn table(counts: &[i64], denominators: Vec<F>) -> Self {
-        let codes = (0..counts.len() as u32).map(|row| ROW | row).collect();
-        Self { codes, denominators, counts: counts.to_vec(), ..Self::default() }
+        let codes = (1..=counts.len() as u32).map(|place| ROW | place).collect();
+        let counts = std::iter::once(0).chain(counts.iter().map(|&count| count as i32)).collect();
+        let denominators = std::iter::once(F::one()).chain(denominators).collect();
+        Self { codes, denominators, counts, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -122,8 +139,13 @@ impl<F: ProofField> Leaves<F> {
         match self.codes.get(i).copied().unwrap_or(PADDING) {
             PADDING => [F::zero(), F::one()],
             code if code & ROW != 0 => {
-                let row = (code & !ROW) as usize;
-                [F::from_i64(-self.counts[row]), self.denominators[row]]
+                let place = (code & !ROW) as usize;
+                let numerator = match self.counts[place] {
+                    // Most rows of a large table.
+                    0 => F::zero(),
+                    count => F::from_i64(-i64::from(count)),
+                };
+                [numerator, self.denominators[place]]
             }
             code => [F::one(), self.denominators[code as usize]],
         }
@@ -133,12 +155,14 @@ impl<F: ProofField> Leaves<F> {
 /// The longest run of blocks of a circuit that are lookups to the last entry; the blocks come with the entries that are
 /// in no row.
 fn segments(circuit: &Circuit, strays: &[Vec<Stray>]) -> Vec<Segment> {
+    let tables = parallel::map_items(circuit.tables().iter().collect(), |table| {
+        table.content.zero_row().is_some().then(|| kind(&table.content))
+    });
     let segment = |(block, strays): (&Block, &Vec<Stray>)| {
         let BlockSource::Lookup(l) = block.source else { return None };
-        let content = &circuit.tables()[circuit.lookups()[l].table].content;
         let fours = block.offset / 4..(block.offset + (1 << block.log_size)) / 4;
-        let kind = if strays.is_empty() { kind(content) } else { Kind::Any };
-        (content.zero_row().is_some() && block.log_size >= 2).then_some(Segment { fours, kind })
+        let of_table = tables[circuit.lookups()[l].table].filter(|_| block.log_size >= 2)?;
+        Some(Segment { fours, kind: if strays.is_empty() { of_table } else { Kind::Any } })
     };
     let segments: Vec<Option<Segment>> = circuit.blocks().iter().zip(strays).map(segment).collect();
     let mut runs: Vec<Vec<Segment>> = vec![Vec::new()];
@@ -166,20 +190,22 @@ fn kind(content: &TableContent) -> Kind {
     }
 }
 
-/// `first - beta * col_1 - beta^2 * col_2` of every row; consecutive rows differ by beta in the first column.
-fn rows<F: ProofField>(content: &TableContent, first: F, beta: F) -> Vec<F> {
-    let mut value = first - beta * F::from_i64(content.low());
-    let mut out = Vec::with_capacity(content.len());
-    for _ in 0..content.len() {
-        out.push(value);
-        value -= beta;
-    }
+/// `first - beta * col_1 - beta^2 * col_2` of every row of a table. Consecutive rows differ by beta in the first column, and
+/// many have the same second one.
+fn fill_rows<F: ProofField>(denominators: &mut [F], content: &TableContent, first: F, beta: F) {
     let square = beta.square();
-    for (row, denominator) in out.iter_mut().enumerate() {
-        let Some(second) = content.second(row) else { break };
-        *denominator -= square * F::from_i64(second);
-    }
-    out
+    parallel::fill([denominators], 0..content.len(), 1, |rows, [denominators]| {
+        let mut value = first - beta * F::from_i64(content.low() + rows.start as i64);
+        let (mut second, mut term) = (0, F::zero());
+        for (row, denominator) in rows.zip(denominators) {
+            let next = content.second(row).unwrap_or(0);
+            if next != second {
+                (second, term) = (next, square * F::from_i64(next));
+            }
+            *denominator = value - term;
+            value -= beta;
+        }
+    });
 }
 
 /// An entry that is in no row of its table: its place in the block, the table, and its columns.

@@ -119,7 +119,7 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
     fn fill(&self, tables: [&mut [F]; T], bound: impl Fn(usize, &mut Runs<F, T>, usize) + Sync) -> Sums<F> {
         let nodes = self.offset..self.offset + self.len;
         let part = |nodes: Range<usize>, mut out: [&mut [F]; T]| {
-            let mut runs = [[F::zero(); RUN]; T];
+            let (mut runs, mut steps) = ([[F::zero(); RUN]; T], [[F::zero(); RUN]; T]);
             let mut sums = [F::zero(); 2];
             let (mut start, mut written) = (nodes.start, 0);
             while start < nodes.end {
@@ -130,7 +130,7 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
                     out[written..written + len].copy_from_slice(&run[..len]);
                 }
                 if let Some(weights) = self.weights {
-                    self.add(weights, &mut runs, start..end, &mut sums);
+                    self.add(weights, [&mut runs, &mut steps], start..end, &mut sums);
                 }
                 (start, written) = (end, written + len);
             }
@@ -139,17 +139,15 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
         add_all(parallel::fill(tables, nodes, RUN, part))
     }
 
-    /// Adds a run's share of the sums.
-    fn add(&self, weights: &Weights<F>, runs: &mut Runs<F, T>, nodes: Range<usize>, sums: &mut Sums<F>) {
+    /// Adds a run's share of the sums. Differences of its nodes go to `steps`, and its values at zero are left in `runs`.
+    fn add(&self, weights: &Weights<F>, [runs, steps]: [&mut Runs<F, T>; 2], nodes: Range<usize>, sums: &mut Sums<F>) {
         let (skip, mut len) = (nodes.start % 2, nodes.len());
         if let (1, Some(default)) = ((nodes.end) % 2, self.default) {
             runs.iter_mut().zip(default).for_each(|(run, default)| run[len] = default);
             len += 1;
         }
         let count = (len - skip.min(len)) / 2;
-        // Differences go behind the values at zero, in place.
-        let mut steps = [[F::zero(); RUN]; T];
-        for (run, steps) in runs.iter_mut().zip(&mut steps) {
+        for (run, steps) in runs.iter_mut().zip(&mut *steps) {
             for i in 0..count {
                 let (low, high) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
                 steps[i] = high - low;
@@ -161,7 +159,7 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
             // A run of nodes is a run of pairs, so this is done once.
             debug_assert_eq!(pairs, first..first + count);
             sums[0] += common * weighted(runs, low);
-            sums[1] += common * weighted(&steps, low);
+            sums[1] += common * weighted(steps, low);
         }
     }
 }
@@ -177,7 +175,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         round: &Round<'_, F, T>,
         bound: impl Fn(usize, &mut Runs<F, T>, usize) + Sync,
     ) -> (Self, Sums<F>) {
-        let mut tables: [Vec<F>; T] = std::array::from_fn(|_| vec![F::zero(); round.len]);
+        let mut tables: [Vec<F>; T] = std::array::from_fn(|_| F::zeros(round.len));
         let sums = round.fill(tables.each_mut().map(Vec::as_mut_slice), bound);
         (Self { tables, spare: std::array::from_fn(|_| Vec::new()) }, sums)
     }
@@ -193,7 +191,12 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         }
         debug_assert_eq!(2 * round.len, self.len());
         let mut out = self.spare.each_mut().map(std::mem::take);
-        out.iter_mut().for_each(|table| table.resize(round.len, F::zero()));
+        for table in &mut out {
+            match table.len() >= round.len {
+                true => table.truncate(round.len),
+                false => *table = F::zeros(round.len),
+            }
+        }
         let bound = |first: usize, out: &mut Runs<F, T>, len: usize| self.bound(r, first, out, len);
         let sums = round.fill(out.each_mut().map(Vec::as_mut_slice), bound);
         self.spare = std::mem::replace(&mut self.tables, out);

@@ -85,13 +85,12 @@ impl<F: ProofField> Tree<F> {
                 recomputed.push(Recomputed { leaves: leaves.clone(), height, len });
                 continue;
             }
-            let [mut p, mut q] = match levels.last() {
-                None => level(nodes, |nodes, out| fill_at(&leaves, height, nodes, out)),
-                Some([p, q]) => level(nodes, |nodes, out| above([&p[2 * nodes.start..], &q[2 * nodes.start..]], out)),
-            };
-            p.resize(len, F::zero());
-            q.resize(len, F::one());
-            levels.push([p, q]);
+            levels.push(match levels.last() {
+                None => level(nodes, len, |nodes, out| fill_at(&leaves, height, nodes, out)),
+                Some([p, q]) => {
+                    level(nodes, len, |nodes, out| above([&p[2 * nodes.start..], &q[2 * nodes.start..]], out))
+                }
+            });
         }
         let root = levels.pop().map_or_else(|| leaves.fraction(0), |[p, q]| [p[0], q[0]]);
         levels.reverse();
@@ -129,10 +128,12 @@ fn fill_at<F: ProofField>(leaves: &Leaves<F>, height: usize, nodes: Range<usize>
     above([&p, &q], out);
 }
 
-/// A level of so many nodes, filled run by run.
-fn level<F: ProofField>(nodes: usize, run: impl Fn(Range<usize>, [&mut [F]; 2]) + Sync) -> Level<F> {
-    let mut level: Level<F> = std::array::from_fn(|_| vec![F::zero(); nodes]);
-    parallel::fill(level.each_mut().map(Vec::as_mut_slice), 0..nodes, RUN, |nodes, [p, q]| {
+/// A level of `len` nodes, the first ones filled run by run.
+fn level<F: ProofField>(nodes: usize, len: usize, run: impl Fn(Range<usize>, [&mut [F]; 2]) + Sync) -> Level<F> {
+    let mut level: Level<F> = [F::zeros(len), F::zeros(len)];
+    let [p, q] = &mut level;
+    q[nodes..].fill(F::one());
+    parallel::fill([&mut p[..nodes], &mut q[..nodes]], 0..nodes, RUN, |nodes, [p, q]| {
         let runs = p.chunks_mut(RUN).zip(q.chunks_mut(RUN));
         for (start, (p, q)) in nodes.step_by(RUN).zip(runs) {
             run(start..start + p.len(), [p, q]);

@@ -3,25 +3,36 @@ use std::ops::Range;
 use convince_field::ProofField;
 use convince_poly::{eq_table, eq_truncated};
 
-/// `eq(point, g)` for the first indices g as products of two short tables: the low variables' repeat in every run of
-/// indices, the high ones' belong to a run each. No table is as long as the layer.
+/// `eq(point, g)` for the first indices g as products of three short tables: the low variables' repeat in every run of
+/// indices, the middle ones' in every stretch of runs, the high ones' belong to a stretch each. No table is as long as the layer.
 pub(super) struct Weights<F> {
     low: Vec<F>,
+    middle: Vec<F>,
     high: Vec<F>,
     log_run: usize,
 }
+
+/// log2 of the runs of a stretch.
+const LOG_STRETCH: usize = 7;
 
 impl<F: ProofField> Weights<F> {
     /// For the indices below `count`, in runs of at most `2^log_run`.
     pub(super) fn new(point: &[F], count: usize, log_run: usize) -> Self {
         let log_run = log_run.min(point.len());
-        let (high, low) = point.split_at(point.len() - log_run);
-        Self { low: eq_table(low), high: eq_truncated(high, count.div_ceil(1 << log_run)), log_run }
+        let (rest, low) = point.split_at(point.len() - log_run);
+        let (high, middle) = rest.split_at(rest.len().saturating_sub(LOG_STRETCH));
+        let stretches = count.div_ceil(1 << (log_run + middle.len()));
+        Self { low: eq_table(low), middle: eq_table(middle), high: eq_truncated(high, stretches), log_run }
     }
 
     /// The weight of one index.
     pub(super) fn at(&self, index: usize) -> F {
-        self.high[index >> self.log_run] * self.low[index & (self.run() - 1)]
+        self.of_run(index >> self.log_run) * self.low[index & (self.run() - 1)]
+    }
+
+    /// What is common to the weights of a run.
+    fn of_run(&self, run: usize) -> F {
+        self.high[run / self.middle.len()] * self.middle[run % self.middle.len()]
     }
 
     /// Indices of a whole run.
@@ -38,7 +49,38 @@ impl<F: ProofField> Weights<F> {
             let piece = start..stop;
             start = stop;
             (!piece.is_empty())
-                .then(|| (piece.clone(), self.high[run], &self.low[piece.start - first..piece.end - first]))
+                .then(|| (piece.clone(), self.of_run(run), &self.low[piece.start - first..piece.end - first]))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use convince_field::Fr;
+    use convince_poly::eq_bits;
+
+    use super::*;
+
+    #[test]
+    fn weights_are_those_of_the_point_in_any_run() {
+        for (vars, count, log_run) in [(0, 1, 5), (3, 7, 5), (3, 5, 1), (9, 400, 1), (12, 3001, 2), (13, 8192, 5)] {
+            let point: Vec<Fr> = (0..vars).map(|i| Fr::from_i64(3 + 5 * i)).collect();
+            let weights = Weights::new(&point, count, log_run);
+            let mut next = count / 3;
+            for (piece, common, low) in weights.runs(count / 3..count) {
+                assert_eq!((piece.start, piece.len()), (next, low.len()));
+                assert_eq!(
+                    piece.start >> weights.log_run,
+                    (piece.end - 1) >> weights.log_run,
+                    "a piece lies in one run"
+                );
+                for (index, weight) in piece.clone().zip(low) {
+                    assert_eq!(common * weight, eq_bits(&point, index));
+                    assert_eq!(weights.at(index), eq_bits(&point, index));
+                }
+                next = piece.end;
+            }
+            assert_eq!(next, count);
+        }
     }
 }
