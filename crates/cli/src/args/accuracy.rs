@@ -1,5 +1,6 @@
 //! Proofs of accuracy.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::Nonce;
@@ -11,7 +12,7 @@ use super::Nonce;
 /// number of images that are right is then proven, and with it that number or any smaller: how many more are right is
 /// not to be seen. Exit code 1, and no file, if fewer are right.
 ///
-/// Images are read, proven and written one batch at a time, so that neither memory nor disk but for the proof itself
+/// Images are read, proven and written a few batches at a time (--together), so that neither memory nor disk but for the proof itself
 /// grows with their number. The proof holds neither images nor labels: whoever verifies has them, or a commitment to
 /// the images.
 ///
@@ -60,6 +61,10 @@ pub(crate) struct ProveAccuracy {
     /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
     #[arg(long, value_name = "HEX")]
     pub(crate) nonce: Option<Nonce>,
+
+    /// Batches that are proven beside each other: more keep threads busier, and memory is that of so many proofs
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) together: NonZeroUsize,
 
     /// Proof file to write
     #[arg(short, long, value_name = "P")]

@@ -2,10 +2,11 @@ use std::error::Error;
 use std::io::Write;
 use std::ops::Range;
 
-use convince_circuit::WitnessError;
+use convince_circuit::{Circuit, Witness, WitnessError};
 use convince_field::Ints;
 use convince_pcs::hyrax::hiding::HidingOpening;
 use convince_pcs::{CommittedWire, OpeningClaim};
+use convince_sumcheck::parallel;
 use convince_transcript::container::{Kind, header};
 use convince_transcript::{PlainProver, ProverChannel};
 use rand::rngs::OsRng;
@@ -66,21 +67,30 @@ pub enum AccuracyError {
 }
 
 /// What an accuracy proof is made with, beside key and statement.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct AccuracyOptions<'a> {
     /// The secret of the commitment to the images.
     pub data_set: Option<&'a DataSetOpening>,
+    /// Batches that are proven beside each other, by as many threads as there are: where a part of one runs on a single thread
+    /// the others go on, and memory is that of so many proofs. At least 1. It changes no byte of the proof but its randomness.
+    pub together: usize,
     /// Hears how many batches are done, and how many there are.
     pub progress: Option<&'a dyn Fn(usize, usize)>,
     /// Predictable blinds, for tests.
     pub seed: Option<TestSeed>,
 }
 
+impl Default for AccuracyOptions<'_> {
+    fn default() -> Self {
+        Self { data_set: None, together: 2, progress: None, seed: None }
+    }
+}
+
 /// Proves that at least `statement.correct` of the images have their labels, and writes the proof batch by batch.
 ///
 /// `images` gives the images of a range, one after the other, as the network's integers; each is asked for once. Exactly
 /// `statement.correct` are counted, the first that are right, and how many more are right is not to be seen. Memory is that of
-/// one batch's proof.
+/// [`AccuracyOptions::together`] batches' proofs.
 ///
 /// # Errors
 /// [`AccuracyError`]; what was written until then is no proof.
@@ -92,8 +102,8 @@ pub fn prove_accuracy(
     options: &AccuracyOptions<'_>,
 ) -> Result<(), AccuracyError> {
     let missing = match options.seed {
-        Some(seed) => prove(key, statement, images, proof, options, &mut ChaCha20Rng::from_seed(seed.0))?,
-        None => prove(key, statement, images, proof, options, &mut OsRng)?,
+        Some(seed) => prove(key, statement, images, proof, options, &|index| seeded(seed, index))?,
+        None => prove(key, statement, images, proof, options, &|_| OsRng)?,
     };
     match missing {
         0 => Ok(()),
@@ -103,6 +113,13 @@ pub fn prove_accuracy(
             claimed: statement.correct,
         }),
     }
+}
+
+/// The predictable randomness of a batch, or, behind the last one, of the count.
+pub(super) fn seeded(seed: TestSeed, index: usize) -> ChaCha20Rng {
+    let mut rng = ChaCha20Rng::from_seed(seed.0);
+    rng.set_stream(index as u64);
+    rng
 }
 
 /// The bits of some batches, added up, with the blinds of their rows.
@@ -120,13 +137,14 @@ impl Bits {
 }
 
 /// Writes a proof, which verifies if what is returned is zero: how many images are missing from those that are claimed to be right.
-pub(super) fn prove(
+/// Every batch, and the count behind them, draws on randomness of its own.
+pub(super) fn prove<R: RngCore + CryptoRng>(
     key: &ProvingKey,
     statement: &AccuracyStatement<'_>,
     images: &mut Images<'_>,
     proof: &mut impl Write,
     options: &AccuracyOptions<'_>,
-    rng: &mut (impl RngCore + CryptoRng),
+    rng: &(dyn Fn(usize) -> R + Sync),
 ) -> Result<usize, AccuracyError> {
     let circuit = &key.lowered.circuit;
     let rows = BitRows::of(circuit, key.width).ok_or(AccuracyError::Usage("this key is not for accuracy proofs"))?;
@@ -140,27 +158,47 @@ pub(super) fn prove(
     let mut transcript = CountTranscript::started(key.width, &circuit.digest(), &key.model_commitment(), &digest);
     let (mut total, mut last): (Option<Bits>, Option<Bits>) = (None, None);
     let mut left = statement.correct;
-    for index in 0..batches.count() {
-        let range = index * batches.size..index * batches.size + batches.len(index);
-        let values = images(range.clone()).map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
-        let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
-        let labels = batches.labels(index, statement.labels);
-        let (messages, bits, commitments) =
-            batch.prove(key, values, &labels, &mut left, &rows, statement.data_set.zip(options.data_set), rng)?;
-        proof.write_all(&messages)?;
-        transcript.absorb(&commitments);
-        if let Some(full) = last.replace(bits) {
-            match &mut total {
-                Some(total) => total.add(&full),
-                None => total = Some(full),
-            }
+    let data_set = statement.data_set.zip(options.data_set);
+    for first in (0..batches.count()).step_by(options.together.max(1)) {
+        let group = first..batches.count().min(first + options.together.max(1));
+        let mut inputs = Vec::with_capacity(group.len());
+        for index in group.clone() {
+            let range = index * batches.size..index * batches.size + batches.len(index);
+            let values =
+                images(range.clone()).map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
+            let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
+            inputs.push((batch, values, batches.labels(index, statement.labels)));
         }
-        if let Some(progress) = options.progress {
-            progress(index + 1, batches.count());
+        let run = |(batch, values, labels): (Batch, Vec<i32>, Vec<u32>)| {
+            let witness = batch.witness(key, values, &labels)?;
+            Ok((batch, witness))
+        };
+        let run: Result<Vec<_>, AccuracyError> = parallel::map_items(inputs, run).into_iter().collect();
+        let mut counted = Vec::with_capacity(group.len());
+        for (batch, mut witness) in run? {
+            batch.count(circuit, &mut witness, &mut left)?;
+            counted.push((batch, witness));
+        }
+        let prove =
+            |(batch, witness): (Batch, Witness)| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index));
+        for (index, proved) in group.zip(parallel::map_items(counted, prove)) {
+            let (messages, bits, commitments) = proved?;
+            proof.write_all(&messages)?;
+            transcript.absorb(&commitments);
+            if let Some(full) = last.replace(bits) {
+                match &mut total {
+                    Some(total) => total.add(&full),
+                    None => total = Some(full),
+                }
+            }
+            if let Some(progress) = options.progress {
+                progress(index + 1, batches.count());
+            }
         }
     }
     let bits: Vec<Bits> = [total, last].into_iter().flatten().collect();
-    proof.write_all(&prove_count(key, &rows, batches, statement.correct, &bits, transcript, rng))?;
+    let mut rng = rng(batches.count());
+    proof.write_all(&prove_count(key, &rows, batches, statement.correct, &bits, transcript, &mut rng))?;
     Ok(left)
 }
 
@@ -194,39 +232,49 @@ struct Batch {
     nonce: [u8; 32],
 }
 
+/// A batch's messages, its bits, and the commitments to them.
+type Proved = (Vec<u8>, Bits, Vec<crate::protocol::Row>);
+
 impl Batch {
-    /// The batch's messages, its bits, and the commitments to them. `left` images are still to be counted.
-    #[allow(clippy::too_many_arguments)]
-    fn prove(
-        &self,
-        key: &ProvingKey,
-        mut values: Vec<i32>,
-        labels: &[u32],
-        left: &mut usize,
-        rows: &BitRows,
-        data_set: Option<(&DataSetCommitment, &DataSetOpening)>,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<(Vec<u8>, Bits, Vec<crate::protocol::Row>), AccuracyError> {
+    /// The network's run on the batch's images, the last batch's filled up.
+    fn witness(&self, key: &ProvingKey, mut values: Vec<i32>, labels: &[u32]) -> Result<Witness, AccuracyError> {
         let circuit = &key.lowered.circuit;
-        let bad = |source| AccuracyError::Witness { range: self.range.clone(), source };
         let size = circuit.wire(circuit.input()).size();
         let expected = size / labels.len() * self.range.len();
         if values.len() != expected {
             let wire = circuit.input().index();
-            return Err(bad(WitnessError::Length { wire, expected, found: values.len() }));
+            return Err(self.bad(WitnessError::Length { wire, expected, found: values.len() }));
         }
         values.resize(size, super::filling(circuit) as i32);
-        let mut witness = key.lowered.labelled_witness(&values, labels).map_err(bad)?;
+        key.lowered.labelled_witness(&values, labels).map_err(|source| self.bad(source))
+    }
+
+    fn bad(&self, source: WitnessError) -> AccuracyError {
+        AccuracyError::Witness { range: self.range.clone(), source }
+    }
+
+    /// Leaves the bits of the first images that are right, while some are `left` to be counted.
+    fn count(&self, circuit: &Circuit, witness: &mut Witness, left: &mut usize) -> Result<(), AccuracyError> {
         let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
         let right = witness.wire(wire);
-        let counted: Vec<bool> = (0..labels.len())
-            .map(|b| {
-                let counts = b < self.range.len() && right.get(b) == 1 && *left > 0;
-                *left -= usize::from(counts);
-                counts
-            })
-            .collect();
-        witness.set_correct(circuit, &counted).map_err(bad)?;
+        let counts = |b: usize| {
+            let counts = b < self.range.len() && right.get(b) == 1 && *left > 0;
+            *left -= usize::from(counts);
+            counts
+        };
+        let counted: Vec<bool> = (0..right.len()).map(counts).collect();
+        witness.set_correct(circuit, &counted).map_err(|source| self.bad(source))
+    }
+
+    fn prove(
+        &self,
+        key: &ProvingKey,
+        witness: &Witness,
+        rows: &BitRows,
+        data_set: Option<(&DataSetCommitment, &DataSetOpening)>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Proved, AccuracyError> {
+        let circuit = &key.lowered.circuit;
         let own = |opening: &DataSetOpening| {
             opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
         };
@@ -237,12 +285,13 @@ impl Batch {
         if data_set.zip(commitment.as_ref()).is_some_and(is_other) {
             return Err(AccuracyError::OtherImages { range: self.range.clone() });
         }
+        let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
         let (input, output) = (ints(witness.wire(circuit.input())), ints(witness.tensor(circuit, circuit.output())));
         let input = commitment.as_ref().map_or(Part::Public(&input), |c| Part::Private(c.rows()));
         let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
         let clear = PlainProver::new(key.binding().transcript(&statement, Mode::Hiding));
         let blinds = openings.blinds();
-        let (clear, advice) = key.prover(&witness, &blinds, &|_| ()).hiding(rng, clear);
+        let (clear, advice) = key.prover(witness, &blinds, &|_| ()).hiding(rng, clear);
         let bits =
             Bits { values: ints(witness.wire(wire)), blinds: Zeroizing::new(advice.blinds[rows.range()].to_vec()) };
         Ok((clear.finish(), bits, advice.rows[rows.range()].to_vec()))

@@ -6,9 +6,6 @@ use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Range, Requant};
 use convince_field::Ints;
 use convince_transcript::container::Kind;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-
 use super::*;
 use crate::{ProvingKey, TestSeed, setup_circuit_seeded};
 
@@ -102,6 +99,27 @@ fn as_many_as_are_right_or_fewer_are_proven_whatever_the_batches() {
 }
 
 #[test]
+fn a_proof_is_the_same_however_many_batches_are_proven_together() {
+    let fixture = Fixture::new(9, false);
+    let statement = fixture.statement(fixture.right - 1);
+    let prove = |together| {
+        let options = AccuracyOptions { together, seed: Some(TestSeed([2; 32])), ..AccuracyOptions::default() };
+        let (mut proof, mut heard) = (Vec::new(), std::cell::Cell::new(0));
+        let progress = |done, _| heard.set(heard.get().max(done));
+        let mut images = |range: std::ops::Range<usize>| Ok(fixture.images[range].concat());
+        let options = AccuracyOptions { progress: Some(&progress), ..options };
+        prove_accuracy(&fixture.proving, &statement, &mut images, &mut proof, &options).unwrap();
+        (proof, *heard.get_mut())
+    };
+    let alone = prove(1);
+    assert_eq!(alone.1, 9usize.div_ceil(fixture.verifying.batch()));
+    for together in [2, 3, 100] {
+        assert!(prove(together) == alone, "{together} batches together");
+    }
+    fixture.verify(&alone.0, &statement).unwrap();
+}
+
+#[test]
 fn a_verifier_may_ask_for_less_than_is_claimed_and_not_for_more() {
     let fixture = Fixture::new(7, false);
     let proof = fixture.prove(&fixture.statement(4), None);
@@ -129,10 +147,11 @@ fn a_false_sum_over_honest_batches_is_rejected() {
     for images in [3, 7] {
         let fixture = Fixture::new(images, false);
         let statement = fixture.statement(fixture.right + 1);
-        let (mut proof, mut rng) = (Vec::new(), ChaCha20Rng::seed_from_u64(1));
+        let mut proof = Vec::new();
         let mut of = |range: std::ops::Range<usize>| Ok(fixture.images[range].concat());
         let options = AccuracyOptions::default();
-        let missing = prover::prove(&fixture.proving, &statement, &mut of, &mut proof, &options, &mut rng);
+        let rng = |index| prover::seeded(TestSeed([1; 32]), index);
+        let missing = prover::prove(&fixture.proving, &statement, &mut of, &mut proof, &options, &rng);
         assert_eq!(missing.unwrap(), 1);
         let refused = fixture.verify(&proof, &statement).unwrap_err();
         assert!(matches!(refused, AccuracyRefusal::Count(crate::VerifyError::Protocol(_))), "{refused}");

@@ -59,7 +59,8 @@ pub(in crate::commands) fn run(args: &ProveAccuracy, output: Output) -> Result<E
     let (set, opening) = committed.as_ref().map(|(set, opening)| (set, opening)).unzip();
     let nonce = args.nonce.clone().unwrap_or_default();
     let statement = AccuracyStatement { labels: &labels, correct, data_set: set, nonce: &nonce.0 };
-    let options = AccuracyOptions { data_set: opening, progress: Some(&hear), ..AccuracyOptions::default() };
+    let together = args.together.get();
+    let options = AccuracyOptions { data_set: opening, together, progress: Some(&hear), ..AccuracyOptions::default() };
     let start = Instant::now();
     let mut file = target.begin(Access::Public)?;
     let mut images = |range| data.integers(range).map_err(|error| error.to_string().into());
