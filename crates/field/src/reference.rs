@@ -22,6 +22,54 @@ pub fn inner_product<F: ProofField>(a: &[F], b: &[F]) -> F {
     a.iter().zip(b).map(|(x, y)| *x * y).sum()
 }
 
+/// Counterpart of [`ProofField::sums`].
+pub fn sums<F: ProofField>(out: &mut [F], a: &[F], b: &[F]) {
+    elementwise(out, a, b, |a, b| a + b);
+}
+
+/// Counterpart of [`ProofField::differences`].
+pub fn differences<F: ProofField>(out: &mut [F], a: &[F], b: &[F]) {
+    elementwise(out, a, b, |a, b| a - b);
+}
+
+/// Counterpart of [`ProofField::extrapolations`].
+pub fn extrapolations<F: ProofField>(out: &mut [F], low: &[F], high: &[F]) {
+    elementwise(out, low, high, |low, high| high.double() - low);
+}
+
+#[inline(always)]
+fn elementwise<F: ProofField>(out: &mut [F], a: &[F], b: &[F], f: impl Fn(F, F) -> F) {
+    assert!(out.len() == a.len() && a.len() == b.len());
+    out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f(*a, *b));
+}
+
+/// Counterpart of [`ProofField::products`].
+pub fn products<F: ProofField>(out: &mut [F], a: &[F], b: &[F]) {
+    elementwise(out, a, b, |a, b| a * b);
+}
+
+/// Counterpart of [`ProofField::add_scaled`].
+pub fn add_scaled<F: ProofField>(out: &mut [F], x: &[F], factor: F) {
+    assert_eq!(out.len(), x.len());
+    out.iter_mut().zip(x).for_each(|(out, x)| *out += factor * x);
+}
+
+/// Counterpart of [`ProofField::weighted_products`].
+pub fn weighted_products<F: ProofField, const K: usize>(weights: &[F], pairs: [[&[F]; 2]; K]) -> F {
+    assert!(pairs.as_flattened().iter().all(|table| table.len() == weights.len()));
+    let term = |i: usize| pairs.iter().map(|[a, b]| a[i] * b[i]).sum::<F>();
+    weights.iter().enumerate().map(|(i, weight)| *weight * term(i)).sum()
+}
+
+/// Counterpart of [`ProofField::add_fractions`].
+pub fn add_fractions<F: ProofField>([p, q]: [&[F]; 2], [sums_p, sums_q]: [&mut [F]; 2]) {
+    assert!(p.len() == q.len() && q.len() == 2 * sums_p.len() && sums_p.len() == sums_q.len());
+    for (i, (sum_p, sum_q)) in sums_p.iter_mut().zip(sums_q).enumerate() {
+        let ([p0, p1], [q0, q1]) = ([p[2 * i], p[2 * i + 1]], [q[2 * i], q[2 * i + 1]]);
+        (*sum_p, *sum_q) = (p0 * q1 + p1 * q0, q0 * q1);
+    }
+}
+
 /// Counterpart of [`ProofField::bind`].
 pub fn bind<F: ProofField>(low: &mut [F], high: &[F], r: F) {
     low.iter_mut().zip(high).for_each(|(a, b)| *a += r * (*b - *a));

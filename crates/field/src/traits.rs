@@ -43,6 +43,43 @@ pub trait ProofField: Field {
     /// `sum_i a[i] * b[i]`, reduced once. Panics if the lengths differ.
     fn inner_product(a: &[Self], b: &[Self]) -> Self;
 
+    /// `out[i] = a[i] + b[i]`. Panics if the lengths differ.
+    fn sums(out: &mut [Self], a: &[Self], b: &[Self]) {
+        crate::reference::sums(out, a, b);
+    }
+
+    /// `out[i] = a[i] - b[i]`. Panics if the lengths differ.
+    fn differences(out: &mut [Self], a: &[Self], b: &[Self]) {
+        crate::reference::differences(out, a, b);
+    }
+
+    /// `out[i] = 2 high[i] - low[i]`: what is low at 0 and high at 1, at 2. Panics if the lengths differ.
+    fn extrapolations(out: &mut [Self], low: &[Self], high: &[Self]) {
+        crate::reference::extrapolations(out, low, high);
+    }
+
+    /// `out[i] = a[i] * b[i]`. Panics if the lengths differ.
+    fn products(out: &mut [Self], a: &[Self], b: &[Self]) {
+        crate::reference::products(out, a, b);
+    }
+
+    /// `out[i] += factor * x[i]`. Panics if the lengths differ.
+    fn add_scaled(out: &mut [Self], x: &[Self], factor: Self) {
+        crate::reference::add_scaled(out, x, factor);
+    }
+
+    /// `sum_i weights[i] * sum_k pairs[k][0][i] * pairs[k][1][i]`: one or two products of tables, weighted. Panics if the
+    /// lengths differ.
+    fn weighted_products<const K: usize>(weights: &[Self], pairs: [[&[Self]; 2]; K]) -> Self {
+        crate::reference::weighted_products(weights, pairs)
+    }
+
+    /// The sums of neighbouring fractions `p[2i] / q[2i] + p[2i+1] / q[2i+1]`, unreduced: numerators `p[2i] q[2i+1] + p[2i+1] q[2i]` and
+    /// denominators `q[2i] q[2i+1]`. Panics unless the inputs are twice as long as the outputs.
+    fn add_fractions(fractions: [&[Self]; 2], sums: [&mut [Self]; 2]) {
+        crate::reference::add_fractions(fractions, sums);
+    }
+
     /// `low[i] += r * (high[i] - low[i])` for as many entries as both have: binds a table's variable to `r`.
     ///
     /// About half a multiplication an entry if `r` is a [`Self::short_challenge`], none where the two are equal.

@@ -83,7 +83,7 @@ pub(super) fn sum_of_two(a: [&[u64; 4]; 2], b: [&[u64; 4]; 2]) -> [u64; 4] {
     add(&first, &second)
 }
 
-/// `sum_i a_i b_i`, reduced once.
+/// `sum_i a_i b_i`, reduced once, term by term.
 pub(super) fn inner_product(a: &[Fr], b: &[Fr]) -> Fr {
     #[cfg(target_arch = "x86_64")]
     if let Some(present) = adx::Adx::detect() {

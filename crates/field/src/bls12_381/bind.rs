@@ -7,10 +7,14 @@
 
 use ark_ff::{BigInt, MontConfig, PrimeField};
 
-#[cfg(target_arch = "x86_64")]
-use super::adx;
 use super::config::{Fr, FrConfig};
 use super::wide::{P, below_p, mac, stored, sub_p_once};
+#[cfg(target_arch = "x86_64")]
+use super::{
+    adx,
+    ifma::{self, Ifma},
+};
+use crate::reference;
 
 /// The element `c 2^-128` for the 128-bit integer c of these limbs: its storage is `c 2^128`.
 pub(super) fn short_challenge([low, high]: [u64; 2]) -> Fr {
@@ -61,7 +65,12 @@ fn bind_short_portable(low: &mut [Fr], high: &[Fr], c: [u64; 2]) {
 }
 
 /// Binds the entries to `c 2^-128`.
-fn bind_short(low: &mut [Fr], high: &[Fr], c: [u64; 2]) {
+fn bind_short(mut low: &mut [Fr], mut high: &[Fr], c: [u64; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = Ifma::detect() {
+        let done = ifma::bind_short(present, low, high, c);
+        (low, high) = (&mut low[done..], &high[done..]);
+    }
     #[cfg(target_arch = "x86_64")]
     if let Some(present) = adx::Adx::detect() {
         for (a, b) in low.iter_mut().zip(high) {
@@ -76,15 +85,35 @@ fn bind_short(low: &mut [Fr], high: &[Fr], c: [u64; 2]) {
     bind_short_portable(low, high, c);
 }
 
-/// `low += r (high - low)`, entry by entry. Equal entries are left as they are: numerators of lookups mostly are.
-pub(super) fn bind(low: &mut [Fr], high: &[Fr], r: Fr) {
+/// `low += r (high - low)`, entry by entry. Without vectors equal entries are left as they are: numerators of lookups
+/// mostly are.
+pub(super) fn bind(mut low: &mut [Fr], mut high: &[Fr], r: Fr) {
     if let Some(c) = short_factor(r) {
         return bind_short(low, high, c);
+    }
+    #[cfg(target_arch = "x86_64")]
+    if let Some(present) = Ifma::detect() {
+        let done = ifma::bind(present, low, high, &r);
+        (low, high) = (&mut low[done..], &high[done..]);
     }
     for (a, b) in low.iter_mut().zip(high) {
         if a != b {
             *a += r * (*b - *a);
         }
+    }
+}
+
+/// `out += factor x`, entry by entry, at the price of a binding where the factor is short.
+pub(super) fn add_scaled(out: &mut [Fr], x: &[Fr], factor: Fr) {
+    if out.is_empty() {
+        return;
+    }
+    let Some(c) = short_factor(factor) else { return reference::add_scaled(out, x, factor) };
+    const RUN: usize = 64;
+    let mut sums = [factor; RUN];
+    for (out, x) in out.chunks_mut(RUN).zip(x.chunks(RUN)) {
+        reference::sums(&mut sums[..out.len()], out, x);
+        bind_short(out, &sums[..out.len()], c);
     }
 }
 

@@ -10,7 +10,10 @@ mod adx;
 mod arithmetic;
 mod bind;
 mod config;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 mod narrow;
+mod tables;
 mod wide;
 mod zeros;
 
@@ -55,7 +58,35 @@ impl ProofField for Fr {
     }
 
     fn inner_product(a: &[Self], b: &[Self]) -> Self {
-        arithmetic::inner_product(a, b)
+        tables::inner_product(a, b)
+    }
+
+    fn sums(out: &mut [Self], a: &[Self], b: &[Self]) {
+        tables::sums(out, a, b);
+    }
+
+    fn differences(out: &mut [Self], a: &[Self], b: &[Self]) {
+        tables::differences(out, a, b);
+    }
+
+    fn extrapolations(out: &mut [Self], low: &[Self], high: &[Self]) {
+        tables::extrapolations(out, low, high);
+    }
+
+    fn products(out: &mut [Self], a: &[Self], b: &[Self]) {
+        tables::products(out, a, b);
+    }
+
+    fn add_scaled(out: &mut [Self], x: &[Self], factor: Self) {
+        tables::add_scaled(out, x, factor);
+    }
+
+    fn weighted_products<const K: usize>(weights: &[Self], pairs: [[&[Self]; 2]; K]) -> Self {
+        tables::weighted_products(weights, pairs)
+    }
+
+    fn add_fractions(fractions: [&[Self]; 2], sums: [&mut [Self]; 2]) {
+        tables::add_fractions(fractions, sums);
     }
 
     fn bind(low: &mut [Self], high: &[Self], r: Self) {
@@ -163,9 +194,11 @@ mod tests {
 
     #[test]
     fn inner_product_of_the_largest_elements_agrees() {
-        for len in [0, 1, 2, 1000] {
+        for len in [0, 1, 2, 1000, 20_000] {
             let largest = vec![largest(); len];
             assert_eq!(Fr::inner_product(&largest, &largest), reference::inner_product(&largest, &largest));
+            let pairs = [[largest.as_slice(); 2]; 2];
+            assert_eq!(Fr::weighted_products(&largest, pairs), reference::weighted_products(&largest, pairs));
         }
     }
 
@@ -225,6 +258,39 @@ mod tests {
             let rng = &mut ChaCha20Rng::seed_from_u64(seed);
             let (a, b): (Vec<Fr>, Vec<Fr>) = (0..len).map(|_| (element(rng), element(rng))).unzip();
             prop_assert_eq!(Fr::inner_product(&a, &b), reference::inner_product(&a, &b));
+        }
+
+        #[test]
+        fn products_of_tables_agree(len in 0usize..70, seed: u64) {
+            let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+            let [w, a, b, c, d]: [Vec<Fr>; 5] = std::array::from_fn(|_| (0..len).map(|_| element(rng)).collect());
+            let (mut fast, mut slow) = (a.clone(), a.clone());
+            type Elementwise = fn(&mut [Fr], &[Fr], &[Fr]);
+            let kernels: [[Elementwise; 2]; 4] = [
+                [Fr::sums, reference::sums],
+                [Fr::differences, reference::differences],
+                [Fr::extrapolations, reference::extrapolations],
+                [Fr::products, reference::products],
+            ];
+            for [kernel, reference] in kernels {
+                kernel(&mut fast, &c, &d);
+                reference(&mut slow, &c, &d);
+                prop_assert_eq!(&fast, &slow);
+            }
+            for factor in [element(rng), Fr::short_challenge(&rng.r#gen())] {
+                Fr::add_scaled(&mut fast, &b, factor);
+                reference::add_scaled(&mut slow, &b, factor);
+                prop_assert_eq!(&fast, &slow);
+            }
+            let pairs: [[&[Fr]; 2]; 2] = [[&a, &b], [&c, &d]];
+            prop_assert_eq!(Fr::weighted_products(&w, pairs), reference::weighted_products(&w, pairs));
+            prop_assert_eq!(Fr::weighted_products(&w, [pairs[0]]), reference::weighted_products(&w, [pairs[0]]));
+            prop_assert_eq!(Fr::weighted_products(&w, []), Fr::ZERO);
+            let (even, half) = (len / 2 * 2, len / 2);
+            let [mut p, mut q, mut slow_p, mut slow_q] = [(); 4].map(|()| vec![Fr::ZERO; half]);
+            Fr::add_fractions([&a[..even], &b[..even]], [&mut p, &mut q]);
+            reference::add_fractions([&a[..even], &b[..even]], [&mut slow_p, &mut slow_q]);
+            prop_assert_eq!([p, q], [slow_p, slow_q]);
         }
 
         #[test]

@@ -7,7 +7,7 @@ use convince_poly::prefix_sum;
 use convince_sumcheck::parallel;
 
 use super::leaves::{Kind, Leaves, Segment};
-use super::region::{LOG_RUN, Nodes, Region, Round, Runs, Sums, pair_values};
+use super::region::{LOG_RUN, Nodes, RUN, Region, Round, Runs, Sums, pair_values};
 use super::tree::{Children, Level};
 use super::weights::Weights;
 
@@ -48,8 +48,7 @@ impl<'a, F> Upper<'a, F> {
 /// `p1` becomes `a1`.
 fn join<F: ProofField>(runs: &mut Runs<F, 4>, lambda: F, len: usize) {
     let [_, q1, _, p1] = runs;
-    let sums: Runs<F, 1> = [std::array::from_fn(|i| if i < len { p1[i] + q1[i] } else { F::zero() })];
-    F::bind(&mut p1[..len], &sums[0][..len], lambda);
+    F::add_scaled(&mut p1[..len], &q1[..len], lambda);
 }
 
 /// Which of a fraction's parts a table holds, and of which child.
@@ -340,12 +339,16 @@ fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'
         F::bind(high, low, r);
         low.iter_mut().zip(&*high).for_each(|(low, high)| *low -= high);
     });
-    let at = |table: &[F], code: u32| table[code as usize];
-    Region::new(round, |first, [u, v], len| {
+    Region::new(round, |first, out, len| {
         let start = 4 * (leaves.lookups().start + first);
-        let (fours, _) = leaves.codes[start..].as_chunks::<4>();
-        for ((u, v), [a, b, c, d]) in u.iter_mut().zip(v).zip(&fours[..len]) {
-            (*u, *v) = (at(&low, *a) + at(&high, *c), at(&low, *b) + at(&high, *d));
+        let (fours, _) = leaves.codes[start..start + 4 * len].as_chunks::<4>();
+        let mut summands: Runs<F, 2> = [[F::zero(); RUN]; 2];
+        for (child, out) in out.iter_mut().enumerate() {
+            for (i, four) in fours.iter().enumerate() {
+                summands[0][i] = low[four[child] as usize];
+                summands[1][i] = high[four[2 + child] as usize];
+            }
+            F::sums(&mut out[..len], &summands[0][..len], &summands[1][..len]);
         }
     })
 }

@@ -8,9 +8,9 @@ use convince_sumcheck::parallel;
 use super::weights::Weights;
 
 /// log2 of the pairs of nodes that are worked on at a time: their values stay in the level-1 cache.
-pub(super) const LOG_RUN: usize = 5;
+pub(super) const LOG_RUN: usize = 6;
 /// Nodes of as many pairs.
-const RUN: usize = 2 << LOG_RUN;
+pub(super) const RUN: usize = 2 << LOG_RUN;
 
 /// A run of each table.
 pub(super) type Runs<F, const T: usize> = [[F; RUN]; T];
@@ -53,16 +53,16 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
         let first = pairs.start;
         let parts = parallel::cuts(pairs, weights.run());
         let sum = |pairs: Range<usize>| {
-            let (mut steps, mut high) = ([[F::zero(); RUN]; T], [F::zero(); RUN]);
+            let (mut steps, mut low, mut high) = ([[F::zero(); RUN]; T], [F::zero(); RUN], [F::zero(); RUN]);
             let mut sum = F::zero();
-            for (pairs, common, low) in weights.runs(pairs) {
+            for (pairs, common, weights) in weights.runs(pairs) {
                 let len = pairs.len();
                 for (table, steps) in steps.iter_mut().enumerate() {
-                    self.pairs(table, 2 * (pairs.start - first), &mut steps[..len], &mut high[..len]);
-                    steps[..len].iter_mut().zip(&high).for_each(|(step, high)| *step = *high - *step);
+                    self.pairs(table, 2 * (pairs.start - first), &mut low[..len], &mut high[..len]);
+                    F::differences(&mut steps[..len], &high[..len], &low[..len]);
                 }
                 self.combine(&mut steps, len);
-                sum += common * weighted(&steps, low);
+                sum += common * weighted(&steps, weights);
             }
             sum
         };
@@ -70,13 +70,13 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
     }
 }
 
-/// `sum_i low[i] f(values[..][i])`.
-fn weighted<F: ProofField, const T: usize>(values: &Runs<F, T>, low: &[F]) -> F {
-    let mut products = [F::zero(); RUN / 2];
-    for (i, product) in products[..low.len()].iter_mut().enumerate() {
-        *product = sum_of_products::<F, T>(std::array::from_fn(|t| values[t][i]));
+/// `sum_i weights[i] f(values[..][i])`.
+fn weighted<F: ProofField, const T: usize>(values: &Runs<F, T>, weights: &[F]) -> F {
+    let table = |t: usize| &values[t][..weights.len()];
+    match T {
+        2 => F::weighted_products(weights, [[table(0), table(1)]]),
+        _ => F::weighted_products(weights, [[table(0), table(1)], [table(2), table(3)]]),
     }
-    F::inner_product(low, &products[..low.len()])
 }
 
 /// f of one node.
@@ -147,12 +147,12 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
             len += 1;
         }
         let count = (len - skip.min(len)) / 2;
+        let mut high = [F::zero(); RUN / 2];
         for (run, steps) in runs.iter_mut().zip(&mut *steps) {
             for i in 0..count {
-                let (low, high) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
-                steps[i] = high - low;
-                run[i] = low;
+                (run[i], high[i]) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
             }
+            F::differences(&mut steps[..count], &high[..count], &run[..count]);
         }
         let first = (nodes.start + skip) / 2;
         for (pairs, common, low) in weights.runs(first..first + count) {

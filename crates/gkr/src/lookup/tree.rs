@@ -7,7 +7,7 @@ use convince_sumcheck::parallel;
 use super::leaves::Leaves;
 
 /// Nodes that are added up at a time.
-const RUN: usize = 32;
+const RUN: usize = 128;
 
 /// Sums of fractions, level by level. Every level stops at its last allocated node; behind it all nodes are (0, 1).
 ///
@@ -144,27 +144,29 @@ fn level<F: ProofField>(nodes: usize, len: usize, run: impl Fn(Range<usize>, [&m
 
 /// The sums of the leaves below these nodes. Where all leaves are lookups their numerators are one.
 fn above_leaves<F: ProofField>(leaves: &Leaves<F>, nodes: Range<usize>, [p, q]: [&mut [F]; 2]) {
-    let out = p.iter_mut().zip(q);
     let lookups = leaves.lookups();
     if 2 * lookups.start <= nodes.start && nodes.end <= 2 * lookups.end {
-        let (pairs, _) = leaves.codes[2 * nodes.start..].as_chunks::<2>();
-        for ((p, q), pair) in out.zip(pairs) {
-            let [left, right] = pair.map(|code| leaves.denominators[code as usize]);
-            (*p, *q) = (left + right, left * right);
+        let (mut left, mut right) = ([F::zero(); RUN], [F::zero(); RUN]);
+        let (pairs, _) = leaves.codes[2 * nodes.start..2 * nodes.end].as_chunks::<2>();
+        for ((p, q), pairs) in p.chunks_mut(RUN).zip(q.chunks_mut(RUN)).zip(pairs.chunks(RUN)) {
+            for ((left, right), [a, b]) in left.iter_mut().zip(&mut right).zip(pairs) {
+                (*left, *right) = (leaves.denominators[*a as usize], leaves.denominators[*b as usize]);
+            }
+            F::sums(p, &left[..pairs.len()], &right[..pairs.len()]);
+            F::products(q, &left[..pairs.len()], &right[..pairs.len()]);
         }
         return;
     }
-    for ((p, q), i) in out.zip(nodes) {
+    for ((p, q), i) in p.iter_mut().zip(q).zip(nodes) {
         [*p, *q] = sum(leaves.fraction(2 * i), leaves.fraction(2 * i + 1));
     }
 }
 
 /// The sums of pairs of nodes.
-fn above<F: ProofField>([p, q]: [&[F]; 2], [out_p, out_q]: [&mut [F]; 2]) {
-    let ((p, _), (q, _)) = (p.as_chunks::<2>(), q.as_chunks::<2>());
-    for (((out_p, out_q), [p0, p1]), [q0, q1]) in out_p.iter_mut().zip(out_q).zip(p).zip(q) {
-        [*out_p, *out_q] = sum([*p0, *q0], [*p1, *q1]);
-    }
+fn above<F: ProofField>([p, q]: [&[F]; 2], out: [&mut [F]; 2]) {
+    // Behind the last node of a level that is not filled up there may be one child alone.
+    let children = 2 * out[0].len();
+    F::add_fractions([&p[..children], &q[..children]], out);
 }
 
 /// `(p0 q1 + p1 q0, q0 q1)`.

@@ -80,7 +80,7 @@ impl<F: ProofField> Drop for Instance<F> {
 /// Entries from which a round's pairs are spread over threads.
 const MANY: usize = 2048;
 /// Values of both tables at 2 that are made before they are multiplied.
-const RUN: usize = 32;
+const RUN: usize = 128;
 
 /// `sum f(0,x) g(0,x)` and `sum f(2,x) g(2,x)` over a range of x; tables may end early.
 fn round_of_pair<F: ProofField>([f, g]: &[Vec<F>; 2], range: Range<usize>, half: usize) -> [F; 2] {
@@ -92,6 +92,11 @@ fn round_of_pair<F: ProofField>([f, g]: &[Vec<F>; 2], range: Range<usize>, half:
     for first in (start..end).step_by(RUN) {
         let run = RUN.min(end - first);
         for (table, values) in [f, g].into_iter().zip(&mut values) {
+            if half + first + run <= table.len() {
+                let (low, high) = (&table[first..first + run], &table[half + first..half + first + run]);
+                F::extrapolations(&mut values[..run], low, high);
+                continue;
+            }
             for (k, value) in values[..run].iter_mut().enumerate() {
                 let at = |i: usize| table.get(i).copied().unwrap_or(F::zero());
                 *value = at(half + first + k).double() - at(first + k);
