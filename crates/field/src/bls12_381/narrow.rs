@@ -171,12 +171,18 @@ fn add_rows<const LANES: usize>(tile: &mut Tile<LANES>, limbs: &[[i64; 8]], digi
     }
 }
 
-/// The code that the processor runs best: the portable one, or the same with AVX2.
+/// The code that the processor runs best: the portable one, or the same with AVX2 or AVX-512.
 mod dispatch {
     use super::{add_rows, dot_block, fold_columns};
     use crate::{Fr, SmallInt};
 
     pub(super) fn dot<I: SmallInt, const DIGITS: usize>(ints: &[I], weights: &[Fr]) -> Fr {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512's foundation, which is all that the function asks for.
+            #[allow(unsafe_code)]
+            return unsafe { avx512::dot::<I, DIGITS>(ints, weights) };
+        }
         #[cfg(target_arch = "x86_64")]
         if std::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2, which is all that the function asks for.
@@ -187,6 +193,12 @@ mod dispatch {
     }
 
     pub(super) fn fold<I: SmallInt, const DIGITS: usize>(ints: &[I], width: usize, weights: &[Fr], out: &mut [Fr]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512's foundation, which is all that the function asks for.
+            #[allow(unsafe_code)]
+            return unsafe { avx512::fold::<I, DIGITS>(ints, width, weights, out) };
+        }
         #[cfg(target_arch = "x86_64")]
         if std::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2, which is all that the function asks for.
@@ -241,6 +253,74 @@ mod dispatch {
                     _mm_extract_epi64::<1>(high),
                 ];
             }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    mod avx512 {
+        use std::arch::x86_64::*;
+
+        use super::super::{Tile, carry, digit};
+        use super::*;
+
+        /// [`dot_block`] with all limbs of a weight in one vector.
+        #[target_feature(enable = "avx512f")]
+        pub(super) fn dot<I: SmallInt, const DIGITS: usize>(ints: &[I], weights: &[Fr]) -> Fr {
+            let (mut sums, mut ints_sums) = ([_mm512_setzero_si512(); DIGITS], [0i64; DIGITS]);
+            for (&x, w) in ints.iter().zip(weights) {
+                let [a, b, c, d] = w.0.0;
+                let words = _mm256_setr_epi64x(a as i64, b as i64, c as i64, d as i64);
+                let limbs = _mm512_cvtepu32_epi64(_mm256_xor_si256(words, _mm256_set1_epi32(i32::MIN)));
+                for d in 0..DIGITS {
+                    let x = i64::from(digit::<I, DIGITS>(x, d));
+                    ints_sums[d] += x;
+                    sums[d] = _mm512_add_epi64(sums[d], _mm512_mul_epi32(limbs, _mm512_set1_epi64(x)));
+                }
+            }
+            let mut limbs = [([0; 8], 0); DIGITS];
+            for d in 0..DIGITS {
+                limbs[d] = (lanes(sums[d]), ints_sums[d]);
+            }
+            carry::<DIGITS>(limbs)
+        }
+
+        #[target_feature(enable = "avx512f")]
+        pub(super) fn fold<I: SmallInt, const DIGITS: usize>(ints: &[I], width: usize, weights: &[Fr], out: &mut [Fr]) {
+            fold_columns::<I, DIGITS, 8>(ints, width, weights, out, |tile, limbs, digits| {
+                add_rows(tile, limbs, digits);
+            });
+        }
+
+        /// [`super::add_rows`] with vectors of eight columns.
+        #[target_feature(enable = "avx512f")]
+        fn add_rows(tile: &mut Tile<8>, limbs: &[[i64; 8]], digits: &[[i32; 8]]) {
+            let mut sums = [_mm512_setzero_si512(); 9];
+            for k in 0..9 {
+                let [a, b, c, d, e, f, g, h] = tile[k];
+                sums[k] = _mm512_setr_epi64(a, b, c, d, e, f, g, h);
+            }
+            for (limbs, &[a, b, c, d, e, f, g, h]) in limbs.iter().zip(digits) {
+                let x = _mm512_cvtepi32_epi64(_mm256_setr_epi32(a, b, c, d, e, f, g, h));
+                for k in 0..8 {
+                    sums[k] = _mm512_add_epi64(sums[k], _mm512_mul_epi32(_mm512_set1_epi64(limbs[k]), x));
+                }
+                sums[8] = _mm512_add_epi64(sums[8], x);
+            }
+            for k in 0..9 {
+                tile[k] = lanes(sums[k]);
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn lanes(x: __m512i) -> [i64; 8] {
+            let mut lanes = [0; 8];
+            // SAFETY: eight lanes are the vector's size, and the store asks for no alignment.
+            #[allow(unsafe_code)]
+            unsafe {
+                _mm512_storeu_si512(lanes.as_mut_ptr().cast(), x);
+            }
+            lanes
         }
     }
 }

@@ -157,8 +157,13 @@ fn above_leaves<F: ProofField>(leaves: &Leaves<F>, nodes: Range<usize>, [p, q]: 
         }
         return;
     }
-    for ((p, q), i) in p.iter_mut().zip(q).zip(nodes) {
-        [*p, *q] = sum(leaves.fraction(2 * i), leaves.fraction(2 * i + 1));
+    let (mut numerators, mut denominators) = ([F::zero(); 2 * RUN], [F::zero(); 2 * RUN]);
+    for ((start, p), q) in nodes.step_by(RUN).zip(p.chunks_mut(RUN)).zip(q.chunks_mut(RUN)) {
+        let children = 2 * p.len();
+        for (i, (p, q)) in numerators.iter_mut().zip(&mut denominators).take(children).enumerate() {
+            [*p, *q] = leaves.fraction(2 * start + i);
+        }
+        F::add_fractions([&numerators[..children], &denominators[..children]], [p, q]);
     }
 }
 
@@ -167,12 +172,6 @@ fn above<F: ProofField>([p, q]: [&[F]; 2], out: [&mut [F]; 2]) {
     // Behind the last node of a level that is not filled up there may be one child alone.
     let children = 2 * out[0].len();
     F::add_fractions([&p[..children], &q[..children]], out);
-}
-
-/// `(p0 q1 + p1 q0, q0 q1)`.
-#[inline(always)]
-fn sum<F: ProofField>([p0, q0]: [F; 2], [p1, q1]: [F; 2]) -> [F; 2] {
-    [p0 * q1 + p1 * q0, q0 * q1]
 }
 
 #[cfg(test)]
