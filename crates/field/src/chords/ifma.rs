@@ -75,14 +75,6 @@ macro_rules! for_each_limb {
     };
 }
 
-/// What the second pass needs of eight additions.
-struct Kept {
-    /// The products of the runs before them, lane by lane: factors, for `x 2^416`.
-    product: Lanes,
-    /// Their own runs, with `p` added: exact, for `x 2^384`.
-    run: Lanes,
-}
-
 /// [`add_chords`], if the processor has AVX-512's multiplications of 52 bits and shifts of pairs.
 pub(super) fn way() -> Option<Way> {
     let detected = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vbmi2");
@@ -94,7 +86,7 @@ pub(super) fn way() -> Option<Way> {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
-    let mut kept = Vec::with_capacity(BATCH.min(chords.len()).div_ceil(16));
+    let mut kept = Vec::with_capacity(6 * BATCH.min(chords.len()).div_ceil(16));
     for chords in chords.chunks(BATCH) {
         add_batch(from, chords, to, &mut kept);
     }
@@ -103,52 +95,59 @@ fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
 /// Additions that share an inversion; `kept` is a buffer. Two vectors go side by side, so that one's multiplications begin
 /// while the other's end.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<[Kept; 2]>) {
+fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<Lanes>) {
     kept.clear();
     let one = Fq::from(1u64 << 32);
     let mut products = [load([&one; 8]); 2];
     for chords in chords.chunks(16) {
-        let mut runs = products;
-        for h in 0..2 {
+        for (h, product) in products.iter_mut().enumerate() {
             let [a, b] = summands(half(chords, h));
-            let run = sub(&load(abscissas(from, b)), &load(abscissas(from, a)), &P_1);
-            runs[h] = masked(&factor(&run));
-        }
-        kept.push([Kept { product: products[0], run: runs[0] }, Kept { product: products[1], run: runs[1] }]);
-        for (product, run) in products.iter_mut().zip(&runs) {
-            *product = factor(&mul(product, &shifted::<32>(run)));
+            let px = load(abscissas(from, a));
+            let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
+            kept.push(*product);
+            kept.push(run);
+            kept.push(px);
+            *product = factor(&mul(product, &shifted::<32>(&run)));
         }
     }
 
     let mut inverses = inverted(&products);
-    for (chords, kept) in chords.chunks(16).zip(kept.iter()).rev() {
-        let (mut slopes, mut squares) = (inverses, inverses);
-        for h in 0..2 {
-            // The inverse of the run.
-            slopes[h] = factor(&mul(&inverses[h], &kept[h].product));
-        }
-        for h in 0..2 {
-            inverses[h] = factor(&mul(&inverses[h], &shifted::<32>(&kept[h].run)));
-        }
+    let [mut slopes, mut py, mut rises, mut squares, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 6];
+    // Sums are put where they go while those after them are computed: what follows a multiplication does not wait for it.
+    let mut pending: &[Chord] = &[];
+    for (chords, kept) in chords.chunks(16).zip(kept.chunks_exact(6)).rev() {
+        let kept: [[&Lanes; 3]; 2] = [[&kept[0], &kept[1], &kept[2]], [&kept[3], &kept[4], &kept[5]]];
         for h in 0..2 {
             let [a, b] = summands(half(chords, h));
-            let rise = sub(&ordinates(from, b), &ordinates(from, a), &P_1);
+            py[h] = ordinates(from, a);
+            rises[h] = factor(&sub(&ordinates(from, b), &py[h], &P_1));
+            // The inverse of the run.
+            slopes[h] = factor(&mul(&inverses[h], kept[h][0]));
+        }
+        for h in 0..2 {
+            inverses[h] = factor(&mul(&inverses[h], &shifted::<32>(kept[h][1])));
+            if !pending.is_empty() {
+                put_points(to, filled(half(pending, h)), &canonical(&x[h]), &canonical(&y[h]));
+            }
+        }
+        for h in 0..2 {
             // For x 2^400, so that its square is for x 2^384.
-            slopes[h] = factor(&mul(&slopes[h], &factor(&rise)));
+            slopes[h] = factor(&mul(&slopes[h], &rises[h]));
         }
         for h in 0..2 {
             squares[h] = square(&slopes[h]);
         }
         for h in 0..2 {
-            let chords = half(chords, h);
-            let [a, _] = summands(chords);
-            let px = load(abscissas(from, a));
+            let [_, run, px] = kept[h];
             // Below 3.3 p, then 2.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
-            let x = sub_abscissas(&squares[h], &kept[h].run, &px);
-            let fall = shifted::<16>(&factor(&sub(&px, &x, &P_4)));
-            let y = sub(&mul(&slopes[h], &fall), &ordinates(from, a), &P_1);
-            put_points(to, filled(chords), &canonical(&x), &canonical(&y));
+            x[h] = sub_abscissas(&squares[h], run, px);
+            let fall = shifted::<16>(&factor(&sub(px, &x[h], &P_4)));
+            y[h] = sub(&mul(&slopes[h], &fall), &py[h], &P_1);
         }
+        pending = chords;
+    }
+    for h in 0..2 {
+        put_points(to, filled(half(pending, h)), &canonical(&x[h]), &canonical(&y[h]));
     }
 }
 
