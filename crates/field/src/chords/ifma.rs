@@ -86,63 +86,98 @@ pub(super) fn way() -> Option<Way> {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
-    let mut kept = Vec::with_capacity(6 * BATCH.min(chords.len()).div_ceil(16));
+    let eights = 2 * BATCH.min(chords.len()).div_ceil(16);
+    let [products, runs, first] = [(); 3].map(|()| Vec::with_capacity(eights));
+    let mut kept = Kept { products, runs, first };
     for chords in chords.chunks(BATCH) {
         add_batch(from, chords, to, &mut kept);
     }
 }
 
-/// Additions that share an inversion; `kept` is a buffer. Two vectors go side by side, so that one's multiplications begin
-/// while the other's end.
+/// What the second pass needs of every eight additions of a batch.
+struct Kept {
+    /// The products of the runs before them, lane by lane: factors, for `x 2^416`.
+    products: Vec<Lanes>,
+    /// Their own runs, with `p` added: exact, for `x 2^384`.
+    runs: Vec<Lanes>,
+    /// The abscissas of their first summands: exact, for `x 2^384`.
+    first: Vec<Lanes>,
+}
+
+impl Kept {
+    /// Keeps eight additions' runs and first abscissas. The runs are returned as factors for `x 2^416`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
+    fn push_runs(&mut self, from: &[G1Affine], chords: &[Chord]) -> Lanes {
+        let [a, b] = summands(chords);
+        let px = load(abscissas(from, a));
+        let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
+        self.first.push(px);
+        self.runs.push(run);
+        shifted::<32>(&run)
+    }
+}
+
+/// Additions that share an inversion; `kept` is a buffer.
+///
+/// Two vectors go side by side, and what a multiplication needs is there well before it: the processor sees far fewer
+/// instructions ahead than a multiplication has, so that it would wait for what stands right before or behind.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<Lanes>) {
-    kept.clear();
+fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Kept) {
+    [&mut kept.products, &mut kept.runs, &mut kept.first].into_iter().for_each(Vec::clear);
     let one = Fq::from(1u64 << 32);
     let mut products = [load([&one; 8]); 2];
-    for chords in chords.chunks(16) {
-        for (h, product) in products.iter_mut().enumerate() {
-            let [a, b] = summands(half(chords, h));
-            let px = load(abscissas(from, a));
-            let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
-            kept.push(*product);
-            kept.push(run);
-            kept.push(px);
-            *product = factor(&mul(product, &shifted::<32>(&run)));
+    let mut runs = products;
+    runs[0] = kept.push_runs(from, half(chords, 0));
+    for i in (0..chords.len()).step_by(16) {
+        runs[1] = kept.push_runs(from, half(&chords[i..], 1));
+        kept.products.push(products[0]);
+        products[0] = factor(&mul(&products[0], &runs[0]));
+        if let Some(after) = chords.get(i + 16..).filter(|after| !after.is_empty()) {
+            runs[0] = kept.push_runs(from, half(after, 0));
         }
+        kept.products.push(products[1]);
+        products[1] = factor(&mul(&products[1], &runs[1]));
     }
 
     let mut inverses = inverted(&products);
-    let [mut slopes, mut py, mut rises, mut squares, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 6];
-    // Sums are put where they go while those after them are computed: what follows a multiplication does not wait for it.
+    let [mut slopes, mut py, mut rises, mut squares, mut falls, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 7];
+    // Sums are put where they go while those after them are computed.
     let mut pending: &[Chord] = &[];
-    for (chords, kept) in chords.chunks(16).zip(kept.chunks_exact(6)).rev() {
-        let kept: [[&Lanes; 3]; 2] = [[&kept[0], &kept[1], &kept[2]], [&kept[3], &kept[4], &kept[5]]];
+    for (i, chords) in chords.chunks(16).enumerate().rev() {
+        let two = 2 * i..2 * i + 2;
+        let (before, kept_runs, px) = (&kept.products[two.clone()], &kept.runs[two.clone()], &kept.first[two]);
         for h in 0..2 {
             let [a, b] = summands(half(chords, h));
             py[h] = ordinates(from, a);
             rises[h] = factor(&sub(&ordinates(from, b), &py[h], &P_1));
+            runs[h] = shifted::<32>(&kept_runs[h]);
             // The inverse of the run.
-            slopes[h] = factor(&mul(&inverses[h], kept[h][0]));
+            slopes[h] = factor(&mul(&inverses[h], &before[h]));
         }
         for h in 0..2 {
-            inverses[h] = factor(&mul(&inverses[h], &shifted::<32>(kept[h][1])));
-            if !pending.is_empty() {
-                put_points(to, filled(half(pending, h)), &canonical(&x[h]), &canonical(&y[h]));
-            }
+            inverses[h] = factor(&mul(&inverses[h], &runs[h]));
+            x[h] = canonical(&x[h]);
         }
         for h in 0..2 {
             // For x 2^400, so that its square is for x 2^384.
             slopes[h] = factor(&mul(&slopes[h], &rises[h]));
+            y[h] = canonical(&y[h]);
         }
         for h in 0..2 {
             squares[h] = square(&slopes[h]);
+            if !pending.is_empty() {
+                put_points(to, filled(half(pending, h)), &x[h], &y[h]);
+            }
         }
         for h in 0..2 {
-            let [_, run, px] = kept[h];
-            // Below 3.3 p, then 2.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
-            x[h] = sub_abscissas(&squares[h], run, px);
-            let fall = shifted::<16>(&factor(&sub(px, &x[h], &P_4)));
-            y[h] = sub(&mul(&slopes[h], &fall), &py[h], &P_1);
+            // Below 3.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
+            x[h] = sub_abscissas(&squares[h], &kept_runs[h], &px[h]);
+            falls[h] = shifted::<16>(&factor(&sub(&px[h], &x[h], &P_4)));
+        }
+        for h in 0..2 {
+            // Below 2.3 p.
+            y[h] = sub(&mul(&slopes[h], &falls[h]), &py[h], &P_1);
         }
         pending = chords;
     }
