@@ -77,7 +77,11 @@ macro_rules! for_each_limb {
 
 /// [`add_chords`], if the processor has AVX-512's multiplications of 52 bits and shifts of pairs.
 pub(super) fn way() -> Option<Way> {
-    let detected = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vbmi2");
+    let detected = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512ifma")
+        && is_x86_feature_detected!("avx512vbmi2");
     // SAFETY: nobody gets this unless the processor has all that the function asks for.
     #[allow(unsafe_code)]
     let way: Way = |from, chords, to| unsafe { add_chords(from, chords, to) };
