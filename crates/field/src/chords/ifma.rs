@@ -90,63 +90,97 @@ pub(super) fn way() -> Option<Way> {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
-    let mut kept = Vec::with_capacity(6 * BATCH.min(chords.len()).div_ceil(16));
+    let eights = 2 * BATCH.min(chords.len()).div_ceil(16);
+    let [products, runs, first] = [(); 3].map(|()| Vec::with_capacity(eights));
+    let mut kept = Kept { products, runs, first };
     for chords in chords.chunks(BATCH) {
         add_batch(from, chords, to, &mut kept);
     }
 }
 
-/// Additions that share an inversion; `kept` is a buffer. Two vectors go side by side, so that one's multiplications begin
-/// while the other's end.
+/// What the second pass needs of every eight additions of a batch.
+struct Kept {
+    /// The products of the runs before them, lane by lane: factors, for `x 2^416`.
+    products: Vec<Lanes>,
+    /// Their own runs, with `p` added: exact, for `x 2^384`.
+    runs: Vec<Lanes>,
+    /// The abscissas of their first summands: exact, for `x 2^384`.
+    first: Vec<Lanes>,
+}
+
+impl Kept {
+    /// Keeps eight additions' runs and first abscissas. The runs are returned as factors for `x 2^416`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
+    fn push_runs(&mut self, from: &[G1Affine], chords: &[Chord]) -> Lanes {
+        let [a, b] = summands(chords);
+        let px = load(abscissas(from, a));
+        let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
+        self.first.push(px);
+        self.runs.push(run);
+        run
+    }
+}
+
+/// Additions that share an inversion; `kept` is a buffer.
+///
+/// Two vectors go side by side, and what a multiplication needs is there well before it: the processor sees far fewer
+/// instructions ahead than a multiplication has, so that it would wait for what stands right before or behind.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<Lanes>) {
-    kept.clear();
-    let one = Fq::from(1u64 << 32);
+fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Kept) {
+    [&mut kept.products, &mut kept.runs, &mut kept.first].into_iter().for_each(Vec::clear);
+    let one = Fq::from(1);
     let mut products = [load([&one; 8]); 2];
-    for chords in chords.chunks(16) {
-        for (h, product) in products.iter_mut().enumerate() {
-            let [a, b] = summands(half(chords, h));
-            let px = load(abscissas(from, a));
-            let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
-            kept.push(*product);
-            kept.push(run);
-            kept.push(px);
-            *product = factor(&mul(product, &shifted::<32>(&run)));
+    let mut runs = products;
+    runs[0] = kept.push_runs(from, half(chords, 0));
+    for i in (0..chords.len()).step_by(16) {
+        runs[1] = kept.push_runs(from, half(&chords[i..], 1));
+        kept.products.push(products[0]);
+        products[0] = mul(&products[0], &runs[0]);
+        if let Some(after) = chords.get(i + 16..).filter(|after| !after.is_empty()) {
+            runs[0] = kept.push_runs(from, half(after, 0));
         }
+        kept.products.push(products[1]);
+        products[1] = mul(&products[1], &runs[1]);
     }
 
     let mut inverses = inverted(&products);
-    let [mut slopes, mut py, mut rises, mut squares, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 6];
-    // Sums are put where they go while those after them are computed: what follows a multiplication does not wait for it.
+    let [mut slopes, mut py, mut rises, mut squares, mut falls, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 7];
+    // Sums are put where they go while those after them are computed.
     let mut pending: &[Chord] = &[];
-    for (chords, kept) in chords.chunks(16).zip(kept.chunks_exact(6)).rev() {
-        let kept: [[&Lanes; 3]; 2] = [[&kept[0], &kept[1], &kept[2]], [&kept[3], &kept[4], &kept[5]]];
+    for (i, chords) in chords.chunks(16).enumerate().rev() {
+        let two = 2 * i..2 * i + 2;
+        let (before, kept_runs, px) = (&kept.products[two.clone()], &kept.runs[two.clone()], &kept.first[two]);
         for h in 0..2 {
             let [a, b] = summands(half(chords, h));
             py[h] = ordinates(from, a);
             rises[h] = factor(&sub(&ordinates(from, b), &py[h], &P_1));
             // The inverse of the run.
-            slopes[h] = factor(&mul(&inverses[h], kept[h][0]));
+            slopes[h] = mul(&inverses[h], &before[h]);
         }
         for h in 0..2 {
-            inverses[h] = factor(&mul(&inverses[h], &shifted::<32>(kept[h][1])));
-            if !pending.is_empty() {
-                put_points(to, filled(half(pending, h)), &canonical(&x[h]), &canonical(&y[h]));
-            }
+            inverses[h] = mul(&inverses[h], &kept_runs[h]);
+            x[h] = canonical(&x[h]);
         }
         for h in 0..2 {
             // For x 2^400, so that its square is for x 2^384.
-            slopes[h] = factor(&mul(&slopes[h], &rises[h]));
+            slopes[h] = mul(&slopes[h], &rises[h]);
+            y[h] = canonical(&y[h]);
         }
         for h in 0..2 {
             squares[h] = square(&slopes[h]);
+            if !pending.is_empty() {
+                put_points(to, filled(half(pending, h)), &x[h], &y[h]);
+            }
         }
         for h in 0..2 {
-            let [_, run, px] = kept[h];
-            // Below 3.3 p, then 2.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
-            x[h] = sub_abscissas(&squares[h], run, px);
-            let fall = shifted::<16>(&factor(&sub(px, &x[h], &P_4)));
-            y[h] = sub(&mul(&slopes[h], &fall), &py[h], &P_1);
+            // Below 3.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
+            x[h] = sub_abscissas(&squares[h], &kept_runs[h], &px[h]);
+            falls[h] = shifted::<16>(&factor(&sub(&px[h], &x[h], &P_4)));
+        }
+        for h in 0..2 {
+            // Below 2.3 p.
+            y[h] = sub(&mul_loose(&slopes[h], &falls[h]), &py[h], &P_1);
         }
         pending = chords;
     }
@@ -174,7 +208,7 @@ fn inverted(products: &[Lanes; 2]) -> [Lanes; 2] {
             x[8 * h + lane] = coordinate(low[lane], high[lane]);
         }
     }
-    let inverses = &inverses(x, 1 << 80);
+    let inverses = &inverses(x, 1 << 48);
     let [i0, i1, i2, i3, i4, i5, i6, i7, j0, j1, j2, j3, j4, j5, j6, j7] = inverses;
     [load([i0, i1, i2, i3, i4, i5, i6, i7]), load([j0, j1, j2, j3, j4, j5, j6, j7])]
 }
@@ -199,7 +233,9 @@ fn ordinates(from: &[G1Affine], terms: [Term; 8]) -> Lanes {
         negatives |= u8::from(terms[lane].is_negative()) << lane;
     }
     let mut y = load(ordinates);
-    for_each_limb!(J => y[J] = _mm512_mask_sub_epi64(y[J], negatives, splat(P_1[J]), y[J]));
+    if negatives != 0 {
+        for_each_limb!(J => y[J] = _mm512_mask_sub_epi64(y[J], negatives, splat(P_1[J]), y[J]));
+    }
     y
 }
 
@@ -277,20 +313,20 @@ fn high_words([a, b, c, d]: [&Fq; 4]) -> __m512i {
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(ab), cd)
 }
 
-/// Words 0 to 3 and words 4 and 5 of eight exact coordinates.
+/// Words 0 to 3 and words 4 and 5 of eight coordinates below `2^384`, from factors.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn rows(x: &Lanes) -> ([__m256i; 8], [__m128i; 8]) {
+    // A limb's 52 bits at the top of 64, so that what is above them is gone.
+    let mut upper = *x;
+    for_each_limb!(J => upper[J] = _mm512_slli_epi64::<{ 64 - BITS as u32 }>(x[J]));
     let words = [
-        _mm512_or_si512(x[0], _mm512_slli_epi64::<52>(x[1])),
-        _mm512_or_si512(_mm512_srli_epi64::<12>(x[1]), _mm512_slli_epi64::<40>(x[2])),
-        _mm512_or_si512(_mm512_srli_epi64::<24>(x[2]), _mm512_slli_epi64::<28>(x[3])),
-        _mm512_or_si512(_mm512_srli_epi64::<36>(x[3]), _mm512_slli_epi64::<16>(x[4])),
-        _mm512_or_si512(
-            _mm512_or_si512(_mm512_srli_epi64::<48>(x[4]), _mm512_slli_epi64::<4>(x[5])),
-            _mm512_slli_epi64::<56>(x[6]),
-        ),
-        _mm512_or_si512(_mm512_srli_epi64::<8>(x[6]), _mm512_slli_epi64::<44>(x[7])),
+        _mm512_shrdi_epi64::<12>(upper[0], x[1]),
+        _mm512_shrdi_epi64::<24>(upper[1], x[2]),
+        _mm512_shrdi_epi64::<36>(upper[2], x[3]),
+        _mm512_shrdi_epi64::<48>(upper[3], x[4]),
+        _mm512_or_si512(_mm512_srli_epi64::<60>(upper[4]), _mm512_shldi_epi64::<56>(x[6], upper[5])),
+        _mm512_shrdi_epi64::<20>(upper[6], x[7]),
     ];
     let (first, second) = (_mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4));
     let (w01, v01) = (_mm512_unpacklo_epi64(words[0], words[1]), _mm512_unpackhi_epi64(words[0], words[1]));
@@ -396,7 +432,7 @@ fn shifted<const SHIFT: i32>(x: &Lanes) -> Lanes {
     shifted
 }
 
-/// `x mod p`, exact, for loose limbs of `x < 7 p`.
+/// `x mod p`, as factors, for loose limbs of `x < 7 p`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn canonical(x: &Lanes) -> Lanes {
@@ -405,25 +441,51 @@ fn canonical(x: &Lanes) -> Lanes {
     const RECIPROCAL: u64 = (1 << BITS) / (P_1[LIMBS - 1] + 3);
     let top = _mm512_add_epi64(x[7], _mm512_srai_epi64::<{ BITS as u32 }>(x[6]));
     let quotient = _mm512_madd52hi_epu64(splat(0), _mm512_add_epi64(top, splat(1)), splat(RECIPROCAL));
-    let (mut rest, mut less) = (*x, *x);
+    let mut rest = *x;
     for_each_limb!(J => {
         // SAFETY: eight words.
         #[allow(unsafe_code)]
         let multiples = unsafe { _mm512_loadu_si512(LIMBS_OF_MULTIPLES[J].as_ptr().cast()) };
         rest[J] = _mm512_sub_epi64(x[J], _mm512_permutexvar_epi64(quotient, multiples));
-        less[J] = _mm512_sub_epi64(rest[J], splat(P_1[J]));
     });
-    let (mut rest, less) = (factor(&rest), factor(&less));
+    let rest = factor(&rest);
+    // One coordinate in some thousands.
+    if _mm512_cmpge_epi64_mask(rest[7], splat(P_1[LIMBS - 1])) != 0 { less_modulus(&rest) } else { rest }
+}
+
+/// From factors for `x < 2 p`, those for `x mod p`.
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
+fn less_modulus(x: &Lanes) -> Lanes {
+    let mut x = masked(x);
+    let mut less = x;
+    for_each_limb!(J => less[J] = _mm512_sub_epi64(x[J], splat(P_1[J])));
+    let less = factor(&less);
     let not_negative = _mm512_cmpge_epi64_mask(less[7], splat(0));
-    for_each_limb!(J => rest[J] = _mm512_mask_mov_epi64(rest[J], not_negative, less[J]));
-    masked(&rest)
+    for_each_limb!(J => x[J] = _mm512_mask_mov_epi64(x[J], not_negative, less[J]));
+    x
+}
+
+/// The Montgomery product `a b / 2^416` of factors, as factors.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
+fn mul(a: &Lanes, b: &Lanes) -> Lanes {
+    factor(&product(a, b))
 }
 
 /// The Montgomery product `a b / 2^416` of factors, loose.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn mul(a: &Lanes, b: &Lanes) -> Lanes {
-    let mut sums = [_mm512_setzero_si512(); 2 * LIMBS];
+fn mul_loose(a: &Lanes, b: &Lanes) -> Lanes {
+    product(a, b)
+}
+
+/// What [`mul`] and [`mul_loose`] are made of.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
+fn product(a: &Lanes, b: &Lanes) -> Lanes {
+    let mut sums = [splat(0); 2 * LIMBS];
     for_each_limb!(I => {
         for_each_limb!(J => sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], b[J]));
         for_each_limb!(J => sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], b[J]));

@@ -11,6 +11,7 @@ use ark_ff::Field;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+mod inverse;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
@@ -98,7 +99,7 @@ fn add_one_by_one(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
         products.push(product);
         product *= from[b.index()].x - from[a.index()].x;
     }
-    let mut inverse = product.inverse().expect(DIFFERENT);
+    let mut inverse = inverse::inverse(&product).expect(DIFFERENT);
     for (&Chord { sum, a, b }, product) in chords.iter().zip(products).rev() {
         let (p, q) = (a.of(from), b.of(from));
         let run = q.x - p.x;

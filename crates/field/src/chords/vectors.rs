@@ -1,8 +1,9 @@
 //! What the additions several at a time share, whatever their vectors are.
 
 use ark_bls12_381::{Fq, FqConfig};
-use ark_ff::MontConfig;
+use ark_ff::{Field, MontConfig};
 
+use super::inverse::inverse;
 use super::{Chord, DIFFERENT, Term};
 
 /// The modulus.
@@ -77,10 +78,17 @@ pub(super) fn summands<const N: usize>(chords: &[Chord]) -> [[Term; N]; 2] {
 ///
 /// # Panics
 /// If one is zero, which summands of the same abscissa make.
-pub(super) fn inverses<const N: usize>(mut inverses: [Fq; N], factor: u128) -> [Fq; N] {
-    ark_ff::batch_inversion_and_mul(&mut inverses, &Fq::from(factor));
-    assert!(inverses.iter().all(|x| *x != Fq::from(0)), "{DIFFERENT}");
-    inverses
+pub(super) fn inverses<const N: usize>(mut x: [Fq; N], factor: u128) -> [Fq; N] {
+    // Before every x: the product of all earlier ones.
+    let mut products = [Fq::ONE; N];
+    for i in 1..N {
+        products[i] = products[i - 1] * x[i - 1];
+    }
+    let mut rest = inverse(&(products[N - 1] * x[N - 1])).expect(DIFFERENT) * Fq::from(factor);
+    for (x, product) in x.iter_mut().zip(products).rev() {
+        (*x, rest) = (rest * product, rest * *x);
+    }
+    x
 }
 
 /// `$body` with the constant `$J` equal to every literal in turn. The compiler does not unroll such loops by itself, and `map`
