@@ -20,9 +20,9 @@ pub(crate) struct Rates {
     pub(crate) mac: f64,
     /// An integer of the advice: dividing, clamping and laying out.
     pub(crate) advice: f64,
-    /// A product of field elements.
+    /// A product of field elements, entry by entry of two tables.
     pub(crate) product: f64,
-    /// A sum of two products.
+    /// A sum of two products: numerators of the sums of neighbouring fractions.
     pub(crate) two_products: f64,
     /// A term of an inner product of field elements.
     pub(crate) term: f64,
@@ -134,11 +134,14 @@ fn requantisation() -> Circuit {
 fn arithmetic() -> [f64; 4] {
     const LEN: usize = 512;
     let rng = &mut rng(2);
-    let (mut x, y) = (elements(rng, LEN), elements(rng, LEN));
+    let [mut x, y, z] = [(); 3].map(|()| elements(rng, LEN));
     let r = Fr::short_challenge(&rng.r#gen());
-    let product = least(LEN, || x.iter_mut().zip(black_box(&y)).for_each(|(a, b)| *a *= b));
-    let sums = |(a, b): (&mut Fr, &Fr)| *a = *a * *b + *b * *a;
-    let two_products = least(LEN, || x.iter_mut().zip(black_box(&y)).for_each(sums));
+    let product = least(LEN, || Fr::products(black_box(&mut x), black_box(&y), black_box(&z)));
+    // A sum of fractions is a product and a sum of two.
+    let mut sums = [vec![Fr::from(0u64); LEN / 2], vec![Fr::from(0u64); LEN / 2]];
+    let [p, q] = &mut sums;
+    let fractions = least(LEN / 2, || Fr::add_fractions(black_box([&y, &z]), black_box([&mut *p, &mut *q])));
+    let two_products = fractions - product;
     let term = least(LEN, || Fr::inner_product(black_box(&x), black_box(&y)));
     let bind = least(LEN, || Fr::bind(black_box(&mut x), black_box(&y), r));
     [product, two_products, term, bind]
