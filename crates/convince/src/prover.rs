@@ -16,7 +16,7 @@ use tracing::span::EnteredSpan;
 use tracing::{debug_span, info_span};
 use zeroize::Zeroizing;
 
-use crate::key::{KeyWeights, Presentation, decode};
+use crate::key::{KeyWeights, Presentation, decode_payload, read_sealed};
 use crate::proof::{HeadPart, input_ints};
 use crate::protocol::{
     Binding, Blind, Frame, Mode, Params, Prover, Row, Scheme, Setting, Statement, ints, num_rows, splits, with_blinds,
@@ -443,7 +443,11 @@ impl ProvingKey {
     /// # Errors
     /// As [`Self::from_bytes`].
     pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
-        let payload: Payload<'_> = decode(Kind::ProverKey, bytes)?;
+        read_sealed(Kind::ProverKey, bytes, |payload| Self::from_payload(payload, registry))
+    }
+
+    fn from_payload(payload: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
+        let payload: Payload<'_> = decode_payload(payload)?;
         let (model, lowered) = match payload.source {
             Source::Model { model, strategies } => {
                 let model = Model::from_payload(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
