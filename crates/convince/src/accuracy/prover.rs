@@ -11,6 +11,7 @@ use convince_transcript::{PlainProver, ProverChannel};
 use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use tracing::{debug_span, info_span};
 use zeroize::Zeroizing;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 use crate::accuracy::verifier::Images;
 use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement, ints};
 use crate::tensor::input_format;
-use crate::{Openings, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
+use crate::{Openings, Phase, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
 
 /// Why an accuracy proof could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,7 @@ pub(super) fn prove(
     options: &AccuracyOptions<'_>,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Result<usize, AccuracyError> {
+    let _span = info_span!("prove").entered();
     let circuit = &key.lowered.circuit;
     let rows = BitRows::of(circuit, key.width).ok_or(AccuracyError::Usage("this key is not for accuracy proofs"))?;
     let batches = Batches { images: statement.labels.len(), size: circuit.wire(circuit.input()).shape[0] };
@@ -142,7 +144,8 @@ pub(super) fn prove(
     let mut left = statement.correct;
     for index in 0..batches.count() {
         let range = index * batches.size..index * batches.size + batches.len(index);
-        let values = images(range.clone()).map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
+        let read = info_span!("images").in_scope(|| images(range.clone()));
+        let values = read.map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
         let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
         let labels = batches.labels(index, statement.labels);
         let (messages, bits, commitments) =
@@ -159,6 +162,7 @@ pub(super) fn prove(
             progress(index + 1, batches.count());
         }
     }
+    let _span = info_span!("count").entered();
     let bits: Vec<Bits> = [total, last].into_iter().flatten().collect();
     proof.write_all(&prove_count(key, &rows, batches, statement.correct, &bits, transcript, rng))?;
     Ok(left)
@@ -216,6 +220,7 @@ impl Batch {
             return Err(bad(WitnessError::Length { wire, expected, found: values.len() }));
         }
         values.resize(size, super::filling(circuit) as i32);
+        let phase = Phase::Witness.begin(&|_| ());
         let mut witness = key.lowered.labelled_witness(&values, labels).map_err(bad)?;
         let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
         let right = witness.wire(wire);
@@ -227,6 +232,8 @@ impl Batch {
             })
             .collect();
         witness.set_correct(circuit, &counted).map_err(bad)?;
+        drop(phase);
+        let span = debug_span!("statement").entered();
         let own = |opening: &DataSetOpening| {
             opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
         };
@@ -242,6 +249,7 @@ impl Batch {
         let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
         let clear = PlainProver::new(key.binding().transcript(&statement, Mode::Hiding));
         let blinds = openings.blinds();
+        drop(span);
         let (clear, advice) = key.prover(&witness, &blinds, &|_| ()).hiding(rng, clear);
         let bits =
             Bits { values: ints(witness.wire(wire)), blinds: Zeroizing::new(advice.blinds[rows.range()].to_vec()) };
