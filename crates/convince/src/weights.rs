@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::KeyError;
 use crate::key::decode;
 use crate::protocol::{
-    CANONICAL_BYTES, Field, Frame, Mode, Params, PartsDigest, Row, Scheme, Setting, Verifier, digest, num_rows, push_canonical,
-    started,
+    CANONICAL_BYTES, Field, Frame, Mode, Params, PartsDigest, Row, Scheme, Setting, Verifier, digest, num_rows,
+    push_canonical, started,
 };
 
 /// A weight wire's shape and format.

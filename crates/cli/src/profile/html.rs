@@ -85,7 +85,11 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
             .chain([layer.commit_bytes, layer.message_bytes].map(size))
             .collect()
     };
-    table(text, &["layer", "witness", "commit", "reduce", "open", "commitments", "messages"], layers.iter().map(row).collect());
+    table(
+        text,
+        &["layer", "witness", "commit", "reduce", "open", "commitments", "messages"],
+        layers.iter().map(row).collect(),
+    );
 }
 
 const LEGEND: &str = "<p><svg viewBox=\"0 0 900 20\" role=\"img\" aria-label=\"Colours of phases\">\

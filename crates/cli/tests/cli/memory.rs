@@ -18,7 +18,8 @@ fn the_peak_of_memory_stays_below_every_budget_that_is_taken() {
     let plane = vec![vec![vec![0.5; 32]; 32]; 3];
     std::fs::write(&input, serde_json::to_vec(&plane).expect("numbers")).expect("writes");
     let prove = |budget: &str| {
-        let args = ["prove", "--key", &key, "--input", &input, "-o", &proof, "--threads", "2", "--memory-budget", budget];
+        let args =
+            ["prove", "--key", &key, "--input", &input, "-o", &proof, "--threads", "2", "--memory-budget", budget];
         convince_json(&args)
     };
     let printed = |budget: &str| -> Value { prove(budget).succeeds().json() };
