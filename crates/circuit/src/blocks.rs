@@ -71,3 +71,63 @@ pub(crate) fn count(counts: &mut [i64], table: &Table, shape: &[usize], columns:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WireId;
+
+    fn counted(content: TableContent, shape: &[usize], columns: &[&[i32]]) -> Vec<i64> {
+        let mut counts = vec![0; content.len()];
+        let columns: Vec<IntSlice<'_>> = columns.iter().map(|values| IntSlice::I32(values)).collect();
+        count(&mut counts, &Table { content, multiplicities: WireId(0) }, shape, &columns);
+        counts
+    }
+
+    /// `values` of this shape in a block whose axes are powers of two, zeros where there are none: entry by entry.
+    fn padded(values: &[i32], shape: [usize; 2]) -> Vec<i32> {
+        let [rows, columns] = shape.map(usize::next_power_of_two);
+        let at = |i: usize, j: usize| if i < shape[0] && j < shape[1] { values[i * shape[1] + j] } else { 0 };
+        (0..rows).flat_map(|i| (0..columns).map(move |j| at(i, j))).collect()
+    }
+
+    /// Leaves of padding have the numerator one where the table has a row of zeros. Were that row's multiplicity not to count
+    /// them, no proof of a block with padding would verify.
+    #[test]
+    fn padding_counts_as_lookups_of_the_row_of_zeros() {
+        let (shape, values) = ([3, 5], [-2, 0, 3, 3, 1, 0, -1, -2, 2, 2, 3, 0, 1, 1, -2]);
+        let squares: Vec<i32> = values.iter().map(|v| v * v).collect();
+        let clamped: Vec<i32> = values.iter().map(|&v| v.clamp(-1, 2)).collect();
+        let cases: [(TableContent, Vec<&[i32]>); 3] = [
+            (TableContent::Range { low: -2, len: 6 }, vec![&values]),
+            (TableContent::Map { low: -2, values: (-2..=3).map(|v| v * v).collect() }, vec![&values, &squares]),
+            (TableContent::Clamp { first: -2, len: 6, low: -1, high: 2 }, vec![&values, &clamped]),
+        ];
+        for (content, columns) in cases {
+            let padded: Vec<Vec<i32>> = columns.iter().map(|values| padded(values, shape)).collect();
+            let whole: Vec<&[i32]> = padded.iter().map(Vec::as_slice).collect();
+            let counts = counted(content.clone(), &shape, &columns);
+            assert_eq!(counts, counted(content.clone(), &[4, 8], &whole), "{content:?}");
+            assert_eq!(counts.iter().sum::<i64>(), 32, "{content:?}");
+            // Three zeros of its own and 17 of padding.
+            assert_eq!(counts[2], 3 + 17, "{content:?}");
+            assert_eq!(entries(&content, &shape), 32);
+        }
+    }
+
+    #[test]
+    fn padding_counts_nowhere_without_a_row_of_zeros() {
+        let (shape, values) = ([3, 5], [1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]);
+        let nonzero = TableContent::Map { low: 0, values: vec![7, 1, 2, 3] };
+        for (content, columns) in [
+            (TableContent::Range { low: 1, len: 3 }, vec![&values[..]]),
+            // Zero is a first column, but of the row (0, 7).
+            (nonzero, vec![&values[..], &values[..]]),
+        ] {
+            let counts = counted(content.clone(), &shape, &columns);
+            assert_eq!(counts[counts.len() - 3..], [5, 5, 5], "{content:?}");
+            assert_eq!(counts.iter().sum::<i64>(), 15);
+            assert_eq!(entries(&content, &shape), 15);
+        }
+    }
+}

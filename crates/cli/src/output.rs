@@ -1,8 +1,9 @@
 //! What leaves the program: results on stdout, errors on stderr, files that appear whole or not at all.
 
+mod target;
+
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
@@ -10,8 +11,8 @@ use comfy_table::{CellAlignment, Table};
 use convince::Answer;
 use convince::circuit::Circuit;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
+pub(crate) use self::target::{Access, Pending, Target, refuse_same, write_all};
 use crate::error::{Context, Error};
 
 /// How results are printed.
@@ -214,167 +215,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Whom the umask allows.
-    Public,
-    /// The owner alone (mode 0600): the file holds secrets.
-    Private,
-}
-
-/// A place for a file, known to be one that a file can be put in.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    path: PathBuf,
-    folder: PathBuf,
-}
-
-impl Target {
-    /// Refuses directories, devices, and places in directories that do not exist, before any work is done.
-    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
-        // A link stays a link: what it points to is replaced.
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_dir() => {
-                return Err(Error::new(format!("{}: is a directory; give the name of a file", path.display())));
-            }
-            Ok(found) if !found.is_file() => {
-                return Err(Error::new(format!("{}: is not a regular file", path.display())));
-            }
-            _ => {}
-        }
-        let folder = match path.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
-            Some(parent) => parent.to_owned(),
-            None => return Err(Error::new("the name of the output file is empty")),
-        };
-        if path.file_name().is_none() {
-            return Err(Error::new(format!("{}: is not the name of a file", path.display())));
-        }
-        if !folder.is_dir() {
-            return Err(Error::new(format!("{}: is no directory to write to; create it first", folder.display())));
-        }
-        Ok(Self { path, folder })
-    }
-
-    /// The file's path.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Puts `bytes` here, at once or not at all.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        write_all(&[(self, bytes, Access::Public)])
-    }
-
-    /// A file beside this place, which is put here when it is finished; until then nothing is here, nor if it is dropped.
-    pub(crate) fn begin(&self, access: Access) -> Result<Pending<'_>, Error> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".convince-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = if access == Access::Private { 0o600 } else { 0o666 };
-            builder.permissions(std::fs::Permissions::from_mode(mode));
-        }
-        #[cfg(not(unix))]
-        let _ = access;
-        let file = builder.tempfile_in(&self.folder).at(self.path.display())?;
-        Ok(Pending { target: self, file })
-    }
-}
-
-/// A file that is being written.
-pub(crate) struct Pending<'a> {
-    target: &'a Target,
-    file: NamedTempFile,
-}
-
-impl Pending<'_> {
-    /// What its bytes are written to.
-    pub(crate) fn writer(&mut self) -> &mut impl std::io::Write {
-        &mut self.file
-    }
-
-    /// Puts it in its place; its length.
-    pub(crate) fn finish(self) -> Result<u64, Error> {
-        let Target { path, folder } = self.target;
-        let sync = || {
-            self.file.as_file().sync_all()?;
-            Ok::<_, std::io::Error>(self.file.as_file().metadata()?.len())
-        };
-        let len = sync().at(path.display())?;
-        self.file.persist(path).map_err(|failed| failed.error).at(path.display())?;
-        // The name must survive a crash too; directories that cannot be synchronised are no reason to fail.
-        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-        Ok(len)
-    }
-}
-
-/// Refuses to write two files to one place.
-pub(crate) fn refuse_same(first: &Target, second: &Target) -> Result<(), Error> {
-    match first.path == second.path {
-        true => Err(Error::new(format!("{}: is named for two files", first.path.display()))),
-        false => Ok(()),
-    }
-}
-
-/// Writes files such that none appears before all are on the disk.
-pub(crate) fn write_all(files: &[(&Target, &[u8], Access)]) -> Result<(), Error> {
-    let staged = files.iter().map(|(target, bytes, access)| {
-        let mut pending = target.begin(*access)?;
-        let write = pending.file.write_all(bytes).and_then(|()| pending.file.as_file().sync_all());
-        write.at(target.path.display()).map(|()| pending)
-    });
-    // All are staged before the first is put in its place.
-    let staged = staged.collect::<Result<Vec<_>, _>>()?;
-    staged.into_iter().try_for_each(|pending| pending.finish().map(drop))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_are_replaced_whole_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().expect("temporary directory");
-        let target = Target::new(&folder.path().join("file")).expect("a new file");
-        target.write(b"first, longer").expect("writes");
-        target.write(b"second").expect("replaces");
-        assert_eq!(std::fs::read(target.path()).expect("is there"), b"second");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("is there").count(), 1);
-    }
-
-    #[test]
-    fn places_that_hold_no_file_are_refused() {
-        let folder = tempfile::tempdir().expect("temporary directory");
-        for path in [folder.path(), &folder.path().join("none/file"), Path::new(""), Path::new("/dev/null")] {
-            assert!(Target::new(path).is_err(), "{path:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_not_finished_leaves_nothing() {
-        let folder = tempfile::tempdir().expect("temporary directory");
-        let target = Target::new(&folder.path().join("file")).expect("a new file");
-        let mut pending = target.begin(Access::Public).expect("begins");
-        pending.writer().write_all(b"half").expect("writes");
-        assert!(!target.path().exists());
-        drop(pending);
-        assert_eq!(std::fs::read_dir(folder.path()).expect("is there").count(), 0);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn private_files_are_private() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().expect("temporary directory");
-        let target = Target::new(&folder.path().join("key")).expect("a new file");
-        write_all(&[(&target, b"secret", Access::Private)]).expect("writes");
-        let mode = std::fs::metadata(target.path()).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
 
     #[test]
     fn probabilities_are_the_softmax_of_one_value_a_class() {

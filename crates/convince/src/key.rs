@@ -3,7 +3,8 @@ use std::sync::Arc;
 use convince_circuit::{Circuit, LayerRegistry, WireKind, check_weights};
 use convince_field::{Ints, ProofField};
 use convince_pcs::{CommitmentScheme, Split, WireCommitment};
-use convince_transcript::container::{Kind, open, seal};
+use convince_sumcheck::parallel;
+use convince_transcript::container::{Kind, Sealed, open, seal};
 use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
@@ -159,7 +160,11 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyError`], among them [`CircuitError::UnknownLayer`](convince_circuit::CircuitError::UnknownLayer) by the layer's id.
     pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
-        let payload: Payload = decode(Kind::VerifierKey, bytes)?;
+        read_sealed(Kind::VerifierKey, bytes, |payload| Self::from_payload(payload, registry))
+    }
+
+    fn from_payload(payload: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
+        let payload: Payload = decode_payload(payload)?;
         let circuit = Circuit::from_bytes_with(&payload.circuit, registry)?;
         let width = usize::try_from(payload.width).unwrap_or(usize::MAX);
         // Refuses a width of zero, and one beyond the generators, before anything is cut by it.
@@ -318,10 +323,27 @@ impl VerifyingKey {
     }
 }
 
-/// The payload of a sealed key file, which must be all there is.
+/// What `read` makes of the payload of a key's file, while another thread compares the checksum. Of a damaged file that is what is
+/// said, whatever `read` found.
+pub(crate) fn read_sealed<'a, T: Send>(
+    kind: Kind,
+    bytes: &'a [u8],
+    read: impl FnOnce(&'a [u8]) -> Result<T, KeyError> + Send,
+) -> Result<T, KeyError> {
+    let sealed = Sealed::of(kind, bytes)?;
+    let (intact, read) = parallel::join(|| sealed.check(), || read(sealed.payload));
+    intact?;
+    read
+}
+
+/// The payload of a sealed file, which must be all there is.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(kind: Kind, bytes: &'a [u8]) -> Result<T, KeyError> {
-    let decoded = postcard::take_from_bytes(open(kind, bytes)?);
-    match decoded.map_err(|e| KeyError::Encoding(e.to_string()))? {
+    decode_payload(open(kind, bytes)?)
+}
+
+/// [`decode`] behind the container.
+pub(crate) fn decode_payload<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, KeyError> {
+    match postcard::take_from_bytes(payload).map_err(|e| KeyError::Encoding(e.to_string()))? {
         (payload, []) => Ok(payload),
         (_, rest) => Err(KeyError::Encoding(format!("{} bytes are left over", rest.len()))),
     }

@@ -16,7 +16,7 @@ use tracing::span::EnteredSpan;
 use tracing::{debug_span, info_span};
 use zeroize::Zeroizing;
 
-use crate::key::{KeyWeights, Presentation, decode};
+use crate::key::{KeyWeights, Presentation, decode_payload, read_sealed};
 use crate::proof::{HeadPart, input_ints};
 use crate::protocol::{
     Binding, Blind, Frame, Mode, Params, Prover, Row, Scheme, Setting, Statement, ints, num_rows, splits, with_blinds,
@@ -55,11 +55,11 @@ pub enum ProveError {
     #[error("the opening is not of a commitment to this input under this key")]
     Opening,
     /// No way of proving takes as little memory as was allowed.
-    #[error("such a proof is predicted to take {:.1} MB of memory at least; the budget is {:.1} MB", mb(.least), mb(.budget))]
+    #[error("such a proof may take {:.1} MB of memory, made in the way that takes the least; the budget is {:.1} MB", mb_up(.least), mb(.budget))]
     Memory {
         /// Bytes allowed.
         budget: u64,
-        /// Bytes predicted for the way that takes the least.
+        /// The least budget that is taken.
         least: u64,
     },
     /// The key's inputs are public, and a commitment's opening was given.
@@ -69,6 +69,11 @@ pub enum ProveError {
 
 fn mb(bytes: &u64) -> f64 {
     1e-6 * *bytes as f64
+}
+
+/// Not less than it is, when it is printed with one decimal: who is told this number can give it back.
+fn mb_up(bytes: &u64) -> f64 {
+    bytes.div_ceil(100_000) as f64 / 10.0
 }
 
 /// A seed that makes blinds predictable: for tests and golden vectors only. A proof made with one hides nothing.
@@ -126,9 +131,10 @@ pub struct ProveOptions<'a> {
     pub mode: Mode,
     /// The opening of a commitment to the input, made before; a private input is committed to afresh without one.
     pub input_opening: Option<&'a TensorOpening>,
-    /// Bytes that the process may take, as far as it can be predicted ([`estimate`](crate::estimate::estimate)): levels of the
-    /// lookups' tree are recomputed rather than kept where that is needed, some tenths of a proof's time. The fast way without
-    /// one. The proof is the same.
+    /// Bytes that the process may take, if it does nothing but read a key and prove: levels of the lookups' tree are recomputed rather
+    /// than kept where that is needed, some tenths of a proof's time. What each way takes is predicted, with what processes were seen
+    /// to take at most, which is some tenths more than [`estimate`](crate::estimate::estimate) says. The fast way without a budget.
+    /// The proof is the same.
     pub memory_budget: Option<u64>,
     /// Hears when a phase begins.
     pub progress: Option<&'a dyn Fn(Phase)>,
@@ -443,7 +449,11 @@ impl ProvingKey {
     /// # Errors
     /// As [`Self::from_bytes`].
     pub fn from_bytes_with(bytes: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
-        let payload: Payload<'_> = decode(Kind::ProverKey, bytes)?;
+        read_sealed(Kind::ProverKey, bytes, |payload| Self::from_payload(payload, registry))
+    }
+
+    fn from_payload(payload: &[u8], registry: &LayerRegistry) -> Result<Self, KeyError> {
+        let payload: Payload<'_> = decode_payload(payload)?;
         let (model, lowered) = match payload.source {
             Source::Model { model, strategies } => {
                 let model = Model::from_payload(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
@@ -519,7 +529,7 @@ impl ProvingKey {
     /// How many levels of the lookups' tree are not kept, so that a proof fits the budget: as few as possible.
     fn recomputed(&self, budget: Option<u64>) -> Result<usize, ProveError> {
         let Some(budget) = budget else { return Ok(0) };
-        let bytes = |recomputed| estimate::memory_bytes(&self.lowered.circuit, self.width, recomputed);
+        let bytes = |recomputed| estimate::most_memory_bytes(&self.lowered.circuit, self.width, recomputed);
         let least = bytes(estimate::MOST_RECOMPUTED);
         let levels = (0..=estimate::MOST_RECOMPUTED).find(|&recomputed| bytes(recomputed) <= budget);
         levels.ok_or(ProveError::Memory { budget, least })

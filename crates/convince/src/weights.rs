@@ -21,7 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::KeyError;
 use crate::key::decode;
-use crate::protocol::{Field, Frame, Mode, Params, Row, Scheme, Setting, Verifier, digest, num_rows, started};
+use crate::protocol::{
+    CANONICAL_BYTES, Field, Frame, Mode, Params, PartsDigest, Row, Scheme, Setting, Verifier, digest, num_rows,
+    push_canonical, started,
+};
 
 /// A weight wire's shape and format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,11 +123,25 @@ fn commitment_digest(formats: &[WeightFormat], width: usize, rows: &[Row]) -> [u
     digest("convince/model/v2", &[&layout, &(width as u64).to_le_bytes(), &Scheme::rows_to_bytes(rows)])
 }
 
+/// Public weights that are hashed at a time.
+const PIECE: usize = 1 << 14;
+
 /// Hash of public weights.
 pub(crate) fn public_digest(formats: &[WeightFormat], weights: &[std::sync::Arc<Ints>]) -> [u8; 32] {
     let layout = postcard::to_allocvec(formats).expect("plain data in memory");
-    let values: Vec<u8> = weights.iter().flat_map(|w| crate::protocol::canonical(w)).collect();
-    digest("convince/public-model/v1", &[&layout, &values])
+    let mut digest = PartsDigest::new("convince/public-model/v1");
+    digest.part(&layout);
+    digest.begin_part(weights.iter().map(|w| CANONICAL_BYTES * w.len()).sum());
+    // Millions of weights: their four bytes each never lie in memory together.
+    let mut piece = Vec::new();
+    for weights in weights {
+        for start in (0..weights.len()).step_by(PIECE) {
+            piece.clear();
+            push_canonical(weights.as_slice().range(start, PIECE.min(weights.len() - start)), &mut piece);
+            digest.update(&piece);
+        }
+    }
+    digest.finish()
 }
 
 /// A hiding commitment to a model's weights, known to be to weights of their formats.

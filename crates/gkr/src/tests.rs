@@ -7,16 +7,17 @@ use convince_circuit::{
     WireId, WireKind, Witness, check, evaluate, evaluate_labelled,
 };
 use convince_field::{AxisMap, Fr, Ints, TensorMap};
-use convince_testing::{Forger, Lie, Refusal, Replaced, Verdict, Watcher};
-use convince_transcript::{ChannelError, PlainProver, PlainVerifier, Transcript};
+use convince_transcript::{ChannelError, PlainProver, PlainVerifier, ProverChannel, Transcript, VerifierChannel};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
+use self::forgeries::{Statement, checks_met, no_check_is_idle};
 use crate::{Claim, prove, verify};
 
 mod arg_max;
 mod correct;
+pub(crate) mod forgeries;
 mod gates;
 mod private;
 mod range;
@@ -107,20 +108,6 @@ fn accepted<'a>(circuit: &Circuit, witness: &Witness, output: impl Into<Option<&
     run_verifier(circuit, output, proof).is_ok_and(|claims| claims.iter().all(|claim| is_true(claim, witness)))
 }
 
-/// What a verifier that ended with `left` makes of a proof: it accepts if the claims that are left are true.
-pub(crate) fn verdict(
-    left: Result<Vec<Claim<Fr, Fr>>, ChannelError>,
-    witness: &Witness,
-    channel: Watcher<Fr, PlainVerifier<'_, Fr>>,
-) -> Verdict<Fr> {
-    let (_, met, offsets) = channel.finish();
-    let result = left.map_err(Refusal::from).and_then(|claims| {
-        let all_true = claims.iter().all(|claim| is_true(claim, witness));
-        if all_true { Ok(()) } else { Err(Refusal::Other("a false claim is left".into())) }
-    });
-    Verdict { result, met, offsets }
-}
-
 /// A statement about the output, proven from a witness; either may be false.
 struct FalseOutput<'a> {
     circuit: &'a Circuit,
@@ -128,17 +115,24 @@ struct FalseOutput<'a> {
     output: Ints,
 }
 
-impl Lie<Fr> for FalseOutput<'_> {
-    fn prove(&self, replaced: &Replaced<Fr>) -> Vec<u8> {
-        let mut channel = Forger::new(PlainProver::new(Transcript::new("test"))).replacing(replaced);
-        let _ = prove(self.circuit, self.witness, &mut channel);
-        channel.into_inner().finish()
+impl<'a> FalseOutput<'a> {
+    /// Of the witness's own output.
+    fn of(circuit: &'a Circuit, witness: &'a Witness) -> Self {
+        Self { circuit, witness, output: output(circuit, witness) }
+    }
+}
+
+impl Statement for FalseOutput<'_> {
+    fn witness(&self) -> &Witness {
+        self.witness
     }
 
-    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Fr> {
-        let mut channel = Watcher::new(PlainVerifier::new(Transcript::new("test"), proof), ignored);
-        let left = verify(self.circuit, &self.output, &mut channel);
-        verdict(left, self.witness, channel)
+    fn prove<C: ProverChannel<Fr>>(&self, channel: &mut C) {
+        let _ = prove(self.circuit, self.witness, channel);
+    }
+
+    fn verify<C: VerifierChannel<Fr>>(&self, channel: &mut C) -> Result<Vec<Claim<Fr, C::Scalar>>, ChannelError> {
+        verify(self.circuit, &self.output, channel)
     }
 }
 

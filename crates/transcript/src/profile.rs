@@ -17,6 +17,9 @@ pub const LAYER: &str = "layer";
 pub const SENT: &str = "convince::sent";
 /// Target of the events that say that of bytes sent, so many (`bytes`) are a `wire`'s.
 pub const SHARE: &str = "convince::share";
+/// Target of the events that say that of what a step does for all wires at once, so much (`work`, in a unit of the step's) is for a
+/// `wire`.
+pub const WORK: &str = "convince::work";
 /// Target of the events that say which `wire` is at which `place` among those that are opened.
 pub const PLACED: &str = "convince::placed";
 
@@ -30,6 +33,15 @@ pub fn sent(label: Label, bytes: usize) {
 #[inline]
 pub fn share(wire: usize, bytes: usize) {
     tracing::debug!(target: SHARE, wire, bytes);
+}
+
+/// Of what this step does for all wires at once, so much is for a wire; it is counted only if somebody listens.
+#[inline]
+pub fn share_work(wire: usize, work: impl FnOnce() -> u64) {
+    if tracing::enabled!(target: WORK, tracing::Level::DEBUG) {
+        let work = work();
+        tracing::debug!(target: WORK, wire, work);
+    }
 }
 
 /// Among the wires that are opened, this one is at this place.

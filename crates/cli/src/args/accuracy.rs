@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::Nonce;
+use super::{Nonce, ProfileOptions};
 
 /// Prove that a network gives at least so many of many images their labels
 ///
@@ -20,6 +20,9 @@ use super::Nonce;
 /// fitted to them: to measure it, let the model be committed first (`convince commit-model`), and the images be chosen
 /// afterwards.
 ///
+/// --profile is that of `convince prove`, each phase over all batches together: images are read, every batch is
+/// proven, and count is what joins them in the end.
+///
 /// prove_ms counts from the first batch to the whole proof on the disk, without the key and without the counting of
 /// images that are right, which is count_ms.
 #[derive(clap::Args)]
@@ -30,9 +33,12 @@ EXAMPLES:
   convince prove-accuracy --key keys/prover.key --data digits --labels digits/labels.json --at-least 95 -o accuracy.cnvp
   convince prove-accuracy --key keys/prover.key --data images.npy --labels labels.npy \\
     --data-set digits.commitment --opening digits.opening --nonce 5f3c9a -o accuracy.cnvp
+  convince prove-accuracy --key keys/prover.key --data images.npy --labels labels.npy --profile-html profile.html \\
+    -o accuracy.cnvp
 
 JSON: {prove_ms, count_ms, key_ms, images, correct (how many are proven to be, at least), batches, proof_bytes,
-peak_rss_bytes (null where the system does not tell), images_per_second (by prove_ms)}.")]
+peak_rss_bytes (null where the system does not tell), images_per_second (by prove_ms)}; with a profile also profile, as
+`convince prove` prints it.")]
 pub(crate) struct ProveAccuracy {
     /// The prover's key
     #[arg(short, long, value_name = "FILE")]
@@ -62,13 +68,18 @@ pub(crate) struct ProveAccuracy {
     #[arg(long, value_name = "HEX")]
     pub(crate) nonce: Option<Nonce>,
 
-    /// Batches that are proven beside each other: more keep threads busier, and memory is that of so many proofs
+    /// Batches that are proven beside each other: more keep threads busier, and memory is that of so many proofs. A profile
+    /// is made of one after the other
     #[arg(long, value_name = "N", default_value = "2")]
     pub(crate) together: NonZeroUsize,
 
     /// Proof file to write
     #[arg(short, long, value_name = "P")]
     pub(crate) output: PathBuf,
+
+    /// Where the time goes.
+    #[command(flatten)]
+    pub(crate) profile: ProfileOptions,
 }
 
 /// Verify a proof of accuracy

@@ -79,7 +79,8 @@ pub(crate) struct Setup {
 ///
 /// --profile prints where time, memory and bytes went: by phase and step, and by layer. Steps follow one another, and
 /// their CPU time is that of all threads. Work that is one layer's alone is also counted by layer, by the time of the
-/// threads that did it, and may run beside that of others. Memory is the most that the process had held by the end of a
+/// threads that did it, and may run beside that of others; commitments are made for all layers at once, and their CPU
+/// time is shared out by the additions of points that each layer's take. Memory is the most that the process had held by the end of a
 /// phase or step. Bytes are those of the messages; the file's head, with input and output, comes before them.
 /// Measuring changes nothing in the proof, and takes some per cent of a small network's time.
 ///
@@ -101,8 +102,8 @@ peak_rss_bytes (null where the system does not tell), ANSWER, mode (zero-knowled
 (the file, or null)} where ANSWER is label, label_name, logits, probabilities (softmax of a classifier's logits,
 else null); of a batch they are the first image's, and images: [{ANSWER}] has all. They are printed of a private
 output too. Under a key that reveals labels alone logits and probabilities are null.
-With a profile also profile: {PART, head_bytes, layers: [{name, operator, witness_ms, reduce_ms, open_ms,
-message_bytes, commit_bytes (of them)}], shared_bytes (messages of no single layer)} where PART is name, ms,
+With a profile also profile: {PART, head_bytes, layers: [{name, operator, witness_ms, commit_ms, reduce_ms,
+open_ms, message_bytes, commit_bytes (of them)}], shared_bytes (messages of no single layer)} where PART is name, ms,
 cpu_ms, message_bytes, peak_rss_bytes (null where the system does not tell, or for the steps of steps), parts:
 [{PART}].")]
 pub(crate) struct Prove {
@@ -136,9 +137,10 @@ pub(crate) struct Prove {
     #[arg(long)]
     pub(crate) detach_input: bool,
 
-    /// Memory that the process may take, as far as it can be predicted: 500M, 2G. Below what the fastest way takes,
-    /// parts of the work are done again rather than kept; below the least an error says what that is. The proof is
-    /// the same [default: the fastest way]
+    /// Memory that the process may take: 500M, 2G. Below what the fastest way may take, parts of the work are done
+    /// again rather than kept; below the least an error says what that is, before any work. What a proof may take is
+    /// predicted with what processes were seen to take at most, so that most take less. The proof is the same
+    /// [default: the fastest way]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory_budget: Option<Bytes>,
 

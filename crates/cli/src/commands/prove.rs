@@ -76,8 +76,7 @@ impl Targets {
 
     /// All files or none.
     fn write(&self, proof: &Proof, openings: &Openings, profile: Option<&Profile>) -> Result<(), Error> {
-        let title = self.proof.path().file_name().map_or_else(String::new, |name| name.display().to_string());
-        let page = profile.map(|profile| page(&[(title, profile)])).unwrap_or_default();
+        let page = profile.map(|profile| page(&[(self.proof.name(), profile)])).unwrap_or_default();
         let opening = openings.output.as_ref().map(TensorOpening::to_bytes);
         let secret = self.opening.as_ref().zip(opening.as_ref());
         let secret = secret.map(|(target, bytes)| (target, bytes.as_slice(), Access::Private));

@@ -54,7 +54,7 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     let memory = whole.peak_rss_bytes.map_or(String::new(), |bytes| format!(", {} of memory at most", size(bytes)));
     let (took, bytes, head) = (time(whole.ms), size(whole.message_bytes), size(*head_bytes));
     let _ = writeln!(text, "<h1>{}</h1>", escaped(title));
-    let _ = writeln!(text, "<p>A proof in {took}: {bytes} of messages behind {head} of head{memory}.</p>");
+    let _ = writeln!(text, "<p>A proof in {took}: {bytes} of messages behind {head} of head{memory}.</p>\n{LEGEND}");
     let phases: Vec<(&str, &Part)> = whole.parts.iter().map(|phase| (phase.name.as_str(), phase)).collect();
     let steps = whole.parts.iter().flat_map(|phase| phase.parts.iter().map(|step| (phase.name.as_str(), step)));
     let steps: Vec<(&str, &Part)> = steps.collect();
@@ -66,7 +66,6 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     let memory = |part: &Part| part.peak_rss_bytes.unwrap_or(0) as f64;
     let seen = steps.iter().copied().filter(|(_, part)| part.peak_rss_bytes.is_some());
     plot(text, "Most memory held by the end of each step (bytes)", &bars(seen, memory, label));
-    let _ = writeln!(text, "{LEGEND}");
     plot(text, "Work by layer (ms of its threads)", &layers.iter().map(of_layer).collect::<Vec<_>>());
     let of_bytes = |layer: &Layer| Bar {
         name: layer_name(layer),
@@ -80,19 +79,25 @@ fn section(text: &mut String, title: &str, profile: &Profile) {
     table(text, &header, profile.rows());
     let _ = writeln!(text, "<h2>Layers</h2>");
     let row = |layer: &Layer| {
-        let times = [layer.witness_ms, layer.reduce_ms, layer.open_ms].map(time);
+        let times = layer.times().map(time);
         std::iter::once(layer_name(layer))
             .chain(times)
             .chain([layer.commit_bytes, layer.message_bytes].map(size))
             .collect()
     };
-    table(text, &["layer", "witness", "reduce", "open", "commitments", "messages"], layers.iter().map(row).collect());
+    table(
+        text,
+        &["layer", "witness", "commit", "reduce", "open", "commitments", "messages"],
+        layers.iter().map(row).collect(),
+    );
 }
 
 const LEGEND: &str = "<p><svg viewBox=\"0 0 900 20\" role=\"img\" aria-label=\"Colours of phases\">\
 <rect class=\"witness\" x=\"0\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"18\" y=\"14\">witness</text>\
-<rect class=\"reduce\" x=\"90\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"108\" y=\"14\">reduce</text>\
-<rect class=\"open\" x=\"180\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"198\" y=\"14\">open</text></svg></p>";
+<rect class=\"commit\" x=\"90\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"108\" y=\"14\">commit</text>\
+<rect class=\"reduce\" x=\"180\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"198\" y=\"14\">reduce</text>\
+<rect class=\"open\" x=\"270\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"288\" y=\"14\">open</text>\
+<rect class=\"other\" x=\"360\" y=\"4\" width=\"12\" height=\"12\"/><text x=\"378\" y=\"14\">other</text></svg></p>";
 
 /// The class of a phase's colour.
 fn class(phase: &str) -> &str {
@@ -119,7 +124,7 @@ fn layer_name(layer: &Layer) -> String {
 }
 
 fn of_layer(layer: &Layer) -> Bar<'_> {
-    let lengths = vec![("witness", layer.witness_ms), ("reduce", layer.reduce_ms), ("open", layer.open_ms)];
+    let lengths = ["witness", "commit", "reduce", "open"].into_iter().zip(layer.times()).collect();
     Bar { name: layer_name(layer), lengths, label: time(layer.ms()) }
 }
 

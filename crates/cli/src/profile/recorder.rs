@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use convince::Phase;
-use convince_transcript::profile::{LAYER, PLACED, SENT, SHARE};
+use convince_transcript::profile::{LAYER, PLACED, SENT, SHARE, WORK};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
@@ -41,6 +41,8 @@ pub(super) struct Records {
     pub(super) work: BTreeMap<(Owner, usize), Duration>,
     /// Bytes that are a layer's, by the step that sent them.
     pub(super) sent: BTreeMap<(Owner, usize), u64>,
+    /// What of a step that is done for all layers at once is a layer's, in a unit of the step's.
+    pub(super) shared: BTreeMap<(Owner, usize), u64>,
     /// The wire at each place among those that are opened.
     pub(super) places: BTreeMap<u64, u64>,
 }
@@ -212,6 +214,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
                 place.owner
             }
             SHARE => numbers.owner(),
+            WORK => {
+                let work = numbers.owner().zip(numbers.get("work"));
+                if let Some((owner, work)) = work {
+                    *records.shared.entry((owner, place.step)).or_default() += work;
+                }
+                None
+            }
             PLACED => {
                 records.places.extend(numbers.get("place").zip(numbers.get("wire")));
                 None

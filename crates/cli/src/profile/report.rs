@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use convince::ProvingKey;
 use serde::{Deserialize, Serialize};
 
-use super::recorder::{Owner, Recorder, Records};
+use super::recorder::{Owner, Recorder, Records, Step};
 use crate::output::{milliseconds, printable, size, table};
 
 /// Where the time, the memory and the bytes of one proof went.
@@ -38,12 +38,14 @@ pub(super) struct Part {
     pub(super) parts: Vec<Part>,
 }
 
-/// What was one layer's work. Times are those of the threads that did it.
+/// What was one layer's work. Times are those of the threads that did it; commitments are made for all layers at once, and their
+/// time is shared out by the additions of points that each layer's take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Layer {
     pub(super) name: String,
     pub(super) operator: String,
     pub(super) witness_ms: f64,
+    pub(super) commit_ms: f64,
     pub(super) reduce_ms: f64,
     pub(super) open_ms: f64,
     /// Bytes of messages that are the layer's alone.
@@ -60,7 +62,12 @@ impl Part {
 
 impl Layer {
     pub(super) fn ms(&self) -> f64 {
-        self.witness_ms + self.reduce_ms + self.open_ms
+        self.times().iter().sum()
+    }
+
+    /// By phase, in order.
+    pub(super) fn times(&self) -> [f64; 4] {
+        [self.witness_ms, self.commit_ms, self.reduce_ms, self.open_ms]
     }
 }
 
@@ -85,14 +92,14 @@ impl Profile {
     /// Both tables.
     pub(crate) fn text(&self) -> String {
         let phases = table(&["phase", "time", "CPU time", "share", "proof", "memory"], 1, self.rows());
-        let header = ["layer", "operator", "witness", "reduce", "open", "commitments", "proof"];
+        let header = ["layer", "operator", "witness", "commit", "reduce", "open", "commitments", "proof"];
         let of_layer = |layer: &Layer| {
-            let times = [layer.witness_ms, layer.reduce_ms, layer.open_ms].map(time);
+            let times = layer.times().map(time);
             let names = [printable(&layer.name), layer.operator.clone()];
             names.into_iter().chain(times).chain([layer.commit_bytes, layer.message_bytes].map(size)).collect()
         };
         let shared = [("shared", self.shared_bytes), ("head", self.head_bytes)].map(|(name, bytes)| {
-            let empty = std::iter::repeat_n(String::new(), 5);
+            let empty = std::iter::repeat_n(String::new(), 6);
             std::iter::once(name.to_owned()).chain(empty).chain([size(bytes)]).collect()
         });
         let layers = table(&header, 2, self.layers.iter().map(of_layer).chain(shared));
@@ -195,6 +202,7 @@ fn layers(records: &Records, key: &ProvingKey) -> Vec<Layer> {
         name: name.clone(),
         operator: layer.name().to_owned(),
         witness_ms: 0.0,
+        commit_ms: 0.0,
         reduce_ms: 0.0,
         open_ms: 0.0,
         message_bytes: 0,
@@ -205,10 +213,19 @@ fn layers(records: &Records, key: &ProvingKey) -> Vec<Layer> {
         let Some(layer) = index(owner).and_then(|index| out.get_mut(index)) else { continue };
         let times = match phase(records, step) {
             "witness" => &mut layer.witness_ms,
+            // What is opened in it are sums over all images, no layer's wires.
+            "count" => continue,
             "reduce" => &mut layer.reduce_ms,
             _ => &mut layer.open_ms,
         };
         *times += milliseconds(time);
+    }
+    let mut whole = BTreeMap::<usize, u64>::new();
+    records.shared.iter().for_each(|(&(_, step), &work)| *whole.entry(step).or_default() += work);
+    for (&(owner, step), &work) in &records.shared {
+        let Some(layer) = index(owner).and_then(|index| out.get_mut(index)) else { continue };
+        let Step { wall, cpu, .. } = &records.steps[step];
+        layer.commit_ms += milliseconds(cpu.unwrap_or(*wall)) * work as f64 / whole[&step].max(1) as f64;
     }
     for (&(owner, step), &bytes) in &records.sent {
         let Some(layer) = index(owner).and_then(|index| out.get_mut(index)) else { continue };

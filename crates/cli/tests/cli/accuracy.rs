@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{convince, convince_json, fixture, folder, has_keys, names, text, vector};
+use crate::common::{command, convince, convince_json, fixture, folder, has_keys, names, text, vector};
 
 /// Images that are proven about; three batches of three, of which the last is not full.
 const IMAGES: usize = 8;
@@ -254,4 +254,38 @@ fn keys_are_for_the_proofs_that_they_were_made_for() {
             .fails_with(2);
     }
     convince(&["bench", &f.path("model.cnvm"), "--reveal", "correct", "--runs", "1"]).fails_with(2);
+}
+
+/// A prover that is killed while it writes leaves nothing where it was asked to put a file, nor beside it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_prover_that_is_killed_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use rustix::fs::{Mode, OFlags, open};
+
+    let digits = Digits::new("model");
+    let place = folder();
+    if open(place.path(), OFlags::TMPFILE | OFlags::WRONLY, Mode::RUSR).is_err() {
+        // Not on every file system: there the file has another name, and a process that is killed leaves it.
+        return;
+    }
+    // A path that begins at the root is not in the digits' folder.
+    let arguments = digits.prove(text(&place.path().join("all.cnvp")), &["--threads", "1"]);
+    let mut prover = command(&borrowed(&arguments)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let files = format!("/proc/{}/fd", prover.id());
+    let has_begun = || {
+        let links = std::fs::read_dir(&files).into_iter().flatten().flatten();
+        links.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|file| file.starts_with(place.path()))
+    };
+    let start = Instant::now();
+    while !has_begun() {
+        assert!(start.elapsed() < Duration::from_secs(60) && prover.try_wait().unwrap().is_none(), "it never wrote");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    prover.kill().unwrap();
+    assert_eq!(prover.wait().unwrap().signal(), Some(9), "it was done before it could be killed");
+    assert_eq!(names(place.path()), Vec::<String>::new());
 }

@@ -8,6 +8,7 @@ mod commitments;
 mod common;
 mod interface;
 mod labels;
+mod memory;
 mod path;
 mod place;
 mod private;

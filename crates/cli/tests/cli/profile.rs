@@ -85,12 +85,18 @@ fn steps_and_layers_are_named_and_share_what_there_is() {
     let name = |layer: &Value| (layer["name"].clone(), layer["operator"].clone());
     assert_eq!(layers.iter().map(name).collect::<Vec<_>>(), expected.iter().map(name).collect::<Vec<_>>());
     for layer in layers {
-        has_keys(layer, &["witness_ms", "reduce_ms", "open_ms", "message_bytes", "commit_bytes"]);
+        has_keys(layer, &["witness_ms", "commit_ms", "reduce_ms", "open_ms", "message_bytes", "commit_bytes"]);
         let times = ["witness_ms", "reduce_ms", "open_ms"].map(|key| number(layer, key));
         assert!(times.iter().all(|&ms| ms > 0.0), "{layer}");
         assert!(number(layer, "message_bytes") > number(layer, "commit_bytes"), "{layer}");
-        assert_eq!(number(layer, "commit_bytes") > 0.0, layer["operator"] == "requant", "{layer}");
+        for commitments in ["commit_bytes", "commit_ms"] {
+            assert_eq!(number(layer, commitments) > 0.0, layer["operator"] == "requant", "{layer}");
+        }
     }
+    // What layers do not share of the commitments' time is the multiplicities' part.
+    let rows = number(named(named(&profile, "commit"), "rows"), "cpu_ms");
+    let shared_out: f64 = layers.iter().map(|layer| number(layer, "commit_ms")).sum();
+    assert!((0.5 * rows..=1.001 * rows).contains(&shared_out), "{shared_out} of {rows} ms");
     let bytes: f64 = layers.iter().map(|layer| number(layer, "message_bytes")).sum();
     assert_eq!(bytes + number(&profile, "shared_bytes"), number(&profile, "message_bytes"));
     assert!(number(&profile, "shared_bytes") > 0.0);
@@ -109,6 +115,41 @@ fn tables_say_what_the_json_says_and_nothing_is_said_unasked() {
     assert!(!silent.contains("combine rows"), "{silent}");
     assert!(place.prove(&["--input", &digit]).succeeds().json().get("profile").is_none());
     place.verify(&[]).succeeds();
+}
+
+#[test]
+fn the_profile_of_an_accuracy_proof_adds_up_over_its_batches() {
+    let folder = folder();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (model, keys, page) = (fixture().path("model.cnvm"), text(folder.path()), path("accuracy.html"));
+    convince(&["setup", &model, "--reveal", "correct", "--batch", "2", "-o", keys]).succeeds();
+    // Three batches, the last one not full.
+    std::fs::write(path("labels.json"), "[7, 7, 7, 7, 7]").expect("writes");
+    let (key, digit, labels, proof) = (path("prover.key"), vector(DIGIT), path("labels.json"), path("a.cnvp"));
+    let data = ["--data", &digit, &digit, &digit, &digit, &digit];
+    let args = ["prove-accuracy", "--key", &key, "--labels", &labels, "-o", &proof];
+    let silent = convince_json(&[&args[..], &data].concat()).succeeds().json();
+    assert!(silent.get("profile").is_none());
+    let printed = convince_json(&[&args[..], &data, &["--profile-html", &page]].concat()).succeeds().json();
+    assert_eq!((&printed["batches"], &printed["correct"]), (&Value::from(3), &Value::from(5)));
+    let profile = &printed["profile"];
+    is_sound(profile);
+    let phases: Vec<&str> = parts(profile).iter().filter_map(|part| part["name"].as_str()).collect();
+    assert_eq!(phases, ["images", "witness", "statement", "commit", "reduce", "open", "count"]);
+    let sum: f64 = parts(profile).iter().map(|phase| number(phase, "ms")).sum();
+    let ratio = sum / number(&printed, "prove_ms");
+    assert!((0.7..=1.05).contains(&ratio), "{ratio}");
+    assert_eq!(number(profile, "message_bytes") + number(profile, "head_bytes"), number(&printed, "proof_bytes"));
+    assert!(number(named(profile, "count"), "message_bytes") > 0.0);
+    let layers = profile["layers"].as_array().expect("layers");
+    let bytes: f64 = layers.iter().map(|layer| number(layer, "message_bytes")).sum();
+    assert_eq!(bytes + number(profile, "shared_bytes"), number(profile, "message_bytes"));
+    for layer in layers.iter().filter(|layer| layer["operator"] == "requant") {
+        let times = ["witness_ms", "commit_ms", "reduce_ms", "open_ms"].map(|key| number(layer, key));
+        assert!(times.iter().all(|&ms| ms > 0.0), "{layer}");
+    }
+    is_page(&std::fs::read_to_string(&page).expect("written"), "a.cnvp");
+    convince(&[&args[..], &data, &["--profile-html", &proof]].concat()).fails_with(2);
 }
 
 #[track_caller]

@@ -12,6 +12,7 @@ use convince_transcript::{PlainProver, ProverChannel};
 use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use tracing::{Span, debug_span, info_span};
 use zeroize::Zeroizing;
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
 use crate::accuracy::verifier::Images;
 use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement, ints};
 use crate::tensor::input_format;
-use crate::{Openings, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
+use crate::{Openings, Phase, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
 
 /// Why an accuracy proof could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
     options: &AccuracyOptions<'_>,
     rng: &(dyn Fn(usize) -> R + Sync),
 ) -> Result<usize, AccuracyError> {
+    let _span = info_span!("prove").entered();
     let circuit = &key.lowered.circuit;
     let rows = BitRows::of(circuit, key.width).ok_or(AccuracyError::Usage("this key is not for accuracy proofs"))?;
     let batches = Batches { images: statement.labels.len(), size: circuit.wire(circuit.input()).shape[0] };
@@ -164,13 +166,15 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
         let mut inputs = Vec::with_capacity(group.len());
         for index in group.clone() {
             let range = index * batches.size..index * batches.size + batches.len(index);
-            let values =
-                images(range.clone()).map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
+            let read = info_span!("images").in_scope(|| images(range.clone()));
+            let values = read.map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
             let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
             inputs.push((batch, values, batches.labels(index, statement.labels)));
         }
+        // On whatever thread a batch is, its spans are within this one.
+        let span = Span::current();
         let run = |(batch, values, labels): (Batch, Vec<i32>, Vec<u32>)| {
-            let witness = batch.witness(key, values, &labels)?;
+            let witness = span.in_scope(|| batch.witness(key, values, &labels))?;
             Ok((batch, witness))
         };
         let run: Result<Vec<_>, AccuracyError> = parallel::map_items(inputs, run).into_iter().collect();
@@ -179,8 +183,9 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             batch.count(circuit, &mut witness, &mut left)?;
             counted.push((batch, witness));
         }
-        let prove =
-            |(batch, witness): (Batch, Witness)| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index));
+        let prove = |(batch, witness): (Batch, Witness)| {
+            span.in_scope(|| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index)))
+        };
         for (index, proved) in group.zip(parallel::map_items(counted, prove)) {
             let (messages, bits, commitments) = proved?;
             proof.write_all(&messages)?;
@@ -196,6 +201,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             }
         }
     }
+    let _span = info_span!("count").entered();
     let bits: Vec<Bits> = [total, last].into_iter().flatten().collect();
     let mut rng = rng(batches.count());
     proof.write_all(&prove_count(key, &rows, batches, statement.correct, &bits, transcript, &mut rng))?;
@@ -246,6 +252,7 @@ impl Batch {
             return Err(self.bad(WitnessError::Length { wire, expected, found: values.len() }));
         }
         values.resize(size, super::filling(circuit) as i32);
+        let _phase = Phase::Witness.begin(&|_| ());
         key.lowered.labelled_witness(&values, labels).map_err(|source| self.bad(source))
     }
 
@@ -275,6 +282,7 @@ impl Batch {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Proved, AccuracyError> {
         let circuit = &key.lowered.circuit;
+        let span = debug_span!("statement").entered();
         let own = |opening: &DataSetOpening| {
             opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
         };
@@ -291,6 +299,7 @@ impl Batch {
         let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
         let clear = PlainProver::new(key.binding().transcript(&statement, Mode::Hiding));
         let blinds = openings.blinds();
+        drop(span);
         let (clear, advice) = key.prover(witness, &blinds, &|_| ()).hiding(rng, clear);
         let bits =
             Bits { values: ints(witness.wire(wire)), blinds: Zeroizing::new(advice.blinds[rows.range()].to_vec()) };

@@ -40,12 +40,17 @@ pub struct AccuracyClaim {
 }
 
 impl AccuracyClaim {
+    /// Length of the head; messages are all that follows it.
+    pub fn head_bytes() -> usize {
+        header(Kind::AccuracyProof).len() + 2 * size_of::<u64>()
+    }
+
     /// Reads the head of a file.
     ///
     /// # Errors
     /// [`AccuracyRefusal`].
     pub fn read(proof: &mut impl Read) -> Result<Self, AccuracyRefusal> {
-        let head = read(proof, header(Kind::AccuracyProof).len() + 16)?;
+        let head = read(proof, Self::head_bytes())?;
         let numbers = strip_header(Kind::AccuracyProof, &head).map_err(VerifyError::from)?;
         let (numbers, _) = numbers.as_chunks::<8>();
         let [images, correct] = [0, 1].map(|k| usize::try_from(u64::from_le_bytes(numbers[k])).unwrap_or(usize::MAX));

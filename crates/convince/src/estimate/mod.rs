@@ -116,18 +116,26 @@ pub fn estimate(circuit: &Circuit) -> Estimate {
 /// Most levels of the lookups' tree that are worth not keeping ([`convince_gkr::prove_recomputing`]).
 pub(crate) const MOST_RECOMPUTED: usize = 2;
 
-/// Predicted memory of a process that proves a circuit and does not keep so many levels of the lookups' tree.
+/// A bound on the memory of a process that proves a circuit on this thread pool, and does not keep so many levels of the lookups'
+/// tree. What [`estimate`] predicts is what such a process takes, about.
 #[cfg_attr(not(feature = "prover"), allow(dead_code))]
-pub(crate) fn memory_bytes(circuit: &Circuit, width: usize, recomputed: usize) -> u64 {
+pub(crate) fn most_memory_bytes(circuit: &Circuit, width: usize, recomputed: usize) -> u64 {
     let parameters = circuit.wires_of(WireKind::Weight).map(|id| circuit.wire(id).size()).sum();
-    rates::memory_bytes(parameters, circuit.statistics().leaves, width, recomputed)
+    rates::most_memory_bytes(parameters, circuit.statistics().leaves, width, recomputed, threads())
+}
+
+fn threads() -> usize {
+    #[cfg(feature = "parallel")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "parallel"))]
+    1
 }
 
 impl Cost {
     /// Fills in the predictions; `width` is 0 for a layer, which shares the opening with all others.
     fn predicted(self, width: usize) -> Self {
         let prove_ms = rates::prove_ms(&self, width);
-        let memory_bytes = rates::memory_bytes(self.parameters, self.leaves, width, 0);
+        let memory_bytes = rates::memory_bytes(self.parameters, self.leaves, width);
         Self { prove_ms, memory_bytes, ..self }
     }
 

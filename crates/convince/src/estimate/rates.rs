@@ -32,9 +32,18 @@ const PROCESS_BYTES: f64 = 11.7e6;
 const TABLE_BYTES: f64 = 20.3e3;
 /// Bytes of a weight: its own and those of wide biases, and some of the key's file while that is read.
 const WEIGHT_BYTES: f64 = 1.4;
-/// Bytes of a leaf, by the number of the tree's levels that are not kept: 4 of its own, 64 of the levels above or 24 of the lowest
+/// Bytes of a leaf: 4 of its own, 64 of the levels above, and of the witness behind it.
+const LEAF_BYTES: f64 = 98.0;
+
+/// Bytes of a process that every one of those measured stayed below, without a network.
+const MOST_PROCESS_BYTES: f64 = 17.0e6;
+/// The same of a leaf, by the number of the tree's levels that are not kept: 4 of its own, 64 of the levels above or 24 of the lowest
 /// sumchecks if these are more, and of the witness behind it.
-const LEAF_BYTES: [f64; 1 + MOST_RECOMPUTED] = [98.0, 66.0, 58.0];
+const MOST_LEAF_BYTES: [f64; 1 + MOST_RECOMPUTED] = [98.0, 66.0, 62.0];
+/// The same of a weight while its key is read: the file's, the tensor's.
+const MOST_KEY_BYTES: f64 = 2.1;
+/// What the allocator keeps for more threads than one: for any, for each, and at most for each leaf.
+const THREADS_BYTES: [f64; 3] = [8.0e6, 4.0e6, 30.0];
 
 /// Time of a proof of these sizes; of a layer, which shares rounds and opening with all others, if `width` is 0.
 pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
@@ -51,16 +60,36 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
     1e-6 * sum(&nanoseconds)
 }
 
-/// Most memory that a process holds while it makes a proof of a circuit with so many weights and leaves, of whose lookups' tree
-/// the `recomputed` lowest levels are not kept.
-pub(super) fn memory_bytes(parameters: usize, leaves: usize, width: usize, recomputed: usize) -> u64 {
+/// Memory that a process holds while it makes a proof of a circuit with so many weights and leaves.
+pub(super) fn memory_bytes(parameters: usize, leaves: usize, width: usize) -> u64 {
     let bytes = [
         (usize::from(width > 0), PROCESS_BYTES),
         (table_columns(width), TABLE_BYTES),
         (parameters, WEIGHT_BYTES),
-        (leaves, LEAF_BYTES[recomputed.min(MOST_RECOMPUTED)]),
+        (leaves, LEAF_BYTES),
     ];
     sum(&bytes) as u64
+}
+
+/// What [`memory_bytes`] is at most, on so many threads: a bound that measured processes kept, for one to eight threads and networks
+/// from LeNet-5 to ResNet-18.
+#[cfg_attr(not(feature = "prover"), allow(dead_code))]
+pub(super) fn most_memory_bytes(
+    parameters: usize,
+    leaves: usize,
+    width: usize,
+    recomputed: usize,
+    threads: usize,
+) -> u64 {
+    let [any, each, leaf] = THREADS_BYTES;
+    let of_threads = if threads > 1 { (any + each * (threads - 1) as f64).min(leaf * leaves as f64) } else { 0.0 };
+    let bytes = [
+        (table_columns(width), TABLE_BYTES),
+        (parameters, WEIGHT_BYTES),
+        (leaves, MOST_LEAF_BYTES[recomputed.min(MOST_RECOMPUTED)]),
+    ];
+    let proving = sum(&bytes) + of_threads;
+    (MOST_PROCESS_BYTES + proving.max(MOST_KEY_BYTES * parameters as f64)) as u64
 }
 
 fn sum(parts: &[(usize, f64)]) -> f64 {

@@ -19,12 +19,12 @@ mod prover;
 mod verifier;
 
 use convince_circuit::{Circuit, WireKind};
-use convince_field::{Fr, Ints, ProofField};
+use convince_field::{Fr, IntSlice, Ints, ProofField};
 use convince_pcs::{CommitmentScheme, Hyrax, Split};
 use convince_transcript::Transcript;
 use convince_transcript::container::VERSION;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::VerifyingKey;
 
@@ -137,9 +137,19 @@ pub(crate) fn started(mode: Mode, width: usize) -> Transcript {
     transcript
 }
 
+/// Bytes of a value as it is hashed, whatever width it is stored at.
+pub(crate) const CANONICAL_BYTES: usize = 4;
+
 /// Every value as 4 little-endian bytes, whatever width it is stored at.
 pub(crate) fn canonical(values: &Ints) -> Vec<u8> {
-    values.as_slice().iter().flat_map(|v| (v as i32).to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(CANONICAL_BYTES * values.len());
+    push_canonical(values.as_slice(), &mut bytes);
+    bytes
+}
+
+/// [`canonical`], appended.
+pub(crate) fn push_canonical(values: IntSlice<'_>, bytes: &mut Vec<u8>) {
+    values.for_each(|_, v| bytes.extend_from_slice(&(v as i32).to_le_bytes()));
 }
 
 /// The splits of the wires of one kind, in the order of their ids.
@@ -154,12 +164,37 @@ pub(crate) fn num_rows(splits: &[Split]) -> usize {
 
 /// SHA-256 of a domain and parts, each framed by its length.
 pub(crate) fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new().chain_update(domain.as_bytes());
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
+    let mut digest = PartsDigest::new(domain);
+    parts.iter().for_each(|part| digest.part(part));
+    digest.finish()
+}
+
+/// [`digest`] as its parts come.
+pub(crate) struct PartsDigest(Sha256);
+
+impl PartsDigest {
+    pub(crate) fn new(domain: &str) -> Self {
+        Self(Sha256::new().chain_update(domain.as_bytes()))
     }
-    hash.finalize().into()
+
+    /// A whole part.
+    pub(crate) fn part(&mut self, part: &[u8]) {
+        self.begin_part(part.len());
+        self.update(part);
+    }
+
+    /// A part whose bytes, so many, follow by [`Self::update`].
+    pub(crate) fn begin_part(&mut self, len: usize) {
+        self.0.update((len as u64).to_le_bytes());
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
 }
 
 /// The transcript of a statement under a key, for channels of one's own.

@@ -85,6 +85,7 @@ impl Prover<'_> {
         channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&rows));
         for (id, split) in self.setting.circuit.wires_of(WireKind::Advice).zip(splits) {
             profile::share(id.index(), split.num_rows() * Scheme::ROW_BYTES);
+            profile::share_work(id.index(), || additions(self.witness.wire(id), split.num_rows()));
         }
         Advice { blinds, rows }
     }
@@ -117,6 +118,17 @@ impl Prover<'_> {
         });
         before.chain(with_blinds(&self.setting.frame.advice_splits, self.advice(), &advice.blinds)).collect()
     }
+}
+
+/// Additions of points that a blind takes.
+const BLIND_ADDITIONS: u64 = 32;
+
+/// Additions of points that the commitments to a wire's rows take, about: one for each digit of 8 bits of whatever is not zero, and
+/// those of the blinds.
+fn additions(values: IntSlice<'_>, rows: usize) -> u64 {
+    let mut digits = 0;
+    values.for_each(|_, v| digits += u64::from((u64::BITS - v.unsigned_abs().leading_zeros()).div_ceil(8)));
+    digits + BLIND_ADDITIONS * rows as u64
 }
 
 /// Integers as the statement holds them.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A format that keeps its input in memory lends the run, so that reading a tensor is one copy, and nothing is allocated
-//! for bytes that are not there. Every value has one encoding.
+//! for bytes that are not there; writing one, where the machine is little-endian, is none. Every value has one encoding.
 
 use std::borrow::Cow;
 
@@ -31,12 +31,20 @@ enum Stored<'a> {
 impl Serialize for Ints {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stored = match self {
-            Self::I8(v) => Stored::I8(v.iter().map(|&x| x as u8).collect()),
+            Self::I8(v) => Stored::I8(Cow::Borrowed(bytemuck::cast_slice(v))),
             Self::U8(v) => Stored::U8(Cow::Borrowed(v)),
-            Self::I16(v) => Stored::I16(v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Self::I32(v) => Stored::I32(v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Self::I16(v) => Stored::I16(run(v, |x| x.to_le_bytes())),
+            Self::I32(v) => Stored::I32(run(v, |x| x.to_le_bytes())),
         };
         stored.serialize(serializer)
+    }
+}
+
+/// The run of little-endian values: where the machine's own are, the values as they lie, and no copy.
+fn run<T: bytemuck::NoUninit, const N: usize>(values: &[T], bytes: impl Fn(&T) -> [u8; N]) -> Cow<'_, [u8]> {
+    match cfg!(target_endian = "little") {
+        true => Cow::Borrowed(bytemuck::cast_slice(values)),
+        false => values.iter().flat_map(bytes).collect(),
     }
 }
 
@@ -44,7 +52,7 @@ impl<'de> Deserialize<'de> for Ints {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let cut = |length: usize, width| D::Error::custom(format_args!("{length} bytes of {width}-byte integers"));
         Ok(match Stored::deserialize(deserializer)? {
-            Stored::I8(bytes) => Self::I8(bytes.iter().map(|&x| x as i8).collect()),
+            Stored::I8(bytes) => Self::I8(bytemuck::cast_slice(&bytes).to_vec()),
             Stored::U8(bytes) => Self::U8(bytes.into_owned()),
             Stored::I16(bytes) => match bytes.as_chunks() {
                 (chunks, []) => Self::I16(chunks.iter().map(|&x| i16::from_le_bytes(x)).collect()),

@@ -1,7 +1,10 @@
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use convince::model::{Model, argmax, run as interpret};
-use convince::{AccuracyError, AccuracyOptions, AccuracyStatement, DataSetCommitment, DataSetOpening, prove_accuracy};
+use convince::{
+    AccuracyClaim, AccuracyError, AccuracyOptions, AccuracyStatement, DataSetCommitment, DataSetOpening, prove_accuracy,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -10,8 +13,8 @@ use super::{check_key, data_set, labels};
 use crate::args::ProveAccuracy;
 use crate::error::{Context, Error, Exit};
 use crate::input::{self, DataSet};
-use crate::output::{Access, Output, Target, fields, milliseconds, size};
-use crate::profile::peak_memory;
+use crate::output::{Access, Output, Pending, Target, fields, milliseconds, refuse_same, size};
+use crate::profile::{Detail, Profile, Recorder, page, peak_memory};
 use crate::progress::Progress;
 use crate::visibility::Visibility;
 
@@ -26,11 +29,15 @@ struct Report {
     proof_bytes: u64,
     peak_rss_bytes: Option<u64>,
     images_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 /// `convince prove-accuracy`.
 pub(in crate::commands) fn run(args: &ProveAccuracy, output: Output) -> Result<Exit, Error> {
     let target = Target::new(&args.output)?;
+    let page_target = args.profile.profile_html.as_deref().map(Target::new).transpose()?;
+    page_target.iter().try_for_each(|page| refuse_same(&target, page))?;
     let progress = Progress::start("reading the key");
     let start = Instant::now();
     let key = proving_key(&args.key)?;
@@ -59,15 +66,25 @@ pub(in crate::commands) fn run(args: &ProveAccuracy, output: Output) -> Result<E
     let (set, opening) = committed.as_ref().map(|(set, opening)| (set, opening)).unzip();
     let nonce = args.nonce.clone().unwrap_or_default();
     let statement = AccuracyStatement { labels: &labels, correct, data_set: set, nonce: &nonce.0 };
-    let together = args.together.get();
+    // Phases of a profile follow each other.
+    let together = if args.profile.is_asked() { 1 } else { args.together.get() };
     let options = AccuracyOptions { data_set: opening, together, progress: Some(&hear), ..AccuracyOptions::default() };
+    let recorder = args.profile.is_asked().then(|| Recorder::start(Detail::All)).transpose()?;
     let start = Instant::now();
     let mut file = target.begin(Access::Public)?;
     let mut images = |range| data.integers(range).map_err(|error| error.to_string().into());
     let proved = prove_accuracy(&key, &statement, &mut images, file.writer(), &options);
     proved.map_err(|error| refusal(args, &error))?;
+    let profile = recorder.and_then(|recorder| Profile::new(&recorder, &key, AccuracyClaim::head_bytes()));
+    let plots = page_target.as_ref().zip(profile.as_ref()).map(|(place, profile)| {
+        let mut file = place.begin(Access::Public)?;
+        file.writer().write_all(page(&[(target.name(), profile)]).as_bytes()).at(place.path().display())?;
+        Ok::<_, Error>(file)
+    });
+    let plots = plots.transpose()?;
     let proof_bytes = file.finish()?;
     let time = start.elapsed();
+    plots.map(Pending::finish).transpose()?;
     drop(progress);
     let report = Report {
         prove_ms: milliseconds(time),
@@ -79,6 +96,7 @@ pub(in crate::commands) fn run(args: &ProveAccuracy, output: Output) -> Result<E
         proof_bytes,
         peak_rss_bytes: peak_memory(),
         images_per_second: count as f64 / time.max(Duration::from_micros(1)).as_secs_f64(),
+        profile,
     };
     output.result(&report, || text(&report, &target, batch))?;
     Ok(Exit::Valid)
@@ -134,5 +152,6 @@ fn text(report: &Report, target: &Target, batch: usize) -> String {
         ("throughput", format!("{images_per_second:.1} images a second")),
     ];
     lines.extend(report.peak_rss_bytes.map(|bytes| ("peak memory", size(bytes))));
-    fields(&lines)
+    let lines = fields(&lines);
+    report.profile.as_ref().map_or(lines.clone(), |profile| format!("{lines}\n{}", profile.text()))
 }

@@ -1,7 +1,7 @@
 //! Proofs and keys whose bytes were changed on the way. What would take minutes is sampled here, and whole behind
 //! `cargo test --release -p convince --test suite attacks -- --ignored`.
 
-use convince::container::{Kind, header, open, seal};
+use convince::container::{ContainerError, Kind, header, open, seal};
 use convince::{KeyError, Mode, Proof, ProveOptions, ProvingKey, VerifyingKey, prove, verify};
 use proptest::prelude::*;
 
@@ -135,6 +135,19 @@ fn damaged_keys_do_not_verify(every: usize) {
 #[test]
 fn damaged_keys_with_the_checksum_recomputed_do_not_panic_nor_verify() {
     damaged_keys_do_not_verify(101);
+}
+
+/// Checksums are compared beside decoding, and are what is told of a damaged file, whatever decoding makes of it.
+#[test]
+fn damaged_keys_are_said_to_be_damaged() {
+    let damaged = |error: Option<KeyError>| matches!(error, Some(KeyError::Container(ContainerError::Checksum)));
+    let (proving, verifying) = (TINY.proving.to_bytes(), TINY.verifying.to_bytes());
+    for at in [15, 16, 40, 200, proving.len() - 33, proving.len() - 1] {
+        assert!(damaged(ProvingKey::from_bytes(&flipped(&proving, at, 7)).err()), "byte {at}");
+    }
+    for at in [15, 16, 40, verifying.len() - 33, verifying.len() - 1] {
+        assert!(damaged(VerifyingKey::from_bytes(&flipped(&verifying, at, 7)).err()), "byte {at}");
+    }
 }
 
 #[test]

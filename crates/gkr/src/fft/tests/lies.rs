@@ -1,15 +1,13 @@
-//! For every check there is a forgery that passes when that check alone is ignored, and none when it is not.
-//!
-//! The forger claims a false accumulator and repairs: where a check fails it solves for one of the scalars sent just before it,
-//! in which the check is affine, and goes on honestly from there.
+//! For every check there is a forgery that passes when that check alone is ignored, and none when it is not: the forger claims a
+//! false accumulator.
 
 use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Strategy, Witness};
-use convince_testing::{Forger, Lie, Met, Refusal, Replaced, Verdict, Watcher, forge};
-use convince_transcript::{PlainProver, PlainVerifier, Transcript};
+use convince_transcript::{ChannelError, ChannelScalar, ProverChannel, VerifierChannel};
 use rand::SeedableRng;
 
 use super::*;
-use crate::tests::{random_witness, verdict};
+use crate::tests::forgeries::{Statement, checks_met, no_check_is_idle};
+use crate::tests::random_witness;
 use crate::{Claim, wave};
 
 /// A claim on the output that is false by one.
@@ -30,19 +28,19 @@ impl FalseClaim {
     }
 }
 
-impl Lie<Fr> for FalseClaim {
-    fn prove(&self, replaced: &Replaced<Fr>) -> Vec<u8> {
-        let mut channel = Forger::new(PlainProver::new(Transcript::new("test"))).replacing(replaced);
-        let claims = vec![self.claim.clone()];
-        let _ = wave::prove_with(&self.circuit, &self.witness, &mut channel, claims, |_| self.step);
-        channel.into_inner().finish()
+impl Statement for FalseClaim {
+    fn witness(&self) -> &Witness {
+        &self.witness
     }
 
-    /// Accepted if the verifier is left with true claims.
-    fn verify(&self, proof: &[u8], ignored: Option<usize>) -> Verdict<Fr> {
-        let mut channel = Watcher::new(PlainVerifier::new(Transcript::new("test"), proof), ignored);
-        let left = wave::verify_with(&self.circuit, &mut channel, vec![self.claim.clone()], |_| self.step);
-        verdict(left, &self.witness, channel)
+    fn prove<C: ProverChannel<Fr>>(&self, channel: &mut C) {
+        let _ = wave::prove_with(&self.circuit, &self.witness, channel, vec![self.claim.clone()], |_| self.step);
+    }
+
+    fn verify<C: VerifierChannel<Fr>>(&self, channel: &mut C) -> Result<Vec<Claim<Fr, C::Scalar>>, ChannelError> {
+        let Claim { wire, functional, value } = self.claim.clone();
+        let claim = Claim { wire, functional, value: C::Scalar::constant(value) };
+        wave::verify_with(&self.circuit, channel, vec![claim], |_| self.step)
     }
 }
 
@@ -68,28 +66,23 @@ fn spectra() -> Circuit {
 
 #[test]
 fn every_check_ignored_alone_lets_a_forgery_pass() {
-    no_check_is_idle(convolution, [4, 7]);
+    both_steps(convolution, [4, 7]);
 }
 
 #[test]
 fn every_check_of_spectra_ignored_alone_lets_a_forgery_pass() {
-    no_check_is_idle(spectra, [4, 8]);
+    both_steps(spectra, [4, 8]);
 }
 
-fn no_check_is_idle(circuit: fn() -> Circuit, counts: [usize; 2]) {
+fn both_steps(circuit: fn() -> Circuit, counts: [usize; 2]) {
     for (step, expected) in STEPS.into_iter().zip(counts) {
         let lie = FalseClaim::new(circuit(), step);
         let honest = FalseClaim {
             claim: Claim { value: lie.claim.value - Fr::from(1u64), ..lie.claim.clone() },
             ..FalseClaim::new(circuit(), step)
         };
-        let Verdict { result, met, .. } = honest.verify(&honest.prove(&Replaced::new()), None);
-        assert_eq!(result, Ok(()));
-        assert_eq!(met.len(), expected);
-        for (index, Met { check, .. }) in met.iter().enumerate() {
-            let proof = forge(&lie, index, 1..=3);
-            let proof = proof.unwrap_or_else(|| panic!("{check:?} is idle: no forgery passes without it"));
-            assert_eq!(lie.verify(&proof, None).result, Err(Refusal::Check(*check)));
-        }
+        let checks = checks_met(&honest);
+        assert_eq!(checks.len(), expected);
+        no_check_is_idle(checks.into_iter().enumerate(), &[lie], &[1..=3]);
     }
 }
