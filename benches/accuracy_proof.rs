@@ -121,6 +121,7 @@ fn numbers(text: &str) -> Result<Vec<usize>> {
 }
 
 fn main() -> Result<()> {
+    convince::restart_with_large_pages();
     let arguments = Arguments::parse()?;
     if let Some((folder, images, batch)) = &arguments.child {
         let measured = pool(THREADS).install(|| child(folder, *images, *batch))?;

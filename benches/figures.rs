@@ -118,6 +118,7 @@ struct WholeProcess {
 }
 
 fn main() -> Result<()> {
+    convince::restart_with_large_pages();
     let arguments = Arguments::parse()?;
     if !arguments.measure {
         return smoke();

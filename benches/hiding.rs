@@ -92,6 +92,7 @@ impl Arguments {
 }
 
 fn main() -> Result<()> {
+    convince::restart_with_large_pages();
     let arguments = Arguments::parse()?;
     let provenance = Provenance::now("cargo bench -p convince-benches --bench hiding".into());
     let runs = if arguments.measure { arguments.runs } else { 1 };

@@ -146,6 +146,7 @@ impl Arguments {
 }
 
 fn main() -> Result<()> {
+    convince::restart_with_large_pages();
     let arguments = Arguments::parse()?;
     if let Some(folder) = &arguments.child {
         let measured = pool(THREADS).install(|| child(folder, arguments.runs))?;

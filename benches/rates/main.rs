@@ -141,6 +141,7 @@ impl Arguments {
 }
 
 fn main() -> Result<()> {
+    convince::restart_with_large_pages();
     let arguments = Arguments::parse()?;
     if let Some(folder) = &arguments.peak_of {
         println!("{}", serde_json::to_string(&prove_once(Path::new(folder))?)?);

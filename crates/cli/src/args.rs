@@ -80,6 +80,13 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
+impl Command {
+    /// Whether it makes proofs in this process, range proofs of weights among them: what takes a prover's memory.
+    pub(crate) fn proves(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Prove(_) | Self::ProveAccuracy(_) | Self::CommitModel(_) | Self::Bench(_))
+    }
+}
+
 /// Prove and verify a handwritten digit, start to finish
 ///
 /// Writes a trained LeNet-5, calibration digits and one digit to a folder, then quantises the network, sets it up,

@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
+    if cli.command.proves() {
+        convince::restart_with_large_pages();
+    }
     let output = Output::new(cli.json);
     let exit = start_threads(cli.threads).and_then(|()| commands::dispatch(&cli, output));
     let exit = exit.unwrap_or_else(|error| {

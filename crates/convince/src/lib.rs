@@ -30,6 +30,8 @@ mod accuracy;
 mod error;
 mod estimate;
 mod key;
+#[cfg(feature = "prover")]
+mod large_pages;
 pub mod manual;
 mod proof;
 pub mod protocol;
@@ -49,6 +51,8 @@ pub use convince_transcript::container;
 pub use error::{KeyError, VerifyError};
 pub use estimate::{Cost, Estimate, LayerCost, estimate};
 pub use key::{ModelStatus, VerifyingKey};
+#[cfg(feature = "prover")]
+pub use large_pages::restart_with_large_pages;
 pub use proof::{Proof, Unverified};
 pub use protocol::Mode;
 pub use soundness::{Soundness, soundness};

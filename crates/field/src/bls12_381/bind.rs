@@ -5,7 +5,7 @@
 //! come from has `2^128` elements either way. The code
 //! by `mulx` takes the sum `2^128 a + (b - a) c` through both rounds at once. Measured: 14 ns against 28 ns for a bound entry.
 
-use ark_ff::{BigInt, MontConfig, PrimeField};
+use ark_ff::{BigInt, MontConfig, MontFp, PrimeField};
 
 use super::config::{Fr, FrConfig};
 use super::wide::{P, below_p, mac, stored, sub_p_once};
@@ -23,9 +23,8 @@ pub(super) fn short_challenge([low, high]: [u64; 2]) -> Fr {
 
 /// c, if the element is `c 2^-128` for a 128-bit c. One multiplication and one reduction.
 fn short_factor(r: Fr) -> Option<[u64; 2]> {
-    // The element 2^128 is stored as 2^384 mod p.
-    let two_to_128 = Fr::from(1u128 << 127) + Fr::from(1u128 << 127);
-    match (r * two_to_128).into_bigint() {
+    const TWO_TO_128: Fr = MontFp!("340282366920938463463374607431768211456");
+    match (r * TWO_TO_128).into_bigint() {
         BigInt([low, high, 0, 0]) => Some([low, high]),
         _ => None,
     }

@@ -16,7 +16,8 @@ use std::hint::black_box;
 use ark_bls12_381::{Fq, FqConfig, G1Affine};
 use ark_ff::{BigInt, MontConfig};
 
-use super::{BATCH, Chord, DIFFERENT, Term};
+use super::vectors::{MULTIPLES, P, inverses, limbs_of, summands, unrolled};
+use super::{BATCH, Chord, Term, Way};
 
 /// Limbs of a vector.
 const LIMBS: usize = 14;
@@ -26,29 +27,13 @@ const BITS: usize = 28;
 const MASK: u64 = (1 << BITS) - 1;
 /// `-1 / p mod 2^28`.
 const MINUS_INVERSE: u64 = FqConfig::INV & MASK;
-const P: [u64; 6] = FqConfig::MODULUS.0;
 
 /// Four coordinates.
 type Lanes = [__m256i; LIMBS];
 
-const fn limbs_of(words: [u64; 6]) -> [u64; LIMBS] {
-    let mut limbs = [0; LIMBS];
-    let mut j = 0;
-    while j < LIMBS {
-        let (word, shift) = (j * BITS / 64, j * BITS % 64);
-        limbs[j] = words[word] >> shift;
-        if shift + BITS > 64 && word + 1 < 6 {
-            limbs[j] |= words[word + 1] << (64 - shift);
-        }
-        limbs[j] &= MASK;
-        j += 1;
-    }
-    limbs
-}
-
 /// `factor p` with every limb but the last at least `(spare - 1) 2^28`.
 const fn multiple_to_subtract_from(factor: u64, spare: u64) -> [u64; LIMBS] {
-    let p = limbs_of(P);
+    let p: [u64; LIMBS] = limbs_of::<BITS, LIMBS>(P);
     let mut limbs = [0; LIMBS];
     let (mut carry, mut j) = (0, 0);
     while j < LIMBS {
@@ -65,34 +50,24 @@ const fn multiple_to_subtract_from(factor: u64, spare: u64) -> [u64; LIMBS] {
     limbs
 }
 
-static P_LIMBS: [u64; LIMBS] = limbs_of(P);
+static P_LIMBS: [u64; LIMBS] = limbs_of::<BITS, LIMBS>(P);
 /// For subtracting a canonical coordinate or the negative of one, which is this less a coordinate: limbs below `2^30.4`.
 static P_2: [u64; LIMBS] = multiple_to_subtract_from(2, 4);
 /// For subtracting two canonical coordinates and a difference of two.
 static P_6: [u64; LIMBS] = multiple_to_subtract_from(6, 16);
 /// For subtracting a carried vector below `6 p`.
 static P_8: [u64; LIMBS] = multiple_to_subtract_from(8, 2);
-/// `0, p, 2 p, ..` as words.
-static MULTIPLES: [[u64; 6]; 8] = multiples();
-
-const fn multiples() -> [[u64; 6]; 8] {
-    let mut multiples = [[0; 6]; 8];
-    let mut m = 1;
-    while m < 8 {
-        let (mut carry, mut i) = (0, 0);
-        while i < 6 {
-            let t = P[i] as u128 * m as u128 + carry;
-            multiples[m][i] = t as u64;
-            carry = t >> 64;
-            i += 1;
-        }
-        m += 1;
-    }
-    multiples
+/// [`add_chords`], if the processor has AVX2.
+pub(super) fn way() -> Option<Way> {
+    let detected = is_x86_feature_detected!("avx2");
+    // SAFETY: nobody gets this unless the processor has all that the function asks for.
+    #[allow(unsafe_code)]
+    let way: Way = |from, chords, to| unsafe { add_chords(from, chords, to) };
+    detected.then_some(way)
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
+fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
     // For every four: the products of the runs before it, lane by lane, scaled, and its own runs, plain.
     let mut kept: Vec<[Lanes; 2]> = Vec::with_capacity(BATCH.min(chords.len()).div_ceil(4));
     for chords in chords.chunks(BATCH) {
@@ -114,7 +89,7 @@ fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mu
         product = mul(&product, &scaled(&run), &p_lanes);
     }
 
-    let [i0, i1, i2, i3] = &inverses(store(&carried(&product)).map(canonical));
+    let [i0, i1, i2, i3] = &inverses(store(&carried(&product)).map(canonical), 1 << 16);
     let mut inverse = load([i0, i1, i2, i3]);
     for (chords, [product, run]) in chords.chunks(4).zip(kept.iter()).rev() {
         let [a, b] = summands(chords);
@@ -135,39 +110,14 @@ fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mu
     }
 }
 
-// Neither closures nor array functions stand in the loops: they would stay calls, for they do not have the processor's features.
-
-/// The first and the second summand of every lane: a last, ragged run of four is filled up with its last chord.
-#[inline(always)]
-fn summands(chords: &[Chord]) -> [[Term; 4]; 2] {
-    let last = chords.len() - 1;
-    let [c0, c1, c2, c3] = [&chords[0], &chords[last.min(1)], &chords[last.min(2)], &chords[last]];
-    [[c0.a, c1.a, c2.a, c3.a], [c0.b, c1.b, c2.b, c3.b]]
-}
-
 #[inline(always)]
 fn abscissas(from: &[G1Affine], [a, b, c, d]: [Term; 4]) -> [&Fq; 4] {
     [&from[a.index()].x, &from[b.index()].x, &from[c.index()].x, &from[d.index()].x]
 }
 
-/// From the representations of `256 x`, those of `256 / x`.
-fn inverses(mut inverses: [Fq; 4]) -> [Fq; 4] {
-    ark_ff::batch_inversion_and_mul(&mut inverses, &Fq::from(1u64 << 16));
-    assert!(inverses.iter().all(|x| *x != Fq::from(0)), "{DIFFERENT}");
-    inverses
-}
-
-/// `$body` with the constant `$J` equal to every limb's index in turn. The compiler does not unroll such loops by itself, and
-/// `map` and `from_fn` do not take closures with vectors in.
 macro_rules! for_each_limb {
     ($J:ident => $body:expr) => {
-        for_each_limb!($J => $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    ($J:ident => $body:expr, $($j:literal)*) => {
-        $({
-            const $J: usize = $j;
-            $body
-        })*
+        unrolled!($J in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 => $body)
     };
 }
 

@@ -9,6 +9,11 @@ use ark_ff::Field;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+mod inverse;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 /// Additions that share an inversion: some ns each are left of it, and what is kept for all of them stays in a level-2 cache.
 const BATCH: usize = 2048;
@@ -69,13 +74,20 @@ pub struct Chord {
 ///
 /// The summands must not be zero; else the results mean nothing.
 pub fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
+    let add = if chords.len() < 8 { add_one_by_one } else { ways().next().expect("there is one for all processors") };
+    add(from, chords, to);
+}
+
+/// A way to do [`add_chords`].
+type Way = fn(&[G1Affine], &[Chord], &mut [G1Affine]);
+
+/// The ways that the processor has, the fastest first.
+fn ways() -> impl Iterator<Item = Way> {
     #[cfg(target_arch = "x86_64")]
-    if chords.len() >= 8 && std::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2, which is all that the function asks for.
-        #[allow(unsafe_code)]
-        return unsafe { avx2::add_chords(from, chords, to) };
-    }
-    add_one_by_one(from, chords, to);
+    let vectors = [ifma::way(), avx2::way()];
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectors = [None; 0];
+    vectors.into_iter().flatten().chain([add_one_by_one as Way])
 }
 
 /// [`add_chords`] with the field's own operations: 0.32 us an addition.
@@ -87,7 +99,7 @@ fn add_one_by_one(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
         products.push(product);
         product *= from[b.index()].x - from[a.index()].x;
     }
-    let mut inverse = product.inverse().expect(DIFFERENT);
+    let mut inverse = inverse::inverse(&product).expect(DIFFERENT);
     for (&Chord { sum, a, b }, product) in chords.iter().zip(products).rev() {
         let (p, q) = (a.of(from), b.of(from));
         let run = q.x - p.x;
@@ -119,7 +131,7 @@ mod tests {
         for c in chords {
             expected[c.sum as usize] = (c.a.of(points) + c.b.of(points)).into();
         }
-        for add in [add_one_by_one, add_chords] {
+        for add in ways() {
             let mut found = points.to_vec();
             add(points, chords, &mut found);
             assert_eq!(found, expected);

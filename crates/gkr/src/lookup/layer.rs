@@ -7,7 +7,7 @@ use convince_poly::prefix_sum;
 use convince_sumcheck::parallel;
 
 use super::leaves::{Kind, Leaves, Segment};
-use super::region::{LOG_RUN, Nodes, RUN, Region, Round, Runs, Sums, pair_values};
+use super::region::{LOG_RUN, Nodes, Region, Round, Runs, Sums, pair_values};
 use super::tree::{Children, Level};
 use super::weights::Weights;
 
@@ -219,15 +219,16 @@ impl<F: ProofField> Layer<F> {
             Children::Nodes(level) => {
                 let round = Round { weights, offset: 0, len: all, default };
                 let upper = Upper::new(level, lambda);
-                let (head, of_head) = Region::new(&round, |first, out, len| upper.bound(r, first, out, len));
+                let (head, of_head) =
+                    Region::new(&round, |first, out, spare, len| upper.bound(r, first, out, spare, len));
                 layer.head = head;
                 [of_head, none, none]
             }
             Children::Recomputed(level) => {
                 let round = Round { weights, offset: 0, len: all, default };
-                let (head, of_head) = Region::new(&round, |first, out, len| {
+                let (head, of_head) = Region::new(&round, |first, out, spare, len| {
                     let nodes = level.nodes(4 * first..4 * (first + len));
-                    Upper::new(&nodes, lambda).bound(r, 0, out, len);
+                    Upper::new(&nodes, lambda).bound(r, 0, out, spare, len);
                 });
                 layer.head = head;
                 [of_head, none, none]
@@ -238,7 +239,7 @@ impl<F: ProofField> Layer<F> {
                     let default = default.filter(|_| fours.end == all);
                     let round = Round { weights, offset: fours.start, len: fours.len(), default };
                     let nodes = Lowest { leaves, first: 4 * fours.start, lambda };
-                    Region::new(&round, |first, out, len| nodes.bound(r, first, out, len))
+                    Region::new(&round, |first, out, spare, len| nodes.bound(r, first, out, spare, len))
                 };
                 layer.mu = lambda.inverse().unwrap_or(F::zero());
                 let round = Round { weights, offset: lookups.start, len: lookups.len(), default: None };
@@ -339,16 +340,15 @@ fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'
         F::bind(high, low, r);
         low.iter_mut().zip(&*high).for_each(|(low, high)| *low -= high);
     });
-    Region::new(round, |first, out, len| {
+    Region::new(round, |first, out, summands, len| {
         let start = 4 * (leaves.lookups().start + first);
         let (fours, _) = leaves.codes[start..start + 4 * len].as_chunks::<4>();
-        let mut summands: Runs<F, 2> = [[F::zero(); RUN]; 2];
+        let [lows, highs] = summands;
         for (child, out) in out.iter_mut().enumerate() {
-            for (i, four) in fours.iter().enumerate() {
-                summands[0][i] = low[four[child] as usize];
-                summands[1][i] = high[four[2 + child] as usize];
+            for ((l, h), four) in lows.iter_mut().zip(&mut *highs).zip(fours) {
+                (*l, *h) = (low[four[child] as usize], high[four[2 + child] as usize]);
             }
-            F::sums(&mut out[..len], &summands[0][..len], &summands[1][..len]);
+            F::sums(&mut out[..len], &lows[..len], &highs[..len]);
         }
     })
 }

@@ -10,7 +10,7 @@ use super::weights::Weights;
 /// log2 of the pairs of nodes that are worked on at a time: their values stay in the level-1 cache.
 pub(super) const LOG_RUN: usize = 6;
 /// Nodes of as many pairs.
-pub(super) const RUN: usize = 2 << LOG_RUN;
+const RUN: usize = 2 << LOG_RUN;
 
 /// A run of each table.
 pub(super) type Runs<F, const T: usize> = [[F; RUN]; T];
@@ -38,8 +38,7 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
     fn combine(&self, _: &mut Runs<F, T>, _len: usize) {}
 
     /// The nodes `first..first + len` once the lowest variable is bound to `r`.
-    fn bound(&self, r: F, first: usize, out: &mut Runs<F, T>, len: usize) {
-        let mut high = [F::zero(); RUN];
+    fn bound(&self, r: F, first: usize, out: &mut Runs<F, T>, [high, _]: &mut Runs<F, 2>, len: usize) {
         for (table, out) in out.iter_mut().enumerate() {
             self.pairs(table, 2 * first, &mut out[..len], &mut high[..len]);
             F::bind(&mut out[..len], &high[..len], r);
@@ -116,21 +115,28 @@ pub(super) struct Round<'a, F, const T: usize> {
 impl<F: ProofField, const T: usize> Round<'_, F, T> {
     /// Writes the bound nodes and sums the next round's values, in one pass: nodes are read once. A first node of odd index
     /// and a last one alone without a default are left out of the sums.
-    fn fill(&self, tables: [&mut [F]; T], bound: impl Fn(usize, &mut Runs<F, T>, usize) + Sync) -> Sums<F> {
+    ///
+    /// `bound` writes so many bound nodes from one on, and has two runs to work with.
+    fn fill(
+        &self,
+        tables: [&mut [F]; T],
+        bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
+    ) -> Sums<F> {
         let nodes = self.offset..self.offset + self.len;
         let part = |nodes: Range<usize>, mut out: [&mut [F]; T]| {
             let (mut runs, mut steps) = ([[F::zero(); RUN]; T], [[F::zero(); RUN]; T]);
+            let mut spare = [[F::zero(); RUN]; 2];
             let mut sums = [F::zero(); 2];
             let (mut start, mut written) = (nodes.start, 0);
             while start < nodes.end {
                 let end = nodes.end.min((start / RUN + 1) * RUN);
                 let len = end - start;
-                bound(start - self.offset, &mut runs, len);
+                bound(start - self.offset, &mut runs, &mut spare, len);
                 for (out, run) in out.iter_mut().zip(&runs) {
                     out[written..written + len].copy_from_slice(&run[..len]);
                 }
                 if let Some(weights) = self.weights {
-                    self.add(weights, [&mut runs, &mut steps], start..end, &mut sums);
+                    self.add(weights, [&mut runs, &mut steps], &mut spare, start..end, &mut sums);
                 }
                 (start, written) = (end, written + len);
             }
@@ -139,15 +145,22 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
         add_all(parallel::fill(tables, nodes, RUN, part))
     }
 
-    /// Adds a run's share of the sums. Differences of its nodes go to `steps`, and its values at zero are left in `runs`.
-    fn add(&self, weights: &Weights<F>, [runs, steps]: [&mut Runs<F, T>; 2], nodes: Range<usize>, sums: &mut Sums<F>) {
+    /// Adds a run's share of the sums. Differences of its nodes go to `steps`, and its values at zero are left in `runs`;
+    /// what is in `high` is lost.
+    fn add(
+        &self,
+        weights: &Weights<F>,
+        [runs, steps]: [&mut Runs<F, T>; 2],
+        [high, _]: &mut Runs<F, 2>,
+        nodes: Range<usize>,
+        sums: &mut Sums<F>,
+    ) {
         let (skip, mut len) = (nodes.start % 2, nodes.len());
         if let (1, Some(default)) = ((nodes.end) % 2, self.default) {
             runs.iter_mut().zip(default).for_each(|(run, default)| run[len] = default);
             len += 1;
         }
         let count = (len - skip.min(len)) / 2;
-        let mut high = [F::zero(); RUN / 2];
         for (run, steps) in runs.iter_mut().zip(&mut *steps) {
             for i in 0..count {
                 (run[i], high[i]) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
@@ -173,7 +186,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
     /// The nodes of a layer once the lowest variable is bound, and the next round's sums.
     pub(super) fn new(
         round: &Round<'_, F, T>,
-        bound: impl Fn(usize, &mut Runs<F, T>, usize) + Sync,
+        bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
     ) -> (Self, Sums<F>) {
         let mut tables: [Vec<F>; T] = std::array::from_fn(|_| F::zeros(round.len));
         let sums = round.fill(tables.each_mut().map(Vec::as_mut_slice), bound);
@@ -197,7 +210,9 @@ impl<F: ProofField, const T: usize> Region<F, T> {
                 false => *table = F::zeros(round.len),
             }
         }
-        let bound = |first: usize, out: &mut Runs<F, T>, len: usize| self.bound(r, first, out, len);
+        let bound = |first: usize, out: &mut Runs<F, T>, spare: &mut Runs<F, 2>, len: usize| {
+            self.bound(r, first, out, spare, len);
+        };
         let sums = round.fill(out.each_mut().map(Vec::as_mut_slice), bound);
         self.spare = std::mem::replace(&mut self.tables, out);
         sums
