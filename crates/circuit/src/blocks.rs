@@ -59,12 +59,14 @@ pub(crate) fn entries(content: &TableContent, shape: &[usize]) -> usize {
     }
 }
 
-/// How often each row of `table` is looked up by the columns of a lookup of this shape; entries that are no row count
-/// nowhere.
-pub(crate) fn count(counts: &mut [i64], table: &Table, shape: &[usize], columns: &[IntSlice<'_>]) {
-    if let Some(row) = table.content.zero_row() {
-        counts[row] += (entries(&table.content, shape) - columns[0].len()) as i64;
-    }
+/// How often the padding of a lookup of this shape counts, and for which row of its table; none where padding is no lookup.
+pub(crate) fn padding(content: &TableContent, shape: &[usize]) -> Option<(usize, usize)> {
+    let true_entries: usize = shape.iter().product();
+    content.zero_row().map(|row| (row, entries(content, shape) - true_entries))
+}
+
+/// Counts which rows of `table` the entries of a lookup's columns look up; entries that are no row count nowhere.
+pub(crate) fn count(counts: &mut [i32], table: &Table, columns: &[IntSlice<'_>]) {
     for i in 0..columns[0].len() {
         if let Some(row) = table.content.row_of(columns[0].get(i), columns.get(1).map(|c| c.get(i))) {
             counts[row] += 1;

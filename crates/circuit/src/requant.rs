@@ -346,87 +346,75 @@ impl RequantLayer {
         if corners == 1 { 1 } else { corners + 1 }
     }
 
-    /// All columns for an input, and the virtual wire of [`ClampLookups`] if there is one. Values outside the input's range lose
-    /// their high bits, as they would in a hostile witness.
-    pub(crate) fn evaluate(&self, input: IntSlice<'_>) -> (Vec<i64>, Vec<i64>) {
-        match &self.lookups {
-            Some(lookups) => self.evaluate_clamps(lookups, input),
-            None => (self.evaluate_limbs(input), Vec::new()),
-        }
-    }
-
-    fn evaluate_clamps(&self, lookups: &ClampLookups, input: IntSlice<'_>) -> (Vec<i64>, Vec<i64>) {
-        let (low, high) = (i64::from(self.params.low), i64::from(self.params.high));
-        let len = self.column_len();
+    /// All columns at some places, and the virtual wire of [`ClampLookups`] if there is one, column by column. Values outside the
+    /// input's range lose their high bits, as they would in a hostile witness.
+    pub(crate) fn evaluate(&self, input: IntSlice<'_>, places: std::ops::Range<usize>) -> [Vec<i64>; 2] {
+        let len = places.len();
         let mut out = vec![0; self.num_columns * len];
-        let mut inputs = vec![0; Self::num_inputs(self.gaps.len()) * len];
+        let mut inputs = vec![0; self.lookups.as_ref().map_or(0, |_| Self::num_inputs(self.gaps.len()) * len)];
         let mut corners = Vec::with_capacity(self.gaps.len());
-        for place in 0..len {
+        for (k, place) in places.enumerate() {
             self.corners(input, place, &mut corners);
-            let mut largest = low;
-            for (i, &a) in corners.iter().enumerate() {
-                let q = self.params.quotient(a);
-                let x = q - largest + low;
-                let step = x.clamp(low, high);
-                inputs[i * len + place] = i64::from(x as i32);
-                out[lookups.steps[i] * len + place] = step;
-                largest += step - low;
-                for limb in &self.remainders[i] {
-                    let remainder = a + self.params.half() - (q << self.params.shift);
-                    out[limb.column * len + place] = (remainder >> limb.shift) & ((1 << limb.width) - 1);
-                }
-            }
-            if corners.len() > 1 {
-                inputs[corners.len() * len + place] = i64::from(largest as i32);
-            }
-            let clamped = largest.min(high);
-            out[place] = clamped;
+            let clamped = match &self.lookups {
+                Some(lookups) => self.put_clamps(lookups, &corners, [k, len], &mut out, &mut inputs),
+                None => self.put_limbs(&corners, [k, len], &mut out),
+            };
+            out[k] = clamped;
             if let Some(column) = self.activated {
-                out[column * len + place] = self.params.activate(clamped);
+                out[column * len + k] = self.params.activate(clamped);
             }
         }
-        (out, inputs)
+        [out, inputs]
     }
 
-    fn evaluate_limbs(&self, input: IntSlice<'_>) -> Vec<i64> {
+    /// A place's columns but for the output's, which is returned: place `k` of `len`.
+    fn put_clamps(
+        &self,
+        lookups: &ClampLookups,
+        corners: &[i64],
+        [k, len]: [usize; 2],
+        out: &mut [i64],
+        inputs: &mut [i64],
+    ) -> i64 {
         let (low, high) = (i64::from(self.params.low), i64::from(self.params.high));
-        let len = self.column_len();
-        let mut out = vec![0; self.num_columns * len];
-        let mut put = |limbs: &[Limb], place: usize, value: i64| {
-            for limb in limbs {
-                out[limb.column * len + place] = (value >> limb.shift) & ((1 << limb.width) - 1);
-            }
-        };
-        let mut outputs = Vec::with_capacity(len);
-        let mut corners = Vec::with_capacity(self.gaps.len());
-        for place in 0..len {
-            self.corners(input, place, &mut corners);
-            let largest = corners.iter().map(|&a| self.params.quotient(a)).fold(low, i64::max);
-            put(&self.excess, place, (largest - high).max(0));
-            for (i, &a) in corners.iter().enumerate() {
-                let q = self.params.quotient(a);
-                put(&self.gaps[i], place, largest - q);
-                put(&self.remainders[i], place, a + self.params.half() - (q << self.params.shift));
-            }
-            let clamped = largest.min(high);
-            put(&self.above_low, place, clamped - low);
-            put(&self.below_high, place, high - clamped);
-            outputs.push(clamped);
+        let mut largest = low;
+        for (i, &a) in corners.iter().enumerate() {
+            let q = self.params.quotient(a);
+            let x = q - largest + low;
+            let step = x.clamp(low, high);
+            inputs[i * len + k] = i64::from(x as i32);
+            out[lookups.steps[i] * len + k] = step;
+            largest += step - low;
+            put(&self.remainders[i], a + self.params.half() - (q << self.params.shift), [k, len], out);
         }
-        if let Some(column) = self.activated {
-            let images = out[column * len..][..len].iter_mut().zip(&outputs);
-            images.for_each(|(y, &c)| *y = self.params.activate(c));
+        if corners.len() > 1 {
+            inputs[corners.len() * len + k] = i64::from(largest as i32);
         }
-        out[..len].copy_from_slice(&outputs);
-        out
+        largest.min(high)
+    }
+
+    /// As [`Self::put_clamps`].
+    fn put_limbs(&self, corners: &[i64], place: [usize; 2], out: &mut [i64]) -> i64 {
+        let (low, high) = (i64::from(self.params.low), i64::from(self.params.high));
+        let largest = corners.iter().map(|&a| self.params.quotient(a)).fold(low, i64::max);
+        put(&self.excess, (largest - high).max(0), place, out);
+        for (i, &a) in corners.iter().enumerate() {
+            let q = self.params.quotient(a);
+            put(&self.gaps[i], largest - q, place, out);
+            put(&self.remainders[i], a + self.params.half() - (q << self.params.shift), place, out);
+        }
+        let clamped = largest.min(high);
+        put(&self.above_low, clamped - low, place, out);
+        put(&self.below_high, high - clamped, place, out);
+        clamped
     }
 
     /// `m_c a` of every corner of the window at `place` of a column.
     fn corners(&self, input: IntSlice<'_>, place: usize, out: &mut Vec<i64>) {
         out.clear();
         if self.gaps.len() == 1 && self.output_shape == self.input_shape {
-            let plane = self.input_shape[2] * self.input_shape[3];
-            out.push(self.params.multiplier(place / plane % self.input_shape[1]) * input.get(place));
+            let channel = |m: &Vec<i32>| m[place / (self.input_shape[2] * self.input_shape[3]) % self.input_shape[1]];
+            out.push(self.params.multipliers.as_ref().map_or(1, |m| channel(m).into()) * input.get(place));
             return;
         }
         let [_, channels, height, width] = self.input_shape;
@@ -442,5 +430,12 @@ impl RequantLayer {
                 });
             }
         }
+    }
+}
+
+/// The limbs of a value, each into its column of `len` places at place `k`.
+fn put(limbs: &[Limb], value: i64, [k, len]: [usize; 2], out: &mut [i64]) {
+    for limb in limbs {
+        out[limb.column * len + k] = (value >> limb.shift) & ((1 << limb.width) - 1);
     }
 }

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use convince_field::{Bits, IntSlice, Ints};
+use convince_field::{Bits, IntSlice, Ints, jobs};
 use tracing::debug_span;
 
 use crate::{Circuit, CorrectLayer, Layer, Tensor, WireId, WireKind, blocks};
+
+/// Places of a requantisation that are evaluated at a time.
+const BLOCK: usize = 1 << 12;
 
 /// Integers for every wire of a circuit.
 ///
@@ -181,7 +184,8 @@ pub fn check_weights(circuit: &Circuit, weights: &[Arc<Ints>]) -> Result<(), Wit
     if ids.len() != weights.len() {
         return Err(WitnessError::Count { expected: ids.len(), found: weights.len() });
     }
-    ids.into_iter().zip(weights).try_for_each(|(id, weight)| check_wire(circuit, id, weight.as_slice()))
+    let check = |k: usize| check_wire(circuit, ids[k], weights[k].as_slice());
+    jobs::map(ids.len(), check).into_iter().collect()
 }
 
 /// What a layer defines (its output wire, its advice, its labels), from the values before it.
@@ -209,9 +213,19 @@ pub(crate) fn compute(circuit: &Circuit, layer: &Layer, values: &[Arc<Ints>]) ->
         Layer::Output(l) => vec![(l.output, Ints::I32(tensor(l.input).map(|v| v as i32)))],
         Layer::Range(l) => l.advice.map(|advice| packed(advice, &l.evaluate(wire(l.wire)))).into_iter().collect(),
         Layer::Requant(l) => {
-            let (advice, inputs) = l.evaluate(tensor(l.input));
-            let inputs = l.lookups.as_ref().map(|clamp| packed(clamp.inputs, &inputs));
-            [packed(l.advice, &advice)].into_iter().chain(inputs).collect()
+            let ids: Vec<WireId> = [l.advice].into_iter().chain(l.lookups.as_ref().map(|clamp| clamp.inputs)).collect();
+            let (input, len) = (tensor(l.input), l.column_len());
+            // Blocks whose columns stay near the core until they are packed, and which threads share.
+            let blocks = jobs::map(len.div_ceil(BLOCK).max(1), |k| {
+                let places = k * BLOCK..len.min((k + 1) * BLOCK);
+                let columns = l.evaluate(input, places.clone());
+                ids.iter().zip(&columns).map(|(&id, values)| (packed(id, values).1, places.len())).collect::<Vec<_>>()
+            });
+            let column = |k: usize| {
+                let parts: Vec<_> = blocks.iter().map(|block| (block[k].0.as_slice(), block[k].1)).collect();
+                Ints::side_by_side(&parts).expect("one format a wire")
+            };
+            ids.iter().enumerate().map(|(k, &id)| (id, column(k))).collect()
         }
         Layer::ArgMax(l) => {
             let labels = packed(l.labels, &l.labels_of(tensor(l.input)));
@@ -236,12 +250,30 @@ fn packed(circuit: &Circuit, id: WireId, values: &[i64]) -> (WireId, Ints) {
 
 pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_index: usize) -> Ints {
     let table = &circuit.tables()[table_index];
-    let mut counts = vec![0i64; table.content.len()];
-    for lookup in circuit.lookups().iter().filter(|l| l.table == table_index) {
-        let columns: Vec<_> = lookup.tensors.iter().map(|&tensor| tensor_of(values, circuit, tensor)).collect();
-        blocks::count(&mut counts, table, lookup.shape(circuit.wires()), &columns);
+    let lookups: Vec<_> = circuit.lookups().iter().filter(|l| l.table == table_index).collect();
+    let tensor = |tensor: Tensor| tensor_of(values, circuit, tensor);
+    let entries: usize = lookups.iter().map(|lookup| tensor(lookup.tensors[0]).len()).sum();
+    // Each thread has counts of its own, and its share of every lookup, where that is more than adding them up.
+    let parts = jobs::num_threads().min(entries / table.content.len().max(1)).max(1);
+    let counted = jobs::map(parts, |part| {
+        let mut counts = vec![0i32; table.content.len()];
+        for lookup in &lookups {
+            let cut = |k: usize| tensor(lookup.tensors[0]).len() * k / parts;
+            let share = |&id: &Tensor| tensor(id).range(cut(part), cut(part + 1) - cut(part));
+            blocks::count(&mut counts, table, &lookup.tensors.iter().map(share).collect::<Vec<_>>());
+        }
+        counts
+    });
+    let mut counted = counted.into_iter();
+    let mut counts = counted.next().unwrap_or_default();
+    for others in counted {
+        counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
     }
-    let counts = counts.iter().map(|&c| c as i32).collect();
+    for lookup in lookups {
+        if let Some((row, count)) = blocks::padding(&table.content, lookup.shape(circuit.wires())) {
+            counts[row] += count as i32;
+        }
+    }
     Ints::I32(counts)
 }
 

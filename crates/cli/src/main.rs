@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         convince::restart_with_large_pages();
     }
     let output = Output::new(cli.json);
-    let exit = limit_threads(cli.threads).and_then(|()| commands::dispatch(&cli, output));
+    let exit = start_threads(cli.threads).and_then(|()| commands::dispatch(&cli, output));
     let exit = exit.unwrap_or_else(|error| {
         output.error(&error);
         error.exit()
@@ -42,11 +42,13 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn limit_threads(threads: Option<usize>) -> Result<(), Error> {
-    match threads {
-        Some(n) => rayon::ThreadPoolBuilder::new().num_threads(n).build_global().at("starting threads"),
-        None => Ok(()),
-    }
+/// Makes this thread the first of rayon's, as many as are asked for or as there are processors.
+///
+/// A loop that a thread of none of theirs begins is handed to them, and that thread sleeps: two switches for each of a proof's
+/// thousands of loops, where one of theirs begins at once and lends what it does not come to.
+fn start_threads(threads: Option<usize>) -> Result<(), Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).use_current_thread();
+    pool.build_global().at("starting threads")
 }
 
 /// Help and version go to stdout; everything else is one line like every other error.

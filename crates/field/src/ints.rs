@@ -56,6 +56,38 @@ impl Ints {
         })
     }
 
+    /// One matrix of several that have as many rows, each with its number of columns: their columns side by side.
+    ///
+    /// Returns `None` for no matrices, and unless all are of one width and tile into rows.
+    pub fn side_by_side(parts: &[(IntSlice<'_>, usize)]) -> Option<Self> {
+        fn join<T: Copy>(parts: Vec<(&[T], usize)>) -> Option<Vec<T>> {
+            let rows = parts.iter().find(|(_, columns)| *columns > 0).map_or(0, |(values, n)| values.len() / n);
+            if parts.iter().any(|(values, columns)| values.len() != rows * columns) {
+                return None;
+            }
+            let mut joined = Vec::with_capacity(parts.iter().map(|(values, _)| values.len()).sum());
+            for row in 0..rows {
+                parts.iter().for_each(|(values, n)| joined.extend_from_slice(&values[row * n..(row + 1) * n]));
+            }
+            Some(joined)
+        }
+        macro_rules! of_width {
+            ($width:ident) => {{
+                let values = parts.iter().map(|&(part, columns)| match part {
+                    IntSlice::$width(values) => Some((values, columns)),
+                    _ => None,
+                });
+                Self::$width(join(values.collect::<Option<_>>()?)?)
+            }};
+        }
+        Some(match parts.first()?.0 {
+            IntSlice::I8(_) => of_width!(I8),
+            IntSlice::U8(_) => of_width!(U8),
+            IntSlice::I16(_) => of_width!(I16),
+            IntSlice::I32(_) => of_width!(I32),
+        })
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         each_width!(Ints, self, v => v.len())
@@ -193,6 +225,17 @@ mod tests {
         assert_eq!(IntSlice::I16(&values).bounds(), Some((-7, 300)));
         assert_eq!(IntSlice::U8(&[255]).bounds(), Some((255, 255)));
         assert_eq!(IntSlice::I8(&[]).bounds(), None);
+    }
+
+    #[test]
+    fn matrices_side_by_side_have_their_rows_joined() {
+        let (a, b) = (IntSlice::I8(&[1, 2, 3, 4]), IntSlice::I8(&[5, 6]));
+        let joined = Ints::side_by_side(&[(a, 2), (IntSlice::I8(&[]), 0), (b, 1)]);
+        assert_eq!(joined, Some(Ints::I8(vec![1, 2, 5, 3, 4, 6])));
+        assert_eq!(Ints::side_by_side(&[(IntSlice::U8(&[]), 0)]), Some(Ints::U8(vec![])));
+        assert_eq!(Ints::side_by_side(&[(a, 2), (IntSlice::U8(&[1, 2]), 1)]), None);
+        assert_eq!(Ints::side_by_side(&[(a, 2), (b, 2)]), None);
+        assert_eq!(Ints::side_by_side(&[]), None);
     }
 
     #[test]

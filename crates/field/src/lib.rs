@@ -16,6 +16,7 @@ mod bls12_381;
 pub mod chords;
 pub mod convolution;
 mod ints;
+pub mod jobs;
 pub mod maps;
 pub mod reference;
 mod traits;

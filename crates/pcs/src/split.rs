@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use convince_field::{IntSlice, ProofField};
-use convince_poly::{Axis, Functional, eq_truncated, outer};
+use convince_poly::{Axis, Functional, eq_truncated, outer, products};
 
 /// How a tensor is cut into rows of at most `n` columns (DESIGN section 9).
 ///
@@ -137,7 +137,7 @@ impl Split {
         let places: Vec<F> = places.map(|run| F::inner_product(run, &later)).collect();
         let chunks = axes[self.axis].table();
         let chunks = chunks.chunks(places.len()).map(|run| F::inner_product(run, &places[..run.len()]));
-        product(&earlier, &chunks.collect::<Vec<_>>())
+        products(earlier, chunks.collect())
     }
 
     /// A functional as rank-one terms. The truncated eq of the cut axis does not factor over a ragged last chunk, so that `Eq`
@@ -153,8 +153,8 @@ impl Split {
         assert_eq!(functional.shape(), self.shape);
         let (earlier, later) = (outer(&axes[..self.axis]), outer(&axes[self.axis + 1..]));
         let term = |(chunks, places): (Vec<F>, Vec<F>)| Term {
-            rows: product(&earlier, &chunks),
-            columns: product(&places, &later),
+            rows: products(earlier.clone(), chunks),
+            columns: products(places, later.clone()),
         };
         self.cut_axis(&axes[self.axis]).into_iter().map(term).collect()
     }
@@ -217,11 +217,6 @@ impl Split {
             }
         }
     }
-}
-
-/// `a[i] b[j]` for every `i` and `j`, the latter faster.
-fn product<F: ProofField>(a: &[F], b: &[F]) -> Vec<F> {
-    a.iter().flat_map(|x| b.iter().map(move |y| *x * y)).collect()
 }
 
 #[cfg(test)]

@@ -119,20 +119,24 @@ fn apply_eq<F: ProofField>(point: &[F], len: usize, values: IntSlice<'_>) -> F {
 pub fn outer<F: ProofField>(axes: &[Axis<F>]) -> Vec<F> {
     let mut out = vec![F::one()];
     for axis in axes {
-        let table = axis.table();
-        out = match (out.as_slice(), table.as_slice()) {
-            (_, [single]) if *single == F::one() => out,
-            ([single], _) if *single == F::one() => table,
-            (rows, _) => {
-                let mut products = F::zeros(rows.len() * table.len());
-                for (a, run) in rows.iter().zip(products.chunks_mut(table.len().max(1))) {
-                    run.iter_mut().zip(&table).for_each(|(product, b)| *product = *a * b);
-                }
-                products
-            }
-        };
+        out = products(out, axis.table());
     }
     out
+}
+
+/// `a[i] b[j]` for every `i` and `j`, the latter faster. No multiplication where `a` or `b` is the one entry 1.
+pub fn products<F: ProofField>(a: Vec<F>, b: Vec<F>) -> Vec<F> {
+    match (&a[..], &b[..]) {
+        ([single], _) if *single == F::one() => b,
+        (_, [single]) if *single == F::one() => a,
+        _ => {
+            let mut out = F::zeros(a.len() * b.len());
+            for (x, run) in a.iter().zip(out.chunks_mut(b.len().max(1))) {
+                run.iter_mut().zip(&b).for_each(|(product, y)| *product = *x * y);
+            }
+            out
+        }
+    }
 }
 
 /// A row-major tensor on the hypercube: every axis padded with zeros to a power of two.

@@ -14,7 +14,7 @@ mod eq;
 mod lagrange;
 mod window;
 
-pub use axis::{Axis, Functional, outer, pad};
+pub use axis::{Axis, Functional, outer, pad, products};
 pub use eq::{eq_bits, eq_point, eq_table, eq_truncated, log2_ceil, prefix_sum, weighted_prefix_sum};
 pub use lagrange::Lagrange;
 pub use window::window_kernel;

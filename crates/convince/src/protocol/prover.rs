@@ -1,7 +1,7 @@
 use convince_circuit::{WireId, WireKind, Witness};
-use convince_field::{IntSlice, Ints};
+use convince_field::{IntSlice, Ints, jobs};
 use convince_gkr::Claim;
-use convince_pcs::hyrax::hiding::HidingOpening;
+use convince_pcs::hyrax::hiding::{HidingOpening, Pads};
 use convince_pcs::{CommitmentScheme, CommittedWire, OpeningClaim, Split};
 use convince_transcript::hiding::Hidden;
 use convince_transcript::{ProverChannel, profile};
@@ -35,7 +35,8 @@ impl Prover<'_> {
     /// Proves in the clear.
     pub(crate) fn plain<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), channel: &mut C) {
         let phase = Phase::Commit.begin(self.progress);
-        let advice = self.commit(rng, channel);
+        let (_, advice) = self.commit(rng, || ());
+        self.send_advice(&advice, channel);
         drop(phase);
         let phase = Phase::Reduce.begin(self.progress);
         let claims = convince_gkr::prove_recomputing(self.setting.circuit, self.witness, self.recomputed, channel);
@@ -51,8 +52,10 @@ impl Prover<'_> {
     {
         let Setting { circuit, params, frame } = self.setting;
         let phase = Phase::Commit.begin(self.progress);
-        let mut opening = debug_span!("pads").in_scope(|| HidingOpening::new(params, frame.counts, clear, &mut *rng));
-        let advice = self.commit(rng, opening.channel());
+        let pads = debug_span!("pads").in_scope(|| Pads::draw(params, frame.counts, rng));
+        let (points, advice) = self.commit(rng, || pads.commit(params));
+        let mut opening = HidingOpening::with_pads(params, frame.counts, pads, &points, clear);
+        self.send_advice(&advice, opening.channel());
         drop(phase);
         let phase = Phase::Reduce.begin(self.progress);
         convince_gkr::prove_recomputing(circuit, self.witness, self.recomputed, opening.channel());
@@ -75,19 +78,22 @@ impl Prover<'_> {
         (clear, advice)
     }
 
-    /// Commits to the advice and sends the commitments.
-    fn commit<C: ProverChannel<Field>>(&self, rng: &mut (impl RngCore + CryptoRng), channel: &mut C) -> Advice {
+    /// Commits to the advice, beside something that takes little longer than handing out its work.
+    fn commit<T: Send>(&self, rng: &mut (impl RngCore + CryptoRng), beside: impl FnOnce() -> T + Send) -> (T, Advice) {
         let _span = debug_span!("rows").entered();
         let splits = &self.setting.frame.advice_splits;
         let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
         let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
-        let rows = Scheme::commit(self.setting.params, &rows, &blinds);
-        channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&rows));
-        for (id, split) in self.setting.circuit.wires_of(WireKind::Advice).zip(splits) {
+        let (made, rows) = jobs::beside(beside, || Scheme::commit(self.setting.params, &rows, &blinds));
+        (made, Advice { blinds, rows })
+    }
+
+    fn send_advice<C: ProverChannel<Field>>(&self, advice: &Advice, channel: &mut C) {
+        channel.send_bytes(ADVICE, &Scheme::rows_to_bytes(&advice.rows));
+        for (id, split) in self.setting.circuit.wires_of(WireKind::Advice).zip(&self.setting.frame.advice_splits) {
             profile::share(id.index(), split.num_rows() * Scheme::ROW_BYTES);
             profile::share_work(id.index(), || additions(self.witness.wire(id), split.num_rows()));
         }
-        Advice { blinds, rows }
     }
 
     fn advice(&self) -> impl Iterator<Item = IntSlice<'_>> {

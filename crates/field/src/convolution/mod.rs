@@ -4,7 +4,7 @@ mod products;
 
 use std::ops::Range;
 
-use crate::{IntSlice, WindowAxis};
+use crate::{IntSlice, WindowAxis, jobs};
 use products::{Value, products, stride};
 
 /// Most elements of window copies at a time, unless one window has more: 128 KiB of `i16`, which stay in the
@@ -61,8 +61,7 @@ impl Convolution {
         let (plane, len) = (down.input * across.input, outputs * out_rows * out_columns);
         let run = channels / self.groups * plane;
         let mut out = vec![0; batch * self.groups * len];
-        let groups = out.chunks_exact_mut(len).enumerate().collect();
-        map(groups, |(index, sums): (usize, &mut [i32])| {
+        let one = |index: usize, sums: &mut [i32]| {
             let first = index % self.groups * outputs;
             let planes = input.range(index * run, run).map(T::of);
             let group = Group { weight, first, taps: self.taps(), out_columns, down, across };
@@ -77,6 +76,14 @@ impl Convolution {
                     plane.iter_mut().for_each(|sum| *sum = sum.wrapping_add(bias));
                 }
             }
+        };
+        // Groups may be many and small: a thread takes a run of them.
+        let per_job = match out.len() * self.taps() / MIN_PRODUCTS {
+            0 => batch * self.groups,
+            parts => (batch * self.groups).div_ceil(parts.min(4 * jobs::num_threads())),
+        };
+        jobs::map_items(out.chunks_mut(len * per_job).enumerate().collect(), |(job, sums): (usize, &mut [i32])| {
+            (job * per_job..).zip(sums.chunks_exact_mut(len)).for_each(|(index, sums)| one(index, sums));
         });
         out
     }
@@ -100,30 +107,38 @@ impl Group<'_> {
     /// Threads have places of their own, or output channels of their own where there are few places.
     fn window_by_window<T: Value>(&self, planes: &[T], out: &mut [i32]) {
         let (outputs, places) = (out.len() / self.places(), self.places());
-        let whole = (0..outputs, 0..places);
-        let parts = match out.len() * self.taps / MIN_PRODUCTS {
-            0 | 1 => vec![whole],
-            parts if places >= MIN_PLACES => cut(places, parts, 1).map(|p| (0..outputs, p)).collect(),
-            parts => cut(outputs, parts, 4).map(|o| (o, 0..places)).collect(),
-        };
-        let sums =
-            map(parts, |(outputs, places)| (outputs.clone(), places.clone(), self.part(planes, outputs, places)));
-        for (outputs, range, sums) in sums {
-            for (o, sums) in outputs.zip(sums.chunks_exact(range.len())) {
-                out[o * places..][range.clone()].copy_from_slice(sums);
+        match out.len() * self.taps / MIN_PRODUCTS {
+            0 | 1 => self.part(planes, 0..outputs, 0..places, out),
+            parts if places >= MIN_PLACES && jobs::num_threads() > 1 => {
+                let sums = jobs::map_items(cut(places, parts, 1).collect(), |places| {
+                    let mut sums = vec![0; outputs * places.len()];
+                    self.part(planes, 0..outputs, places.clone(), &mut sums);
+                    (places, sums)
+                });
+                for (range, sums) in sums {
+                    for (out, sums) in out.chunks_exact_mut(places).zip(sums.chunks_exact(range.len())) {
+                        out[range.clone()].copy_from_slice(sums);
+                    }
+                }
+            }
+            parts => {
+                let ranges: Vec<_> = cut(outputs, parts, 4).collect();
+                let step = ranges.first().map_or(outputs, ExactSizeIterator::len);
+                let parts = ranges.into_iter().zip(out.chunks_mut(step * places)).collect();
+                jobs::map_items(parts, |(outputs, out)| self.part(planes, outputs, 0..places, out));
             }
         }
     }
 
-    /// The sums of some output channels at some places.
-    fn part<T: Value>(&self, planes: &[T], outputs: Range<usize>, places: Range<usize>) -> Vec<i32> {
+    /// The sums of some output channels at some places, which are all of `out`.
+    fn part<T: Value>(&self, planes: &[T], outputs: Range<usize>, places: Range<usize>, out: &mut [i32]) {
         let stride = stride(self.taps);
         let weight = self.weight.range((self.first + outputs.start) * self.taps, outputs.len() * self.taps);
         let block = (PATCH_LEN / stride).clamp(1, places.len());
-        let (mut windows, mut sums) = (Vec::with_capacity(block * stride), vec![0; outputs.len() * places.len()]);
+        let mut windows = Vec::new();
         for first in places.clone().step_by(block) {
             self.copy_windows(planes, first..places.end.min(first + block), stride, &mut windows);
-            let out = &mut sums[first - places.start..];
+            let out = &mut out[first - places.start..];
             match weight {
                 IntSlice::I8(weight) => products(weight, &windows, self.taps, places.len(), out),
                 IntSlice::U8(weight) => products(weight, &windows, self.taps, places.len(), out),
@@ -131,7 +146,6 @@ impl Group<'_> {
                 IntSlice::I32(weight) => products(weight, &windows, self.taps, places.len(), out),
             }
         }
-        sums
     }
 
     /// Number of output places of a channel.
@@ -140,20 +154,36 @@ impl Group<'_> {
     }
 
     /// The windows of some output places, each channel by channel in `stride` values; zeros for what lies in the padding and
-    /// behind the last tap.
+    /// behind the last tap. `windows` is empty, or holds what a call with this stride left.
+    ///
+    /// Window by window, so that what is written lies together; a quarter of the time of 64 channels' products.
     fn copy_windows<T: Value>(&self, planes: &[T], places: Range<usize>, stride: usize, windows: &mut Vec<T>) {
-        windows.clear();
+        // What lies behind the last taps is never written.
         windows.resize(places.len() * stride, T::default());
-        let (kernel, columns) = (self.across.kernel, self.across.input);
+        let (kernel, columns) = ([self.down.kernel, self.across.kernel], self.across.input);
         let runs: Vec<Vec<Run>> = (0..self.out_columns).map(|x| runs(&self.across, x)).collect();
-        for (c, plane) in planes.chunks_exact(self.down.input * columns).enumerate() {
-            for i in 0..self.down.kernel {
-                let tap = (c * self.down.kernel + i) * kernel;
-                for (place, window) in places.clone().zip(windows.chunks_exact_mut(stride)) {
-                    let (y, x) = (place / self.out_columns, place % self.out_columns);
-                    let Some(row) = self.down.place(y, i).map(|q| &plane[q * columns..][..columns]) else { continue };
-                    for &Run { tap: first, column, len } in &runs[x] {
-                        copy(&mut window[tap + first..][..len], &row[column..][..len]);
+        let mut starts = Vec::with_capacity(kernel[0]);
+        for (place, window) in places.zip(windows.chunks_exact_mut(stride)) {
+            let (y, x) = (place / self.out_columns, place % self.out_columns);
+            let window = &mut window[..self.taps];
+            let rows = (0..kernel[0]).filter_map(|i| Some((i, self.down.place(y, i)? * columns)));
+            let planes = planes.chunks_exact(self.down.input * columns);
+            let kernels = window.chunks_exact_mut(kernel[0] * kernel[1]);
+            starts.clear();
+            if let [Run { column, len, .. }] = runs[x][..]
+                && len == kernel[1]
+            {
+                starts.extend(rows.clone().map(|(_, start)| start + column));
+            }
+            if starts.len() == kernel[0] {
+                planes.zip(kernels).for_each(|(plane, window)| copy_rows(window, plane, &starts, kernel[1]));
+                continue;
+            }
+            for (plane, window) in planes.zip(kernels) {
+                window.fill(T::default());
+                for (i, start) in rows.clone() {
+                    for &Run { tap, column, len } in &runs[x] {
+                        window[i * kernel[1] + tap..][..len].copy_from_slice(&plane[start + column..][..len]);
                     }
                 }
             }
@@ -243,19 +273,22 @@ fn runs(across: &WindowAxis, x: usize) -> Vec<Run> {
     runs
 }
 
-/// `to = from`, without a call for the lengths that kernels have.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    fn fixed<T: Copy, const N: usize>(to: &mut [T], from: &[T]) {
-        if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
-            *to = *from;
+/// Copies runs of `len` values of a plane, one behind the other, without a call for the lengths that kernels have.
+#[inline(always)]
+fn copy_rows<T: Copy>(to: &mut [T], plane: &[T], starts: &[usize], len: usize) {
+    #[inline(always)]
+    fn fixed<T: Copy, const N: usize>(to: &mut [T], plane: &[T], starts: &[usize]) {
+        for (to, &start) in to.as_chunks_mut::<N>().0.iter_mut().zip(starts) {
+            to.copy_from_slice(&plane[start..start + N]);
         }
     }
-    match to.len() {
-        1 => fixed::<T, 1>(to, from),
-        2 => fixed::<T, 2>(to, from),
-        3 => fixed::<T, 3>(to, from),
-        5 => fixed::<T, 5>(to, from),
-        _ => to.copy_from_slice(from),
+    match len {
+        1 => fixed::<T, 1>(to, plane, starts),
+        2 => fixed::<T, 2>(to, plane, starts),
+        3 => fixed::<T, 3>(to, plane, starts),
+        5 => fixed::<T, 5>(to, plane, starts),
+        7 => fixed::<T, 7>(to, plane, starts),
+        _ => to.chunks_exact_mut(len).zip(starts).for_each(|(to, &start)| to.copy_from_slice(&plane[start..][..len])),
     }
 }
 
@@ -303,26 +336,6 @@ impl Lines {
 
 /// Ranges of about equal length, at most as many as there are threads, that tile `0..len` and begin at multiples of `unit`.
 fn cut(len: usize, parts: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
-    let step = len.div_ceil(parts.min(threads())).next_multiple_of(unit);
+    let step = len.div_ceil(parts.min(jobs::num_threads())).next_multiple_of(unit);
     (0..len).step_by(step).map(move |start| start..len.min(start + step))
-}
-
-#[cfg(feature = "parallel")]
-fn threads() -> usize {
-    rayon::current_num_threads()
-}
-
-#[cfg(not(feature = "parallel"))]
-fn threads() -> usize {
-    1
-}
-
-/// `f` of every item, in order, on rayon's threads if the feature `parallel` is on.
-fn map<A: Send, T: Send>(items: Vec<A>, f: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
-    #[cfg(feature = "parallel")]
-    if items.len() > 1 {
-        use rayon::prelude::*;
-        return items.into_par_iter().map(f).collect();
-    }
-    items.into_iter().map(f).collect()
 }

@@ -1,7 +1,7 @@
 use convince_circuit::{Circuit, Layer, Strategy, Witness};
-use convince_field::ProofField;
+use convince_field::{ProofField, jobs};
 use convince_poly::{Functional, pad};
-use convince_sumcheck::{parallel, product as sumcheck, suffix};
+use convince_sumcheck::{product as sumcheck, suffix};
 use convince_transcript::{ProverChannel, profile};
 use tracing::debug_span;
 
@@ -102,7 +102,7 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
         let _span = profile::layer_of(&step, layer.output.index());
         conv::kernel_tables(&instances[k], witness.wire(layer.weight), witness.tensor(circuit, layer.input))
     };
-    let tables = step.in_scope(|| parallel::map(instances.len(), table));
+    let tables = step.in_scope(|| jobs::map(instances.len(), table));
     let stage_a =
         tables.into_iter().zip(instances).zip(lambdas.iter().zip(starts)).map(|((pair, i), (&lambda, start))| {
             sumcheck::Instance::new(variables(&kernel_shape(i.layer)), lambda, start, vec![pair])

@@ -110,9 +110,10 @@ fn add_neighbours(
         for _ in 0..*len / 2 {
             let (a, b) = (term(place), term(place + 1));
             let (p, q) = (&table[a.index()], &table[b.index()]);
-            // One word tells most abscissas apart.
+            // One word tells most abscissas apart, and from zero's.
             let equal = p.x.0.0[0] == q.x.0.0[0] && p.x == q.x;
-            if equal || p.is_zero() || q.is_zero() {
+            let is_zero = |point: &G1Affine| point.x.0.0[0] == 0 && point.is_zero();
+            if equal || is_zero(p) || is_zero(q) {
                 others.push((sum, a.of(table) + b.of(table)));
             } else {
                 chords.push(Chord { sum: sum as u32, a, b });

@@ -27,9 +27,8 @@
 use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
 use ark_ff::Field;
-use convince_field::{Fr, ProofField};
+use convince_field::{Fr, ProofField, jobs};
 use convince_poly::eq_truncated;
-use convince_sumcheck::parallel;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 
 use super::{Hyrax, points_from_bytes};
@@ -72,7 +71,7 @@ pub(super) fn prove<C: ProverChannel<Fr>>(
     // weights[l]: of the generators whose index ends in the bits l, in the folded generator that they have become part of.
     let mut weights = vec![Fr::ONE];
     for (round, variables) in (0..rounds).zip((0..sigma.len()).rev()) {
-        let cross = parallel::map(2, |half| cross_term(generators, &vector, &weights, half));
+        let cross = jobs::map(2, |half| cross_term(generators, &vector, &weights, half));
         let mut low: Vec<Fr> = vector.iter().step_by(2).copied().collect();
         let high: Vec<Fr> = vector.iter().skip(1).step_by(2).copied().collect();
         let eq = eq_truncated(&sigma[..variables], low.len());

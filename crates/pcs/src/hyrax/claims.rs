@@ -1,9 +1,9 @@
 //! What both sides make of the claims before the column sumcheck.
 
-use convince_field::ProofField;
+use convince_field::{ProofField, jobs};
 use convince_poly::{Axis, Functional, log2_ceil};
 
-use crate::{OpeningClaim, Split};
+use crate::{OpeningClaim, Split, Term};
 
 /// A rank-one part of merged claims on one wire: row weights with the batching weights inside, and one column functional.
 pub(super) struct Group<F> {
@@ -45,14 +45,16 @@ pub(super) fn merge<F: ProofField, S>(wires: usize, claims: &[OpeningClaim<F, S>
 
 /// Merged claims as rank-one groups.
 pub(super) fn group<F: ProofField, S>(splits: &[&Split], claims: &[OpeningClaim<F, S>], lambda: F) -> Vec<Group<F>> {
-    let mut groups = Vec::new();
-    for Merged { wire, functional, scale } in merge(splits.len(), claims, lambda) {
-        for term in splits[wire].terms(&functional) {
-            let rows = term.rows.into_iter().map(|w| w * scale).collect();
-            groups.push(Group { wire, rows, columns: term.columns });
-        }
-    }
-    groups
+    let merged = merge(splits.len(), claims, lambda);
+    let groups = jobs::map(merged.len(), |k| {
+        let Merged { wire, functional, scale } = &merged[k];
+        let group = |Term { mut rows, columns }| {
+            rows.iter_mut().for_each(|weight| *weight *= *scale);
+            Group { wire: *wire, rows, columns }
+        };
+        splits[*wire].terms(functional).into_iter().map(group).collect::<Vec<_>>()
+    });
+    groups.into_iter().flatten().collect()
 }
 
 /// `functional := scale * functional + weight * other`, where the two differ in the leading axis only.

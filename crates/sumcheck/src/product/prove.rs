@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use convince_field::ProofField;
+use convince_field::{ProofField, jobs};
 use convince_transcript::ProverChannel;
 use zeroize::Zeroize;
 
@@ -119,19 +119,35 @@ where
     let mut point = Vec::with_capacity(num_vars);
     for round in 0..num_vars {
         let left = num_vars - round;
+        let part = |instance: &Instance<F>| match instance.num_vars.checked_sub(left) {
+            Some(_) => instance.round(1 << (left - 1)),
+            // Not active yet: half of claim * 2^(left - n_j).
+            None => [instance.claim * F::from_i64(1 << (left - 1 - instance.num_vars)); 2],
+        };
+        let bind = |mut instance: Instance<F>, r| {
+            if instance.num_vars >= left {
+                instance.bind(1 << (left - 1), r);
+            }
+            instance
+        };
+        // Several instances are spread over threads whole, while they are large.
+        let active = instances.iter().filter(|i| i.num_vars >= left).count();
+        let spread = active > 1 && active << (left - 1) >= MANY;
+        let parts = match spread {
+            true => jobs::map(instances.len(), |k| part(&instances[k])),
+            false => instances.iter().map(part).collect(),
+        };
         let mut message = [F::zero(); 2];
-        for instance in &instances {
-            let part = match instance.num_vars.checked_sub(left) {
-                Some(_) => instance.round(1 << (left - 1)),
-                // Not active yet: half of claim * 2^(left - n_j).
-                None => [instance.claim * F::from_i64(1 << (left - 1 - instance.num_vars)); 2],
-            };
+        for (instance, part) in instances.iter().zip(parts) {
             message[0] += instance.weight * part[0];
             message[1] += instance.weight * part[1];
         }
         channel.send(ROUND, &message);
         let r = channel.challenge(CHALLENGE);
-        instances.iter_mut().filter(|i| i.num_vars >= left).for_each(|i| i.bind(1 << (left - 1), r));
+        instances = match spread {
+            true => jobs::map_items(instances, |instance| bind(instance, r)),
+            false => instances.into_iter().map(|instance| bind(instance, r)).collect(),
+        };
         point.push(r);
     }
     (point, instances.iter().map(Instance::finals).collect())

@@ -38,7 +38,7 @@ use super::Hyrax;
 use super::argument::{argument_rounds, padded_width};
 use crate::CommitmentScheme;
 
-pub use prove::HidingOpening;
+pub use prove::{HidingOpening, Pads};
 pub use verify::HidingVerification;
 
 use layout::Layout;

@@ -1,8 +1,7 @@
 use ark_bls12_381::G1Affine;
 use ark_ec::CurveGroup;
-use convince_field::{Fr, ProofField};
+use convince_field::{Fr, ProofField, jobs};
 use convince_poly::{eq_truncated, log2_ceil};
-use convince_sumcheck::parallel;
 use convince_sumcheck::product::{self, Mask};
 use convince_transcript::ProverChannel;
 use convince_transcript::hiding::{Hidden, HidingProver, Recorder, Tape};
@@ -20,6 +19,27 @@ use crate::group::msm;
 use crate::hyrax::{HyraxParams, argument, prove};
 use crate::{CommitmentScheme, CommittedWire, Hyrax, OpeningClaim};
 
+/// Fresh pads, one a message, and the blinds of their rows.
+pub struct Pads {
+    scalars: Zeroizing<Vec<Fr>>,
+    blinds: Zeroizing<Vec<Fr>>,
+}
+
+impl Pads {
+    /// Draws them.
+    pub fn draw(params: &HyraxParams, counts: Counts, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let scalars = random(counts.messages, rng);
+        let blinds = random(num_rows(params, scalars.len()), rng);
+        Self { scalars, blinds }
+    }
+
+    /// Commits to them: no challenge comes before, so that this may run beside anything. One full-size term of a multi-scalar
+    /// multiplication a message.
+    pub fn commit(&self, params: &HyraxParams) -> Vec<G1Affine> {
+        commitments(params, &self.scalars, &self.blinds)
+    }
+}
+
 /// The prover's end: a channel that pads what is sent, and the argument that closes it.
 pub struct HidingOpening<'a, Clear> {
     pub(super) params: &'a HyraxParams,
@@ -30,20 +50,30 @@ pub struct HidingOpening<'a, Clear> {
 }
 
 impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
-    /// Commits to fresh pads on a channel in the clear. One full-size term of a multi-scalar multiplication a message.
+    /// Draws pads and commits to them on a channel in the clear.
     ///
     /// Panics if the parameters have fewer than [`super::MIN_WIDTH`] columns.
-    pub fn new(
+    pub fn new(params: &'a HyraxParams, counts: Counts, clear: Clear, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let pads = Pads::draw(params, counts, rng);
+        let points = pads.commit(params);
+        Self::with_pads(params, counts, pads, &points, clear)
+    }
+
+    /// [`Self::new`] with pads and their commitments made before.
+    ///
+    /// Panics as [`Self::new`] does.
+    pub fn with_pads(
         params: &'a HyraxParams,
         counts: Counts,
+        pads: Pads,
+        commitments: &[G1Affine],
         mut clear: Clear,
-        rng: &mut (impl RngCore + CryptoRng),
     ) -> Self {
         assert!(params.width >= super::MIN_WIDTH, "rows too short for a mask");
+        send_rows(PADS, commitments, &mut clear);
+        let Pads { scalars, blinds } = pads;
         let layout = Layout::new(params.width, counts);
-        let pads = random(counts.messages, rng);
-        let blinds = commit(params, PADS, &pads, &mut clear, rng);
-        Self { params, layout, blinds, channel: HidingProver::new(clear, pads) }
+        Self { params, layout, blinds, channel: HidingProver::new(clear, scalars) }
     }
 
     /// What the protocol's messages go through.
@@ -72,32 +102,81 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         let Self { params, layout, mut blinds, channel } = self;
         let tape = recorder.into_tape();
         let (mut clear, pads) = channel.into_parts();
-        let span = debug_span!("closing argument").entered();
-        let products = Factors::new(&tape, &pads);
-        let mut hidden = pads;
-        let statement = prove_products(params, &tape, claims, &products, &mut hidden, &mut blinds, &mut clear, rng);
-        drop(span);
-        let hidden = HiddenRows { rows: &layout.rows(), scalars: &hidden, blinds: &blinds };
-        open(params, wires, claims, &statement, &hidden, &mut clear, rng);
+        let secrets = Secrets::draw(params, tape.products().len(), rng);
+        let rows = layout.rows();
+        // The blinders' commitment is a third of the opening's group operations and waits for nothing; the steps before it, round
+        // by round, leave other threads much time.
+        let (blinders, opened) = jobs::beside(
+            || secrets.commit_blinders(params),
+            || {
+                let span = debug_span!("closing argument").entered();
+                let products = Factors::new(&tape, &pads);
+                let mut hidden = pads;
+                let statement =
+                    prove_products(params, &tape, claims, &products, &secrets, &mut hidden, &mut blinds, &mut clear);
+                drop(span);
+                let hidden = HiddenRows { rows: &rows, scalars: &hidden, blinds: &blinds };
+                open(params, wires, claims, &statement, &hidden, &secrets, &mut clear)
+            },
+        );
+        finish(params, opened, &secrets, &blinders, &mut clear);
         clear
     }
 }
 
-/// Commits to scalars in rows, each with a fresh blind, and sends the commitments; nothing is sent for no scalars.
-fn commit<Clear: ProverChannel<Fr>>(
-    params: &HyraxParams,
-    label: convince_transcript::Label,
-    scalars: &[Fr],
-    clear: &mut Clear,
-    rng: &mut (impl RngCore + CryptoRng),
-) -> Zeroizing<Vec<Fr>> {
-    let rows: Vec<&[Fr]> = scalars.chunks(params.width).collect();
-    let blinds = random(rows.len(), rng);
-    let points = parallel::map(rows.len(), |k| commitment(params, rows[k], blinds[k]));
-    if !points.is_empty() {
-        clear.send_bytes(label, &Hyrax::rows_to_bytes(&points));
+/// All that a closing argument draws, at once, so that what depends on nothing else need not wait.
+pub(super) struct Secrets {
+    /// d_x and d_y.
+    products: [Zeroizing<Vec<Fr>>; 2],
+    /// Of the rows of Z | d_x | d_y, and of t_0 | t_1.
+    product_blinds: [Zeroizing<Vec<Fr>>; 2],
+    /// The coefficients of g, and their row's blind.
+    mask: Zeroizing<Vec<Fr>>,
+    mask_blind: Zeroizing<Vec<Fr>>,
+    /// D_1 and D_2, and their rows' blinds.
+    blinders: [Zeroizing<Vec<Fr>>; 2],
+    blinder_blinds: Zeroizing<Vec<Fr>>,
+}
+
+impl Secrets {
+    /// Those for so many products.
+    pub(super) fn draw(params: &HyraxParams, products: usize, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        // A proof from a seed depends on the order.
+        let mut draw = |count| random(count, rng);
+        let crosses = if products > 0 { 2 } else { 0 };
+        let mask_len = Mask::<Fr>::len(log2_ceil(params.width));
+        Self {
+            products: [draw(products), draw(products)],
+            product_blinds: [3 * products, crosses].map(|len| draw(num_rows(params, len))),
+            mask: draw(mask_len),
+            mask_blind: draw(1),
+            blinders: [params.generators.width(), mask_len].map(&mut draw),
+            blinder_blinds: draw(2),
+        }
     }
-    blinds
+
+    /// The rows of D_1 and D_2.
+    pub(super) fn commit_blinders(&self, params: &HyraxParams) -> Vec<G1Affine> {
+        jobs::map(2, |k| commitment(params, &self.blinders[k], self.blinder_blinds[k]))
+    }
+}
+
+/// Rows that so many hidden scalars take.
+fn num_rows(params: &HyraxParams, scalars: usize) -> usize {
+    scalars.div_ceil(params.width)
+}
+
+/// The rows' commitments of scalars.
+fn commitments(params: &HyraxParams, scalars: &[Fr], blinds: &[Fr]) -> Vec<G1Affine> {
+    let rows: Vec<&[Fr]> = scalars.chunks(params.width).collect();
+    jobs::map(rows.len(), |k| commitment(params, rows[k], blinds[k]))
+}
+
+/// Sends commitments to rows; nothing is sent for no rows.
+fn send_rows<Clear: ProverChannel<Fr>>(label: convince_transcript::Label, rows: &[G1Affine], clear: &mut Clear) {
+    if !rows.is_empty() {
+        clear.send_bytes(label, &Hyrax::rows_to_bytes(rows));
+    }
 }
 
 /// `<scalars, G> + blind H`.
@@ -131,25 +210,28 @@ pub(super) fn prove_products<Clear: ProverChannel<Fr>>(
     tape: &Tape<Fr>,
     claims: &[OpeningClaim<Fr, Hidden<Fr>>],
     Factors { x, y, z }: &Factors,
+    secrets: &Secrets,
     hidden: &mut Zeroizing<Vec<Fr>>,
     blinds: &mut Zeroizing<Vec<Fr>>,
     clear: &mut Clear,
-    rng: &mut (impl RngCore + CryptoRng),
 ) -> Statement {
     let count = z.len();
-    let [d_x, d_y] = [(); 2].map(|()| random(count, rng));
-    let committed = Zeroizing::new([&z[..], &d_x, &d_y].concat());
-    blinds.extend_from_slice(&commit(params, PRODUCTS, &committed, clear, rng));
-    hidden.extend_from_slice(&committed);
+    let [d_x, d_y] = &secrets.products;
+    let mut commit = |label, scalars: &[Fr], own: &[Fr], clear: &mut Clear| {
+        send_rows(label, &commitments(params, scalars, own), clear);
+        hidden.extend_from_slice(scalars);
+        blinds.extend_from_slice(own);
+    };
+    let committed = Zeroizing::new([&z[..], d_x, d_y].concat());
+    commit(PRODUCTS, &committed, &secrets.product_blinds[0], clear);
     let tau = powers(clear.challenge(TAU), count);
     if count > 0 {
-        let t_1 = weighted_products(&tau, &d_x, y) + weighted_products(&tau, &d_y, x);
-        let cross = Zeroizing::new([weighted_products(&tau, &d_x, &d_y), t_1]);
-        blinds.extend_from_slice(&commit(params, CROSS, &cross[..], clear, rng));
-        hidden.extend_from_slice(&cross[..]);
+        let t_1 = weighted_products(&tau, d_x, y) + weighted_products(&tau, d_y, x);
+        let cross = Zeroizing::new([weighted_products(&tau, d_x, d_y), t_1]);
+        commit(CROSS, &cross[..], &secrets.product_blinds[1], clear);
     }
     let e: Fr = clear.challenge(E);
-    let [z_x, z_y] = [combine(&d_x, e, x), combine(&d_y, e, y)];
+    let [z_x, z_y] = [combine(d_x, e, x), combine(d_y, e, y)];
     clear.send(FACTORS, &[&z_x[..], &z_y].concat());
     let kappa = clear.challenge(KAPPA);
     Statement::new(tape, claims, &Products { tau: &tau, e, factors: [&z_x, &z_y] }, kappa)
@@ -162,22 +244,30 @@ pub(super) struct HiddenRows<'a> {
     pub(super) blinds: &'a [Fr],
 }
 
-/// Steps 3 and 4: the masked sum over columns, and the opening of F and G.
+/// What the rounds over columns leave to open: F and its blind, at sigma, and the weight of the mask.
+pub(super) struct Opened {
+    vector: Zeroizing<Vec<Fr>>,
+    blind: Fr,
+    sigma: Vec<Fr>,
+    eq: Vec<Fr>,
+    eta: Fr,
+}
+
+/// Step 3: the masked sum over columns.
 pub(super) fn open<Clear: ProverChannel<Fr>>(
     params: &HyraxParams,
     wires: &[CommittedWire<'_, Hyrax>],
     claims: &[OpeningClaim<Fr, Hidden<Fr>>],
     statement: &Statement,
     hidden: &HiddenRows<'_>,
+    secrets: &Secrets,
     clear: &mut Clear,
-    rng: &mut (impl RngCore + CryptoRng),
-) {
+) -> Opened {
     let span = debug_span!("mask").entered();
     let variables = log2_ceil(params.width);
-    let mask = random(Mask::<Fr>::len(variables), rng);
-    let mask_blind = random(1, rng);
-    clear.send_bytes(MASK, &Hyrax::rows_to_bytes(&[commitment(params, &mask, mask_blind[0])]));
-    let g = Mask::new(mask.to_vec());
+    let row = commitment(params, &secrets.mask, secrets.mask_blind[0]);
+    clear.send_bytes(MASK, &Hyrax::rows_to_bytes(&[row]));
+    let g = Mask::new(secrets.mask.to_vec());
     let mask_sum = g.sum();
     clear.send(MASK_SUM, &[mask_sum]);
     let eta: Fr = clear.challenge(ETA);
@@ -193,7 +283,7 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
     let (sigma, finals) = product::prove(clear, vec![instance]);
     drop(span);
 
-    let _span = debug_span!("inner-product argument").entered();
+    let _span = debug_span!("combined row").entered();
     let eq = eq_truncated(&sigma, params.generators.width());
     let (mut vector, mut blind) = folded.combine(wires, eq.len(), &finals[0]);
     let weights = row_weights(&statement.coefficients, hidden.rows, &eq);
@@ -201,34 +291,30 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
         vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
     }
     blind += Fr::inner_product(&weights, hidden.blinds);
-    let secrets = [(Zeroizing::new(vector), blind), (mask, mask_blind[0])];
-    finish(params, &sigma, &eq, eta, secrets, clear, rng);
+    Opened { vector: Zeroizing::new(vector), blind, sigma, eq, eta }
 }
 
-/// The opening of F and G by blinders D_1 and D_2.
-fn finish<Clear: ProverChannel<Fr>>(
+/// Step 4: the opening of F and G by blinders D_1 and D_2, of these commitments.
+pub(super) fn finish<Clear: ProverChannel<Fr>>(
     params: &HyraxParams,
-    sigma: &[Fr],
-    eq: &[Fr],
-    eta: Fr,
-    [(vector, blind), (mask, mask_blind)]: [(Zeroizing<Vec<Fr>>, Fr); 2],
+    Opened { vector, blind, sigma, eq, eta }: Opened,
+    secrets: &Secrets,
+    blinders: &[G1Affine],
     clear: &mut Clear,
-    rng: &mut (impl RngCore + CryptoRng),
 ) {
-    let [d_1, d_2, blinds] = [vector.len(), mask.len(), 2].map(|count| random(count, rng));
-    let rows = [(&d_1, blinds[0]), (&d_2, blinds[1])];
-    let points = parallel::map(2, |k| commitment(params, rows[k].0, rows[k].1));
-    clear.send_bytes(BLINDERS, &Hyrax::rows_to_bytes(&points));
-    let delta = Fr::inner_product(&d_1, eq) + eta * Fr::inner_product(&d_2, &Mask::weights(sigma));
+    let _span = debug_span!("inner-product argument").entered();
+    let ([d_1, d_2], blinds) = (&secrets.blinders, &secrets.blinder_blinds);
+    clear.send_bytes(BLINDERS, &Hyrax::rows_to_bytes(blinders));
+    let delta = Fr::inner_product(d_1, &eq) + eta * Fr::inner_product(d_2, &Mask::weights(&sigma));
     clear.send(DELTA, &[delta]);
     let c: Fr = clear.challenge(C);
-    let mut z_2 = combine(&d_2, c, &mask);
-    z_2.push(blinds[1] + c * mask_blind);
+    let mut z_2 = combine(d_2, c, &secrets.mask);
+    z_2.push(blinds[1] + c * secrets.mask_blind[0]);
     clear.send(Z_2, &z_2);
-    let z_1 = combine(&d_1, c, &vector);
+    let z_1 = combine(d_1, c, &vector);
     let rounds = argument::argument_rounds(params.width);
     let columns = params.generators.columns();
-    let (mut last, blind) = argument::prove(columns, z_1, blinds[0] + c * blind, sigma, rounds, clear);
+    let (mut last, blind) = argument::prove(columns, z_1, blinds[0] + c * blind, &sigma, rounds, clear);
     last.push(blind);
     clear.send(Z_1, &last);
     let _: Fr = clear.challenge(RHO);

@@ -20,7 +20,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::layout::Layout;
-use super::prove::{Factors, HiddenRows, open, prove_products};
+use super::prove::{Factors, HiddenRows, Secrets, finish, open, prove_products};
 use super::statement::row_weights;
 use super::verify::{receive_array, verify_products};
 use super::*;
@@ -272,9 +272,11 @@ fn close_with(example: &Example, seed: u64, lie: impl Fn(&mut Factors, &mut Zero
     let (tape, (mut clear, mut hidden)) = (recorder.into_tape(), channel.into_parts());
     let mut factors = Factors::new(&tape, &hidden);
     lie(&mut factors, &mut hidden);
-    let statement = prove_products(params, &tape, &claims, &factors, &mut hidden, &mut blinds, &mut clear, &mut rng);
+    let secrets = Secrets::draw(params, tape.products().len(), &mut rng);
+    let statement = prove_products(params, &tape, &claims, &factors, &secrets, &mut hidden, &mut blinds, &mut clear);
     let rows = HiddenRows { rows: &layout.rows(), scalars: &hidden, blinds: &blinds };
-    open(params, &example.wires(), &claims, &statement, &rows, &mut clear, &mut rng);
+    let opened = open(params, &example.wires(), &claims, &statement, &rows, &secrets, &mut clear);
+    finish(params, opened, &secrets, &secrets.commit_blinders(params), &mut clear);
     clear.finish()
 }
 
