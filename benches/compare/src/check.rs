@@ -63,7 +63,7 @@ fn check<S: System>(system: &S, workload: &Workload, other: &Workload) -> Result
 }
 
 /// For each layer some false values that change the output: one more and one less, and what is out of a clamp's range on either side.
-fn lies(workload: &Workload) -> Vec<Lie> {
+pub fn lies(workload: &Workload) -> Vec<Lie> {
     let trace = workload.trace();
     let honest = trace.public();
     let mut lies = Vec::new();

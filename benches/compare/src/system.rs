@@ -157,6 +157,18 @@ pub enum Phase {
     Verify,
 }
 
+impl Phase {
+    /// A lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Witness => "witness",
+            Self::Prove => "prove",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// Times phases.
 pub trait Recorder {
     /// A phase begins.

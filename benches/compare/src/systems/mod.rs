@@ -13,6 +13,8 @@ pub fn all() -> Vec<Box<dyn Measurable>> {
         Box::new(ours::Ours::PLAIN),
         Box::new(ours::Ours::FFT_BITS),
         #[cfg(feature = "groth16")]
-        Box::new(groth16::Groth16),
+        Box::new(groth16::Groth16::BN254),
+        #[cfg(feature = "groth16")]
+        Box::new(groth16::Groth16::BLS12_381),
     ]
 }
