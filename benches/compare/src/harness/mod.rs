@@ -1,0 +1,8 @@
+//! One process a measurement: what is written ([`record`]), what the measured process does ([`child`]), what its parent does
+//! ([`watch`]), and in which order ([`run`]).
+
+pub mod child;
+pub mod machine;
+pub mod record;
+pub mod run;
+pub mod watch;
