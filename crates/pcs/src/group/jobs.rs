@@ -37,8 +37,8 @@ pub(super) fn cut(sizes: impl IntoIterator<Item = usize>, target: usize) -> Vec<
     runs
 }
 
-/// Additions of points that are worth a job of their own: the inversions that they share, one of 9 us for each of some fourteen
-/// levels, are then a twentieth of the work.
+/// Additions of points that are worth a job of their own: the inversions that they share, one for each of some fourteen
+/// levels, are then some hundredths of the work.
 const MIN_JOB: usize = 1 << 14;
 
 /// [`cut`] into runs of about `target`, or into smaller ones such that every thread has several if there is enough for that.
