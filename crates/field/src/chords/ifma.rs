@@ -410,8 +410,9 @@ fn sub(a: &Lanes, b: &Lanes, room: &[u64; LIMBS]) -> Lanes {
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn factor(x: &Lanes) -> Lanes {
     let mut limbs = *x;
-    for_each_limb!(J => if J > 0 {
-        limbs[J] = _mm512_add_epi64(limbs[J], _mm512_srai_epi64::<{ BITS as u32 }>(limbs[J.saturating_sub(1)]));
+    for_each_limb!(J => if J + 1 < LIMBS {
+        let carry = _mm512_srai_epi64::<{ BITS as u32 }>(limbs[J]);
+        limbs[(J + 1) % LIMBS] = _mm512_add_epi64(limbs[(J + 1) % LIMBS], carry);
     });
     limbs
 }
@@ -433,9 +434,9 @@ fn masked(x: &Lanes) -> Lanes {
 fn shifted(x: &Lanes) -> Lanes {
     let mut shifted = *x;
     shifted[0] = _mm512_slli_epi64::<16>(x[0]);
-    for_each_limb!(J => if J > 0 {
-        let below = _mm512_slli_epi64::<{ 64 - BITS as u32 }>(x[J.saturating_sub(1)]);
-        shifted[J] = _mm512_shldi_epi64::<16>(x[J], below);
+    for_each_limb!(J => if J + 1 < LIMBS {
+        let below = _mm512_slli_epi64::<{ 64 - BITS as u32 }>(x[J]);
+        shifted[(J + 1) % LIMBS] = _mm512_shldi_epi64::<16>(x[(J + 1) % LIMBS], below);
     });
     shifted
 }
@@ -508,8 +509,8 @@ fn product(a: &Lanes, b: &Lanes) -> Lanes {
 fn square(a: &Lanes) -> Lanes {
     let mut sums = [_mm512_setzero_si512(); 2 * LIMBS];
     for_each_limb!(I => {
-        for_each_limb!(J => if J > I { sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], a[J]) });
-        for_each_limb!(J => if J > I { sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], a[J]) });
+        for_each_limb!(J => if (I + 1..LIMBS).contains(&J) { sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], a[J]) });
+        for_each_limb!(J => if (I + 1..LIMBS).contains(&J) { sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], a[J]) });
     });
     for_each_limb!(I => {
         for sums in &mut sums[2 * I..][..2] {
