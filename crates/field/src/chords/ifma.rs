@@ -141,13 +141,13 @@ fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mu
     let mut runs = [load([&Fq::from(1u64 << 32); 8]); 2];
     for chords in sixteens.clone() {
         runs[0] = kept.push_runs(from, eight(chords, 0));
-        products[1] = mul(&products[1], &runs[1]);
+        products[1] = product::<true>(&products[1], &runs[1]);
         kept.products.push(products[0]);
         kept.products.push(products[1]);
         runs[1] = kept.push_runs(from, eight(chords, 1));
-        products[0] = mul(&products[0], &runs[0]);
+        products[0] = product::<true>(&products[0], &runs[0]);
     }
-    products[1] = mul(&products[1], &runs[1]);
+    products[1] = product::<true>(&products[1], &runs[1]);
 
     let mut inverses = inverted(&products);
     let [mut slopes, mut py, mut rises, mut squares, mut falls, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 7];
@@ -162,15 +162,15 @@ fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mu
             py[h] = ordinates(from, a);
             rises[h] = factor(&sub(&ordinates(from, b), &py[h], &P_1));
             // The inverse of the run.
-            slopes[h] = mul(&inverses[h], &before[h]);
+            slopes[h] = product::<true>(&inverses[h], &before[h]);
         }
         for h in 0..2 {
-            inverses[h] = mul(&inverses[h], &kept_runs[h]);
+            inverses[h] = product::<true>(&inverses[h], &kept_runs[h]);
             x[h] = canonical(&x[h]);
         }
         for h in 0..2 {
             // For x 2^400, so that its square is for x 2^384.
-            slopes[h] = mul(&slopes[h], &rises[h]);
+            slopes[h] = product::<true>(&slopes[h], &rises[h]);
             y[h] = canonical(&y[h]);
         }
         for h in 0..2 {
@@ -186,7 +186,7 @@ fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mu
         }
         for h in 0..2 {
             // Below 2.3 p.
-            y[h] = sub(&mul_loose(&slopes[h], &falls[h]), &py[h], &P_1);
+            y[h] = sub(&product::<false>(&slopes[h], &falls[h]), &py[h], &P_1);
         }
         pending = Some(chords);
     }
@@ -476,31 +476,17 @@ fn less_modulus(x: &Lanes) -> Lanes {
     x
 }
 
-/// The Montgomery product `a b / 2^416` of factors, as factors.
+/// The Montgomery product `a b / 2^416` of factors, as factors or loose.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn mul(a: &Lanes, b: &Lanes) -> Lanes {
-    factor(&product(a, b))
-}
-
-/// The Montgomery product `a b / 2^416` of factors, loose.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn mul_loose(a: &Lanes, b: &Lanes) -> Lanes {
-    product(a, b)
-}
-
-/// What [`mul`] and [`mul_loose`] are made of.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn product(a: &Lanes, b: &Lanes) -> Lanes {
+fn product<const FACTORS: bool>(a: &Lanes, b: &Lanes) -> Lanes {
     let mut sums = [splat(0); 2 * LIMBS];
     for_each_limb!(I => {
         for_each_limb!(J => sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], b[J]));
         for_each_limb!(J => sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], b[J]));
         sums = reduced::<I>(sums);
     });
-    upper(&sums)
+    if FACTORS { factor(&upper(&sums)) } else { upper(&sums) }
 }
 
 /// The Montgomery square `a^2 / 2^416` of factors, loose.
