@@ -5,7 +5,8 @@
 //! multiplication costs about 20 ns a lane, where `ark-ff` takes 55 ns.
 //!
 //! A *plain* vector holds `ark-ff`'s own representation `x 2^384` and a *scaled* one `x R`, eight bits further. The product of
-//! two scaled vectors is scaled and that of a plain and a scaled one plain.
+//! two scaled vectors is scaled and that of a plain and a scaled one plain. The products of the runs lose eight bits a run, and
+//! their inverses have as many more: together they are scaled.
 //!
 //! Bounds, with `p < 2^380.71`: a product of factors below `c p` and `d p` is below `(c d 2^-11.29 + 1) p`. Limbs of a
 //! product are below `2^28 + 2^9`; factors may have limbs of up to `2^30`.
@@ -16,7 +17,7 @@ use std::hint::black_box;
 use ark_bls12_381::{Fq, FqConfig, G1Affine};
 use ark_ff::{BigInt, MontConfig};
 
-use super::vectors::{MULTIPLES, P, inverses, limbs_of, summands, unrolled};
+use super::vectors::{MULTIPLES, P, filled, inverses, limbs_of, summands, unrolled};
 use super::{BATCH, Chord, Term, Way};
 
 /// Limbs of a vector.
@@ -68,7 +69,7 @@ pub(super) fn way() -> Option<Way> {
 
 #[target_feature(enable = "avx2")]
 fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
-    // For every four: the products of the runs before it, lane by lane, scaled, and its own runs, plain.
+    // For every four: the products of the runs before it, lane by lane, and its own runs, plain.
     let mut kept: Vec<[Lanes; 2]> = Vec::with_capacity(BATCH.min(chords.len()).div_ceil(4));
     for chords in chords.chunks(BATCH) {
         add_batch(from, chords, to, &mut kept);
@@ -80,23 +81,23 @@ fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
 fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Vec<[Lanes; 2]>) {
     let p_lanes = lanes(&P_LIMBS);
     kept.clear();
-    let one = Fq::from(1u64 << 8);
+    let one = Fq::from(1);
     let mut product = load([&one; 4]);
     for chords in chords.chunks(4) {
-        let [a, b] = summands(chords);
+        let [a, b] = summands::<4>(&filled(chords));
         let run = sub(&load(abscissas(from, b)), &load(abscissas(from, a)), &P_2);
         kept.push([product, run]);
-        product = mul(&product, &scaled(&run), &p_lanes);
+        product = mul(&product, &run, &p_lanes);
     }
 
-    let [i0, i1, i2, i3] = &inverses(store(&carried(&product)).map(canonical), 1 << 16);
+    let [i0, i1, i2, i3] = &inverses(store(&carried(&product)).map(canonical), 1 << 8);
     let mut inverse = load([i0, i1, i2, i3]);
     for (chords, [product, run]) in chords.chunks(4).zip(kept.iter()).rev() {
-        let [a, b] = summands(chords);
+        let [a, b] = summands::<4>(&filled(chords));
         let px = load(abscissas(from, a));
         let (py, qy) = (ordinates(from, a), ordinates(from, b));
         let inverse_run = mul(&inverse, product, &p_lanes);
-        inverse = mul(&inverse, &scaled(run), &p_lanes);
+        inverse = mul(&inverse, run, &p_lanes);
         // Below 1.1 p.
         let slope = mul(&inverse_run, &sub(&qy, &py, &P_2), &p_lanes);
         let scaled_slope = scaled(&slope);

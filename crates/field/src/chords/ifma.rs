@@ -8,9 +8,12 @@
 //! right modulo `2^52`; *exact* ones, which are both, have 52 bits.
 //!
 //! `ark-ff` represents `x` by `x 2^384`. The product of the representations `x 2^s` and `y 2^t` is `x y 2^(s + t - 416)`, so
-//! that some of the factors are shifted by what is missing: the room holds what that adds.
+//! that a product of a batch's runs is for 32 bits less with every run. Its inverse is for as many more, and the two together are
+//! for `x 2^432`; slopes then are for `x 2^400` and their squares for `x 2^384` again. The one factor that is multiplied by a
+//! slope is shifted by 16 bits.
 //!
-//! Bounds, with `p < 2^380.71`: a product of factors below `c p` and `d p` is below `(c d 2^-35.29 + 1.25) p`.
+//! Bounds, with `p < 2^380.71`: a product of factors below `c p` and `d p` is below `(c d 2^-35.29 + 1.25) p`. The runs and the
+//! rises are below `2 p`, products below `1.3 p`, and the shifted factor below `2^18.4 p`.
 
 use std::arch::x86_64::*;
 
@@ -100,7 +103,7 @@ fn add_chords(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine]) {
 
 /// What the second pass needs of every eight additions of a batch.
 struct Kept {
-    /// The products of the runs before them, lane by lane: factors, for `x 2^416`.
+    /// The products of the runs before them, lane by lane: factors, for `x 2^(384 - 32 i)` after `i` runs.
     products: Vec<Lanes>,
     /// Their own runs, with `p` added: exact, for `x 2^384`.
     runs: Vec<Lanes>,
@@ -109,10 +112,10 @@ struct Kept {
 }
 
 impl Kept {
-    /// Keeps eight additions' runs and first abscissas. The runs are returned as factors for `x 2^416`.
+    /// Keeps eight additions' runs, which are returned, and their first abscissas.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-    fn push_runs(&mut self, from: &[G1Affine], chords: &[Chord]) -> Lanes {
+    fn push_runs(&mut self, from: &[G1Affine], chords: &[Chord; 8]) -> Lanes {
         let [a, b] = summands(chords);
         let px = load(abscissas(from, a));
         let run = masked(&factor(&sub(&load(abscissas(from, b)), &px, &P_1)));
@@ -124,78 +127,83 @@ impl Kept {
 
 /// Additions that share an inversion; `kept` is a buffer.
 ///
-/// Two vectors go side by side, and what a multiplication needs is there well before it: the processor sees far fewer
-/// instructions ahead than a multiplication has, so that it would wait for what stands right before or behind.
+/// Two vectors go side by side, and what a multiplication needs is there well before it: the processor sees fewer instructions
+/// ahead than a multiplication has, so that it would wait for what stands right before or behind.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn add_batch(from: &[G1Affine], chords: &[Chord], to: &mut [G1Affine], kept: &mut Kept) {
     [&mut kept.products, &mut kept.runs, &mut kept.first].into_iter().for_each(Vec::clear);
+    let (sixteens, rest) = chords.as_chunks::<16>();
+    let rest = rest.first().map(|_| filled(rest));
+    let sixteens = sixteens.iter().chain(&rest);
     let one = Fq::from(1);
     let mut products = [load([&one; 8]); 2];
-    let mut runs = products;
-    runs[0] = kept.push_runs(from, half(chords, 0));
-    for i in (0..chords.len()).step_by(16) {
-        runs[1] = kept.push_runs(from, half(&chords[i..], 1));
+    // The second ones are for the sixteen before: at first, a one.
+    let mut runs = [load([&Fq::from(1u64 << 32); 8]); 2];
+    for chords in sixteens.clone() {
+        runs[0] = kept.push_runs(from, eight(chords, 0));
+        products[1] = product::<true>(&products[1], &runs[1]);
         kept.products.push(products[0]);
-        products[0] = mul(&products[0], &runs[0]);
-        if let Some(after) = chords.get(i + 16..).filter(|after| !after.is_empty()) {
-            runs[0] = kept.push_runs(from, half(after, 0));
-        }
         kept.products.push(products[1]);
-        products[1] = mul(&products[1], &runs[1]);
+        runs[1] = kept.push_runs(from, eight(chords, 1));
+        products[0] = product::<true>(&products[0], &runs[0]);
     }
+    products[1] = product::<true>(&products[1], &runs[1]);
 
     let mut inverses = inverted(&products);
     let [mut slopes, mut py, mut rises, mut squares, mut falls, mut x, mut y] = [[[splat(0); LIMBS]; 2]; 7];
     // Sums are put where they go while those after them are computed.
-    let mut pending: &[Chord] = &[];
-    for (i, chords) in chords.chunks(16).enumerate().rev() {
-        let two = 2 * i..2 * i + 2;
-        let (before, kept_runs, px) = (&kept.products[two.clone()], &kept.runs[two.clone()], &kept.first[two]);
+    let mut pending: Option<&[Chord; 16]> = None;
+    let mut two = kept.runs.len()..kept.runs.len() + 2;
+    for chords in sixteens.rev() {
+        two = two.start - 2..two.start;
+        let (before, kept_runs, px) = (&kept.products[two.clone()], &kept.runs[two.clone()], &kept.first[two.clone()]);
         for h in 0..2 {
-            let [a, b] = summands(half(chords, h));
+            let [a, b] = summands(eight(chords, h));
             py[h] = ordinates(from, a);
             rises[h] = factor(&sub(&ordinates(from, b), &py[h], &P_1));
             // The inverse of the run.
-            slopes[h] = mul(&inverses[h], &before[h]);
+            slopes[h] = product::<true>(&inverses[h], &before[h]);
         }
         for h in 0..2 {
-            inverses[h] = mul(&inverses[h], &kept_runs[h]);
+            inverses[h] = product::<true>(&inverses[h], &kept_runs[h]);
             x[h] = canonical(&x[h]);
         }
         for h in 0..2 {
             // For x 2^400, so that its square is for x 2^384.
-            slopes[h] = mul(&slopes[h], &rises[h]);
+            slopes[h] = product::<true>(&slopes[h], &rises[h]);
             y[h] = canonical(&y[h]);
         }
         for h in 0..2 {
             squares[h] = square(&slopes[h]);
-            if !pending.is_empty() {
-                put_points(to, filled(half(pending, h)), &x[h], &y[h]);
+            if let Some(chords) = pending {
+                put_points(to, eight(chords, h), &x[h], &y[h]);
             }
         }
         for h in 0..2 {
             // Below 3.3 p. The abscissas' sum is the run, which has p added, and twice the first one.
             x[h] = sub_abscissas(&squares[h], &kept_runs[h], &px[h]);
-            falls[h] = shifted::<16>(&factor(&sub(&px[h], &x[h], &P_4)));
+            falls[h] = shifted(&factor(&sub(&px[h], &x[h], &P_4)));
         }
         for h in 0..2 {
             // Below 2.3 p.
-            y[h] = sub(&mul_loose(&slopes[h], &falls[h]), &py[h], &P_1);
+            y[h] = sub(&product::<false>(&slopes[h], &falls[h]), &py[h], &P_1);
         }
-        pending = chords;
+        pending = Some(chords);
     }
-    for h in 0..2 {
-        put_points(to, filled(half(pending, h)), &canonical(&x[h]), &canonical(&y[h]));
+    if let Some(chords) = pending {
+        for h in 0..2 {
+            put_points(to, eight(chords, h), &canonical(&x[h]), &canonical(&y[h]));
+        }
     }
 }
 
-/// The first or the second eight of up to sixteen chords; the last one if there are none.
+/// The first or the second eight of sixteen.
 #[inline(always)]
-fn half(chords: &[Chord], h: usize) -> &[Chord] {
-    &chords[(8 * h).min(chords.len() - 1)..]
+fn eight(chords: &[Chord; 16], h: usize) -> &[Chord; 8] {
+    &chords.as_chunks().0[h]
 }
 
-/// From factors for `x 2^416`, those for `2^432 / x`.
+/// From factors for `x 2^s`, those for `2^(816 - s) / x`, which with the product one run shorter make `2^(848 - 416)`.
 ///
 /// # Panics
 /// If an `x` is zero.
@@ -374,7 +382,7 @@ fn coordinate(low: __m256i, high: __m128i) -> Fq {
 /// Puts eight sums, canonical, where they go.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn put_points(to: &mut [G1Affine], chords: [&Chord; 8], x: &Lanes, y: &Lanes) {
+fn put_points(to: &mut [G1Affine], chords: &[Chord; 8], x: &Lanes, y: &Lanes) {
     let ((x_low, x_high), (y_low, y_high)) = (rows(x), rows(y));
     for_each_limb!(J => {
         let (x, y) = (coordinate(x_low[J], x_high[J]), coordinate(y_low[J], y_high[J]));
@@ -402,8 +410,9 @@ fn sub(a: &Lanes, b: &Lanes, room: &[u64; LIMBS]) -> Lanes {
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
 fn factor(x: &Lanes) -> Lanes {
     let mut limbs = *x;
-    for_each_limb!(J => if J > 0 {
-        limbs[J] = _mm512_add_epi64(limbs[J], _mm512_srai_epi64::<{ BITS as u32 }>(limbs[J.saturating_sub(1)]));
+    for_each_limb!(J => if J + 1 < LIMBS {
+        let carry = _mm512_srai_epi64::<{ BITS as u32 }>(limbs[J]);
+        limbs[(J + 1) % LIMBS] = _mm512_add_epi64(limbs[(J + 1) % LIMBS], carry);
     });
     limbs
 }
@@ -419,15 +428,15 @@ fn masked(x: &Lanes) -> Lanes {
     limbs
 }
 
-/// From factors for `x 2^s`, those for `x 2^(s + SHIFT)`.
+/// From factors for `x 2^s`, those for `x 2^(s + 16)`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn shifted<const SHIFT: i32>(x: &Lanes) -> Lanes {
+fn shifted(x: &Lanes) -> Lanes {
     let mut shifted = *x;
-    shifted[0] = _mm512_sll_epi64(x[0], _mm_cvtsi32_si128(SHIFT));
-    for_each_limb!(J => if J > 0 {
-        let below = _mm512_slli_epi64::<{ 64 - BITS as u32 }>(x[J.saturating_sub(1)]);
-        shifted[J] = _mm512_shldi_epi64::<SHIFT>(x[J], below);
+    shifted[0] = _mm512_slli_epi64::<16>(x[0]);
+    for_each_limb!(J => if J + 1 < LIMBS {
+        let below = _mm512_slli_epi64::<{ 64 - BITS as u32 }>(x[J]);
+        shifted[(J + 1) % LIMBS] = _mm512_shldi_epi64::<16>(x[(J + 1) % LIMBS], below);
     });
     shifted
 }
@@ -467,31 +476,17 @@ fn less_modulus(x: &Lanes) -> Lanes {
     x
 }
 
-/// The Montgomery product `a b / 2^416` of factors, as factors.
+/// The Montgomery product `a b / 2^416` of factors, as factors or loose.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn mul(a: &Lanes, b: &Lanes) -> Lanes {
-    factor(&product(a, b))
-}
-
-/// The Montgomery product `a b / 2^416` of factors, loose.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn mul_loose(a: &Lanes, b: &Lanes) -> Lanes {
-    product(a, b)
-}
-
-/// What [`mul`] and [`mul_loose`] are made of.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma,avx512vbmi2")]
-fn product(a: &Lanes, b: &Lanes) -> Lanes {
+fn product<const FACTORS: bool>(a: &Lanes, b: &Lanes) -> Lanes {
     let mut sums = [splat(0); 2 * LIMBS];
     for_each_limb!(I => {
         for_each_limb!(J => sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], b[J]));
         for_each_limb!(J => sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], b[J]));
         sums = reduced::<I>(sums);
     });
-    upper(&sums)
+    if FACTORS { factor(&upper(&sums)) } else { upper(&sums) }
 }
 
 /// The Montgomery square `a^2 / 2^416` of factors, loose.
@@ -500,8 +495,8 @@ fn product(a: &Lanes, b: &Lanes) -> Lanes {
 fn square(a: &Lanes) -> Lanes {
     let mut sums = [_mm512_setzero_si512(); 2 * LIMBS];
     for_each_limb!(I => {
-        for_each_limb!(J => if J > I { sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], a[J]) });
-        for_each_limb!(J => if J > I { sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], a[J]) });
+        for_each_limb!(J => if (I + 1..LIMBS).contains(&J) { sums[I + J] = _mm512_madd52lo_epu64(sums[I + J], a[I], a[J]) });
+        for_each_limb!(J => if (I + 1..LIMBS).contains(&J) { sums[I + J + 1] = _mm512_madd52hi_epu64(sums[I + J + 1], a[I], a[J]) });
     });
     for_each_limb!(I => {
         for sums in &mut sums[2 * I..][..2] {

@@ -52,21 +52,23 @@ pub(super) const fn multiple(factor: u64) -> [u64; 6] {
 // Neither closures nor array functions stand in the loops over chords: they would stay calls, for they do not have the
 // processor's features.
 
-/// The chord of every lane: a last, ragged run of chords is filled up with its last one.
+/// Chords for all lanes: a last, ragged run of chords is filled up with its last one.
+///
+/// # Panics
+/// If there is none.
 #[inline(always)]
-pub(super) fn filled<const N: usize>(chords: &[Chord]) -> [&Chord; N] {
+pub(super) fn filled<const N: usize>(chords: &[Chord]) -> [Chord; N] {
     let last = chords.len() - 1;
-    let mut filled = [&chords[0]; N];
+    let mut filled = [chords[0]; N];
     for (lane, chord) in filled.iter_mut().enumerate() {
-        *chord = &chords[last.min(lane)];
+        *chord = chords[last.min(lane)];
     }
     filled
 }
 
 /// The first and the second summand of every lane.
 #[inline(always)]
-pub(super) fn summands<const N: usize>(chords: &[Chord]) -> [[Term; N]; 2] {
-    let chords = filled::<N>(chords);
+pub(super) fn summands<const N: usize>(chords: &[Chord; N]) -> [[Term; N]; 2] {
     let mut summands = [[chords[0].a; N], [chords[0].b; N]];
     for (lane, chord) in chords.iter().enumerate() {
         (summands[0][lane], summands[1][lane]) = (chord.a, chord.b);

@@ -3,7 +3,8 @@
 //! Neighbours are added pairwise, level by level, until one point a list is left. The additions of a level are batches of
 //! [`add_chords`], which share an inversion. What is added up are [`Term`]s, places in a table and signs, so that the lists
 //! of a multi-scalar multiplication are 4 bytes an entry; every level below reads the one before it in order. An addition takes
-//! some 0.12 us with AVX2 and 0.32 us without, where a mixed addition costs 0.47 us (`benches/group.rs`, one core).
+//! some 0.04 us with AVX-512, 0.13 us with AVX2 and 0.32 us without, where a mixed addition costs 0.47 us (`benches/group.rs`,
+//! one core).
 
 use std::cell::RefCell;
 
@@ -14,10 +15,10 @@ use convince_field::chords::{Chord, Term, add_chords};
 
 use super::jobs;
 
-/// Terms that one job works on: together enough to share inversions (9 us), and their sums stay near the core.
+/// Terms that one job works on: together enough to share inversions (3 us), and their sums stay near the core.
 pub(super) const JOB: usize = 1 << 16;
 /// A level of fewer additions is left to mixed additions, which need no inversion.
-const MIN_ADDITIONS: usize = 24;
+const MIN_ADDITIONS: usize = 12;
 
 /// The sum of every list: `lens[0]` points, then `lens[1]` points, and so on. An empty list has the sum zero.
 ///
