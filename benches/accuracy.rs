@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use convince::model::{argmax, run};
-use convince_benches::{Classifier, Labelled, labelled, vectors};
+use convince_benches::{Arguments, Classifier, Labelled, labelled, vectors};
 use convince_onnx::{Calibration, QuantizeOptions, evaluate, import, quantize_graph};
 use machine::Provenance;
 use rayon::prelude::*;
@@ -50,28 +50,11 @@ struct Results {
     rows: Vec<Row>,
 }
 
-struct Arguments {
-    measure: bool,
-    out: PathBuf,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let arguments: Vec<String> = std::env::args().collect();
-        let has = |name: &str| arguments.iter().any(|argument| argument == name);
-        let out = match arguments.iter().position(|argument| argument == "--out") {
-            Some(place) => arguments.get(place + 1).context("--out needs a value")?.into(),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("results"),
-        };
-        Ok(Self { measure: has("--bench") && !has("--test"), out })
-    }
-}
-
 fn main() -> Result<()> {
-    let arguments = Arguments::parse()?;
+    let arguments = Arguments::of_process();
     let provenance = Provenance::now("cargo bench -p convince-benches --bench accuracy".into());
-    let count = if arguments.measure { usize::MAX } else { FEW };
-    let folder = |variable: &str| std::env::var_os(variable).filter(|_| arguments.measure).map(PathBuf::from);
+    let count = if arguments.measures() { usize::MAX } else { FEW };
+    let folder = |variable: &str| std::env::var_os(variable).filter(|_| arguments.measures()).map(PathBuf::from);
 
     let mut rows = Vec::new();
     let lenet = Classifier::load("mnist/lenet5.onnx", "mnist/calibration");
@@ -90,10 +73,10 @@ fn main() -> Result<()> {
         let (vgg, test) = cifar(&folder)?;
         rows.push(compare("VGG-11, CIFAR-10", &vgg, test, count)?);
     }
-    if arguments.measure {
+    if let Some(folder) = arguments.out()? {
         let results = Results { provenance, rows };
-        std::fs::create_dir_all(&arguments.out)?;
-        std::fs::write(arguments.out.join("accuracy.json"), serde_json::to_string_pretty(&results)? + "\n")?;
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("accuracy.json"), serde_json::to_string_pretty(&results)? + "\n")?;
     }
     Ok(())
 }

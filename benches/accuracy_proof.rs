@@ -17,7 +17,6 @@ use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -27,8 +26,9 @@ use convince::{
     AccuracyOptions, AccuracyStatement, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, prove_accuracy,
     setup_with, verify_accuracy,
 };
+use convince_benches::arguments::number;
 use convince_benches::process::{again, peak_bytes};
-use convince_benches::{LeNet, pool, vectors};
+use convince_benches::{Arguments, LeNet, pool, vectors};
 use machine::{Provenance, Spread, milliseconds};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -73,65 +73,27 @@ struct Results {
     rows: Vec<Row>,
 }
 
-struct Arguments {
-    measure: bool,
-    /// Of a child: folder of the keys, images and batch.
-    child: Option<(PathBuf, usize, usize)>,
-    images: Vec<usize>,
-    batches: Vec<usize>,
-    singles: usize,
-    out: PathBuf,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-        let (images, batches) = (vec![100, 1000], vec![8, 32, 64, 128]);
-        let mut parsed = Self { measure: false, child: None, images, batches, singles: 20, out };
-        let (mut arguments, mut is_test) = (std::env::args().skip(1), false);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--images" => parsed.images = numbers(&value()?)?,
-                "--batches" => parsed.batches = numbers(&value()?)?,
-                "--singles" => parsed.singles = number(&value()?)?,
-                "--out" => parsed.out = value()?.into(),
-                "--child" => parsed.child = Some((value()?.into(), number(&value()?)?, number(&value()?)?)),
-                "--bench" => parsed.measure = true,
-                "--test" => is_test = true,
-                // Filters and flags of other harnesses.
-                _ => {}
-            }
-        }
-        parsed.measure &= !is_test;
-        if !parsed.measure {
-            (parsed.images, parsed.batches, parsed.singles) = (vec![5], vec![2], 2);
-        }
-        ensure!(parsed.singles > 1, "--singles needs two or more");
-        Ok(parsed)
-    }
-}
-
-fn number(text: &str) -> Result<usize> {
-    usize::from_str(text).ok().filter(|&n| n > 0).with_context(|| format!("{text} is no positive number"))
-}
-
-fn numbers(text: &str) -> Result<Vec<usize>> {
-    text.split(',').map(number).collect()
-}
-
 fn main() -> Result<()> {
     convince::restart_with_large_pages();
-    let arguments = Arguments::parse()?;
-    if let Some((folder, images, batch)) = &arguments.child {
-        let measured = pool(THREADS).install(|| child(folder, *images, *batch))?;
+    let arguments = Arguments::of_process();
+    if let Some([folder, images, batch]) = arguments.values("--child")? {
+        let (images, batch) = (number(images)?, number(batch)?);
+        let measured = pool(THREADS).install(|| child(Path::new(folder), images, batch))?;
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }
+    let (images, batches, num_singles) = match arguments.measures() {
+        true => (
+            arguments.numbers("--images", &[100, 1000])?,
+            arguments.numbers("--batches", &[8, 32, 64, 128])?,
+            arguments.number("--singles", 20)?,
+        ),
+        false => (vec![5], vec![2], 2),
+    };
     let provenance = Provenance::now("cargo bench -p convince-benches --bench accuracy_proof".into());
     let lenet = LeNet::load();
     let folder = tempfile::tempdir()?;
-    for &batch in &arguments.batches {
+    for &batch in &batches {
         keys(&lenet.model, folder.path(), batch)?;
     }
     let (single, _) = lenet.keys();
@@ -143,12 +105,12 @@ fn main() -> Result<()> {
             two.install(|| prove(&single, &lenet.input, &ProveOptions::default()))?;
             Ok(milliseconds(start.elapsed()))
         };
-        (0..arguments.singles.div_ceil(2)).map(|_| once()).collect()
+        (0..num_singles.div_ceil(2)).map(|_| once()).collect()
     };
     // The first proof starts the threads.
     singles()?;
     let mut rows = Vec::new();
-    for (&images, &batch) in arguments.images.iter().flat_map(|n| arguments.batches.iter().map(move |b| (n, b))) {
+    for (&images, &batch) in images.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
         let before = singles()?;
         let measured = measure(folder.path(), images, batch)?;
         let single = Spread::of(before.into_iter().chain(singles()?));
@@ -156,10 +118,10 @@ fn main() -> Result<()> {
         rows.push(Row { measured, single, ratio });
         println!("{}", serde_json::to_string(&rows.last())?);
     }
-    if arguments.measure {
-        std::fs::create_dir_all(&arguments.out)?;
+    if let Some(folder) = arguments.out()? {
+        std::fs::create_dir_all(&folder)?;
         let results = Results { provenance, threads: THREADS, target_ratio: TARGET, rows };
-        std::fs::write(arguments.out.join("accuracy_proof.json"), serde_json::to_string_pretty(&results)? + "\n")?;
+        std::fs::write(folder.join("accuracy_proof.json"), serde_json::to_string_pretty(&results)? + "\n")?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Field kernels, each beside its naive reference, and the field's operations beside arkworks'.
+//! Field kernels, each beside its naive reference, and the field's operations beside those of arkworks and, products, of blst: its
+//! assembly by `blstrs`, which calls `blst_fr_mul` and nothing else.
 //!
 //! `cargo bench -p convince-benches --bench field`. Throughput counts terms: multiply-accumulates of an integer or of a pair
 //! of elements.
@@ -111,6 +112,42 @@ fn arithmetic(c: &mut Criterion) {
     each(c, "arkworks", &x, &y);
 }
 
+/// Products alone, of three implementations: independent ones, as tables are multiplied, and a chain of which each needs the last,
+/// as powers are made. The operands are the same integers, and so are the products.
+fn products(c: &mut Criterion) {
+    fn each<F: Copy>(c: &mut Criterion, who: &str, x: &[F], y: &[F], mul: fn(F, F) -> F) {
+        for (name, is_chain) in [("products/independent", false), ("products/chain", true)] {
+            let (mut x, mut group) = (x.to_vec(), c.benchmark_group(name));
+            group.throughput(Throughput::Elements(WIDTH as u64));
+            group.bench_function(who, |b| {
+                b.iter(|| {
+                    let (x, y) = (black_box(&mut x[..]), black_box(y));
+                    match is_chain {
+                        true => x[0] = y.iter().fold(x[0], |product, factor| mul(product, *factor)),
+                        false => x.iter_mut().zip(y).for_each(|(a, b)| *a = mul(*a, *b)),
+                    }
+                });
+            });
+            group.finish();
+        }
+    }
+    let rng = &mut ChaCha20Rng::seed_from_u64(6);
+    let (x, y) = (elements(rng, WIDTH), elements(rng, WIDTH));
+    each(c, "kernel", &x, &y, |a, b| a * b);
+    let [own_x, own_y] = [&x, &y].map(|table| table.iter().copied().map(curve_scalar).collect::<Vec<_>>());
+    each(c, "arkworks", &own_x, &own_y, |a, b| a * b);
+    let [blst_x, blst_y] = [&x, &y].map(|table| table.iter().map(of_blst).collect::<Vec<_>>());
+    assert!(x.iter().zip(&y).zip(&blst_x).zip(&blst_y).all(|(((a, b), c), d)| of_blst(&(*a * b)) == *c * d));
+    each(c, "blst", &blst_x, &blst_y, |a, b| a * b);
+}
+
+fn of_blst(element: &Fr) -> blstrs::Scalar {
+    let mut bytes = Vec::new();
+    element.write_to(&mut bytes);
+    let bytes: [u8; 32] = bytes.try_into().expect("an element's bytes");
+    blstrs::Scalar::from_bytes_le(&bytes).expect("reduced")
+}
+
 fn bind(c: &mut Criterion) {
     let rng = &mut ChaCha20Rng::seed_from_u64(5);
     let (x, y) = (elements(rng, WIDTH), elements(rng, WIDTH));
@@ -126,5 +163,5 @@ fn bind(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, arithmetic, bind, narrow, inner_product, conversions);
+criterion_group!(benches, arithmetic, products, bind, narrow, inner_product, conversions);
 criterion_main!(benches);

@@ -27,46 +27,13 @@ use convince::{
     Mode, Phase, Proof, ProveOptions, ProvingKey, Soundness, VerifyingKey, input_digest, prove, setup, soundness,
     verify,
 };
-use convince_benches::{ConvNet, LeNet, conv_net, pool};
+use convince_benches::{Arguments, ConvNet, LeNet, conv_net, pool};
 use convince_onnx::evaluate;
 use machine::{Provenance, Spread, milliseconds};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 const THREADS: usize = 2;
-
-struct Arguments {
-    measure: bool,
-    runs: usize,
-    cli: PathBuf,
-    out: PathBuf,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let this = std::env::current_exe()?;
-        let release = this.parent().and_then(Path::parent).context("the bench is in target/release/deps")?;
-        let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-        let mut parsed = Self { measure: false, runs: 20, cli: release.join("convince"), out: results };
-        let mut arguments = std::env::args().skip(1);
-        let mut is_test = false;
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--runs" => parsed.runs = value()?.parse().context("--runs needs a number")?,
-                "--cli" => parsed.cli = value()?.into(),
-                "--out" => parsed.out = value()?.into(),
-                "--bench" => parsed.measure = true,
-                "--test" => is_test = true,
-                // Filters and flags of other harnesses.
-                _ => {}
-            }
-        }
-        ensure!(parsed.runs > 0, "--runs needs a positive number");
-        parsed.measure &= !is_test;
-        Ok(parsed)
-    }
-}
 
 /// One network's times inside this process.
 #[derive(Serialize)]
@@ -119,23 +86,29 @@ struct WholeProcess {
 
 fn main() -> Result<()> {
     convince::restart_with_large_pages();
-    let arguments = Arguments::parse()?;
-    if !arguments.measure {
-        return smoke();
-    }
-    let command = format!("cargo bench -p convince-benches --bench figures -- --runs {}", arguments.runs);
-    let provenance = Provenance::now(command);
-    std::fs::create_dir_all(&arguments.out)?;
+    let arguments = Arguments::of_process();
+    let Some(out) = arguments.out()?.filter(|_| arguments.measures()) else { return smoke() };
+    let runs = arguments.runs(20)?;
+    let cli = match arguments.value("--cli")? {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let this = std::env::current_exe()?;
+            let release = this.parent().and_then(Path::parent);
+            release.context("the bench is in target/release/deps")?.join("convince")
+        }
+    };
+    let provenance = Provenance::now(format!("cargo bench -p convince-benches --bench figures -- --runs {runs}"));
+    std::fs::create_dir_all(&out)?;
     let lenet = LeNet::load();
-    let (times, sizes, keys) = measure(&lenet.model, &lenet.input, arguments.runs)?;
-    let process = match arguments.cli.exists() {
-        true => Some(whole_process(&arguments, &keys, &lenet)?),
+    let (times, sizes, keys) = measure(&lenet.model, &lenet.input, runs)?;
+    let process = match cli.exists() {
+        true => Some(whole_process(&cli, runs, &keys, &lenet)?),
         false => None,
     };
     let result = json!({
         "provenance": provenance,
         "network": "LeNet-5, MNIST, 8 bits; one digit",
-        "runs": arguments.runs,
+        "runs": runs,
         "in_process": times,
         "whole_process": process,
         "sizes": sizes,
@@ -143,9 +116,9 @@ fn main() -> Result<()> {
     });
     report(&times, process.as_ref(), &sizes, &result["accuracy"]);
     if process.is_none() {
-        println!("no whole process: {} is missing; cargo build --release -p convince-cli", arguments.cli.display());
+        println!("no whole process: {} is missing; cargo build --release -p convince-cli", cli.display());
     }
-    Ok(std::fs::write(arguments.out.join("lenet5.json"), serde_json::to_string_pretty(&result)? + "\n")?)
+    Ok(std::fs::write(out.join("lenet5.json"), serde_json::to_string_pretty(&result)? + "\n")?)
 }
 
 /// Everything once, on a network that takes no time.
@@ -242,13 +215,13 @@ fn prove_repeatedly(key: &ProvingKey, input: &[i32], mode: Mode, runs: usize) ->
     Ok(ProveTimes { total: Spread::of(totals), phases })
 }
 
-fn whole_process(arguments: &Arguments, keys: &(ProvingKey, VerifyingKey), lenet: &LeNet) -> Result<WholeProcess> {
+fn whole_process(cli: &Path, runs: usize, keys: &(ProvingKey, VerifyingKey), lenet: &LeNet) -> Result<WholeProcess> {
     let folder = tempfile::tempdir()?;
     let (key, proof) = (folder.path().join("prover.key"), folder.path().join("digit.proof"));
     std::fs::write(&key, keys.0.to_bytes())?;
     let (mut walls, mut proves, mut peak) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..arguments.runs {
-        let mut command = Command::new(&arguments.cli);
+    for _ in 0..runs {
+        let mut command = Command::new(cli);
         command.args(["prove", "--json", "--threads", "2", "--key"]).arg(&key).arg("--input").arg(LeNet::digit());
         command.arg("--output").arg(&proof);
         let start = Instant::now();

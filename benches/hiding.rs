@@ -12,18 +12,17 @@
 #[allow(dead_code)]
 mod machine;
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use convince::model::Model;
 use convince::{Mode, Proof, ProveOptions, ProvingKey, SetupOptions, VerifyingKey, prove, setup_with, verify};
 use convince_benches::process::peak_bytes;
-use convince_benches::{built_in, pool};
+use convince_benches::{Arguments, built_in, pool};
 use machine::{Provenance, Spread, milliseconds};
 use serde::Serialize;
 
-const NETWORKS: [&str; 3] = ["lenet5", "vgg11", "vgg16"];
+const NETWORKS: [&str; 4] = ["lenet5", "vgg11", "vgg16", "resnet18"];
 
 #[derive(Serialize)]
 struct Row {
@@ -57,53 +56,24 @@ struct Results {
     rows: Vec<Row>,
 }
 
-struct Arguments {
-    measure: bool,
-    runs: usize,
-    out: PathBuf,
-    networks: Vec<String>,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-        let mut parsed = Self { measure: false, runs: 9, out, networks: Vec::new() };
-        let (mut arguments, mut is_test) = (std::env::args().skip(1), false);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--runs" => parsed.runs = value()?.parse().context("--runs needs a number")?,
-                "--out" => parsed.out = value()?.into(),
-                "--bench" => parsed.measure = true,
-                "--test" => is_test = true,
-                name if convince_zoo::find(name).is_some() => parsed.networks.push(name.to_owned()),
-                // Filters and flags of other harnesses.
-                _ => {}
-            }
-        }
-        ensure!(parsed.runs > 0, "--runs needs a positive number");
-        parsed.measure &= !is_test;
-        if parsed.networks.is_empty() {
-            let count = if parsed.measure { NETWORKS.len() } else { 1 };
-            parsed.networks = NETWORKS[..count].iter().map(|name| (*name).to_owned()).collect();
-        }
-        Ok(parsed)
-    }
-}
-
 fn main() -> Result<()> {
     convince::restart_with_large_pages();
-    let arguments = Arguments::parse()?;
+    let arguments = Arguments::of_process();
     let provenance = Provenance::now("cargo bench -p convince-benches --bench hiding".into());
-    let runs = if arguments.measure { arguments.runs } else { 1 };
-    let rows = arguments.networks.iter().map(|name| measure(name, runs)).collect::<Result<Vec<_>>>()?;
+    let runs = arguments.runs(9)?;
+    let mut networks = arguments.that_are(|word| convince_zoo::find(word).is_some());
+    if networks.is_empty() {
+        let count = if arguments.measures() { NETWORKS.len() } else { 1 };
+        networks = NETWORKS[..count].iter().map(|name| (*name).to_owned()).collect();
+    }
+    let rows = networks.iter().map(|name| measure(name, runs)).collect::<Result<Vec<_>>>()?;
     for row in &rows {
         println!("{}", serde_json::to_string_pretty(row)?);
     }
-    if arguments.measure {
-        std::fs::create_dir_all(&arguments.out)?;
+    if let Some(folder) = arguments.out()? {
+        std::fs::create_dir_all(&folder)?;
         let text = serde_json::to_string_pretty(&Results { provenance, rows })?;
-        std::fs::write(arguments.out.join("hiding.json"), text + "\n")?;
+        std::fs::write(folder.join("hiding.json"), text + "\n")?;
     }
     Ok(())
 }

@@ -1,15 +1,19 @@
 //! Fixtures shared by the benches: LeNet-5 with its digits, convolutional networks of any width, and seeded random data.
 //!
-//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`built_in`], [`random_witness`], [`pool`], [`process`].
+//! Key items: [`LeNet`], [`Classifier`], [`conv_net`], [`built_in`], [`random_witness`], [`pool`], [`process`],
+//! [`Arguments`].
 //!
 //! Everything is deterministic. Fixtures panic where something is missing: they read committed files.
 
 #![forbid(unsafe_code)]
 
+pub mod arguments;
 pub mod process;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use arguments::Arguments;
 
 use anyhow::Context;
 use convince::model::{Conv2d, Gemm, Graph, MaxPool, Model, Node, Op, Preprocessing, Requant, ValueId};

@@ -12,11 +12,11 @@
 #[allow(dead_code)]
 mod machine;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use convince_benches::{elements, pool, random_witness, rng};
+use anyhow::{Result, ensure};
+use convince_benches::{Arguments, elements, pool, random_witness, rng};
 use convince_circuit::{Bits, Circuit, CircuitBuilder, Conv2d, Layer, Strategy, Witness};
 use convince_field::Fr;
 use convince_gkr::{Claim, wave};
@@ -113,24 +113,10 @@ fn sweeps() -> [Sweep; 4] {
 }
 
 fn main() -> Result<()> {
-    let (mut measure, mut is_test, mut runs) = (false, false, 7);
-    let mut out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-        match argument.as_str() {
-            "--runs" => runs = value()?.parse().context("--runs needs a number")?,
-            "--out" => out = PathBuf::from(value()?),
-            "--bench" => measure = true,
-            "--test" => is_test = true,
-            _ => {}
-        }
-    }
-    ensure!(runs > 0, "--runs needs a positive number");
+    let arguments = Arguments::of_process();
+    let runs = arguments.runs(7)?;
     let provenance = Provenance::now("cargo bench -p convince-benches --bench strategies".into());
-    let measure = measure && !is_test;
-    let limit = if measure { usize::MAX } else { 2 };
-    let runs = if measure { runs } else { 1 };
+    let limit = if arguments.measures() { usize::MAX } else { 2 };
     let threads = pool(THREADS);
     let mut measured = Vec::new();
     for sweep in sweeps() {
@@ -149,7 +135,8 @@ fn main() -> Result<()> {
         }
         measured.push(Measured { name: sweep.name, varied: sweep.axis, points });
     }
-    if measure {
+    if let Some(out) = arguments.out()? {
+        std::fs::create_dir_all(&out)?;
         plot(&measured, &out.join("strategies.svg"))?;
         let results = Results { provenance, threads: THREADS, runs, sweeps: measured };
         std::fs::write(out.join("strategies.json"), serde_json::to_string_pretty(&results)? + "\n")?;

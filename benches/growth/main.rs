@@ -16,14 +16,14 @@ mod machine;
 mod plot;
 mod slope;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use convince::model::Model;
 use convince::{Proof, ProveOptions, ProvingKey, VerifyingKey, prove, setup, verify};
 use convince_benches::process::{again, peak_bytes};
-use convince_benches::{ConvNet, conv_net, pool};
+use convince_benches::{Arguments, ConvNet, conv_net, pool};
 use machine::{Provenance, Spread, milliseconds};
 use serde::{Deserialize, Serialize};
 use slope::Slopes;
@@ -110,53 +110,19 @@ struct Results {
     sweeps: Vec<Swept>,
 }
 
-struct Arguments {
-    quick: bool,
-    runs: usize,
-    out: Option<PathBuf>,
-    /// Of a child: the folder of key, input and proof.
-    child: Option<PathBuf>,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let mut parsed = Self { quick: true, runs: 9, out: None, child: None };
-        let (mut arguments, mut wants_little) = (std::env::args().skip(1), false);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--runs" => parsed.runs = value()?.parse().context("--runs needs a number")?,
-                "--out" => parsed.out = Some(value()?.into()),
-                "--child" => parsed.child = Some(value()?.into()),
-                "--bench" => parsed.quick = false,
-                "--quick" | "--test" => wants_little = true,
-                // Filters and flags of other harnesses.
-                _ => {}
-            }
-        }
-        ensure!(parsed.runs > 0, "--runs needs a positive number");
-        parsed.quick |= wants_little;
-        if parsed.quick {
-            parsed.runs = 1;
-        } else if parsed.out.is_none() {
-            parsed.out = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("results"));
-        }
-        Ok(parsed)
-    }
-}
-
 fn main() -> Result<()> {
     convince::restart_with_large_pages();
-    let arguments = Arguments::parse()?;
-    if let Some(folder) = &arguments.child {
-        let measured = pool(THREADS).install(|| child(folder, arguments.runs))?;
+    let arguments = Arguments::of_process();
+    let runs = arguments.runs(9)?;
+    if let Some(folder) = arguments.value("--child")? {
+        let measured = pool(THREADS).install(|| child(Path::new(folder), runs))?;
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }
     let provenance = Provenance::now("cargo bench -p convince-benches --bench growth".into());
-    let sweeps = SWEEPS.iter().map(|sweep| sweep.run(&arguments)).collect::<Result<Vec<_>>>()?;
-    if let Some(folder) = &arguments.out {
-        std::fs::create_dir_all(folder)?;
+    let sweeps = SWEEPS.iter().map(|sweep| sweep.run(arguments.measures(), runs)).collect::<Result<Vec<_>>>()?;
+    if let Some(folder) = arguments.out()? {
+        std::fs::create_dir_all(&folder)?;
         plot::draw(&sweeps, &folder.join("growth.svg"))?;
         let results = Results { provenance, threads: THREADS, sweeps };
         std::fs::write(folder.join("growth.json"), serde_json::to_string_pretty(&results)? + "\n")?;
@@ -165,8 +131,9 @@ fn main() -> Result<()> {
 }
 
 impl Sweep {
-    fn run(&self, arguments: &Arguments) -> Result<Swept> {
-        let exponents = self.values.clone().take(if arguments.quick { 2 } else { usize::MAX });
+    /// All points, or the first two.
+    fn run(&self, whole: bool, runs: usize) -> Result<Swept> {
+        let exponents = self.values.clone().take(if whole { usize::MAX } else { 2 });
         println!("{}: {}", self.name, self.unit);
         println!(
             "    {:>6} {:>10} {:>10} {:>12} {:>12} {:>10} {:>10}",
@@ -174,7 +141,7 @@ impl Sweep {
         );
         let mut points = Vec::new();
         for exponent in exponents {
-            let point = self.point(1 << exponent, arguments.runs)?;
+            let point = self.point(1 << exponent, runs)?;
             let Point { value, weights, leaves, measured, .. } = &point;
             let Measured { prove, verify, proof_bytes, peak_bytes } = measured;
             let (prove, verify) = (prove.median_ms, verify.median_ms);

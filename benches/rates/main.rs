@@ -21,15 +21,15 @@ mod kernels;
 mod machine;
 mod spans;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use convince::lower::{Strategies, lower_with};
 use convince::model::run;
 use convince::{Phase, ProveOptions, ProvingKey, estimate, prove, setup};
 use convince_benches::process::{again, forget_peak, peak_bytes};
-use convince_benches::{ConvNet, built_in, conv_net, pool};
+use convince_benches::{Arguments, ConvNet, built_in, conv_net, pool};
 use cost::{Sizes, Step};
 use fit::{Fit, Measured};
 use kernels::Rates;
@@ -105,45 +105,11 @@ struct Results {
     prices: Vec<Fit>,
 }
 
-struct Arguments {
-    quick: bool,
-    runs: usize,
-    out: Option<PathBuf>,
-    /// Of a child: the folder of key and input.
-    peak_of: Option<String>,
-}
-
-impl Arguments {
-    fn parse() -> Result<Self> {
-        let mut parsed = Self { quick: true, runs: 5, out: None, peak_of: None };
-        let (mut arguments, mut wants_little) = (std::env::args().skip(1), false);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--runs" => parsed.runs = value()?.parse().context("--runs needs a number")?,
-                "--out" => parsed.out = Some(value()?.into()),
-                "--peak-of" => parsed.peak_of = Some(value()?),
-                "--bench" => parsed.quick = false,
-                "--quick" | "--test" => wants_little = true,
-                // Filters and flags of other harnesses.
-                _ => {}
-            }
-        }
-        ensure!(parsed.runs > 0, "--runs needs a positive number");
-        parsed.quick |= wants_little;
-        if parsed.quick {
-            parsed.runs = 1;
-        } else if parsed.out.is_none() {
-            parsed.out = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("results"));
-        }
-        Ok(parsed)
-    }
-}
-
 fn main() -> Result<()> {
     convince::restart_with_large_pages();
-    let arguments = Arguments::parse()?;
-    if let Some(folder) = &arguments.peak_of {
+    let arguments = Arguments::of_process();
+    let runs = arguments.runs(5)?;
+    if let Some(folder) = arguments.value("--peak-of")? {
         println!("{}", serde_json::to_string(&prove_once(Path::new(folder))?)?);
         return Ok(());
     }
@@ -152,15 +118,14 @@ fn main() -> Result<()> {
     tracing::subscriber::set_global_default(Registry::default().with(listener.clone()))?;
     let kernels_ns = pool(1).install(kernels::measure);
     println!("{}", serde_json::to_string_pretty(&kernels_ns)?);
-    let (modelled, fitted) = if arguments.quick { (1, 1) } else { (MODELLED.len(), NETWORKS.len()) };
-    let runs = arguments.runs;
+    let (modelled, fitted) = if arguments.measures() { (MODELLED.len(), NETWORKS.len()) } else { (1, 1) };
     let networks = MODELLED[..modelled].iter().map(|name| model(name, &kernels_ns, runs, &listener));
     let networks = networks.collect::<Result<Vec<_>>>()?;
     let measured = (0..fitted).map(|k| measure(k, runs, &listener)).collect::<Result<Vec<_>>>()?;
-    let prices = if arguments.quick { Vec::new() } else { fit::all(&measured) };
-    if let Some(folder) = &arguments.out {
-        std::fs::create_dir_all(folder)?;
-        let foretold = FORETOLD.iter().filter(|_| !arguments.quick).map(|name| foretell(name, &kernels_ns));
+    let prices = if arguments.measures() { fit::all(&measured) } else { Vec::new() };
+    if let Some(folder) = arguments.out()? {
+        std::fs::create_dir_all(&folder)?;
+        let foretold = FORETOLD.iter().filter(|_| arguments.measures()).map(|name| foretell(name, &kernels_ns));
         let foretold = foretold.collect::<Result<Vec<_>>>()?;
         let results = Results { provenance, runs, kernels_ns, networks, foretold, prices };
         std::fs::write(folder.join("rates.json"), serde_json::to_string_pretty(&results)? + "\n")?;
