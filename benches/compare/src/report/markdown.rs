@@ -59,9 +59,10 @@ fn sessions(text: &mut String, results: &Results) {
     text.push_str("## Machine\n\n");
     table(
         text,
-        &["session", "revision", "processor", "memory", "kernel", "compiler"],
+        &["session", "revision", "processor", "memory", "kernel", "compiler", "built for"],
         results.sessions.iter().map(|session| {
-            let Session { name, processor, logical_processors, memory_bytes, kernel, rustc, .. } = session;
+            let Session { name, processor, logical_processors, memory_bytes, kernel, rustc, target_features, .. } =
+                session;
             let modified = if session.git_modified { ", modified" } else { "" };
             let revision = session.git_revision.get(..12).unwrap_or("unknown");
             let processor = format!("{processor}, {logical_processors} logical");
@@ -72,6 +73,7 @@ fn sessions(text: &mut String, results: &Results) {
                 bytes(*memory_bytes),
                 kernel.clone(),
                 rustc.clone(),
+                if target_features.is_empty() { "every such processor".into() } else { target_features.clone() },
             ]
         }),
     );
@@ -141,8 +143,8 @@ fn workload(text: &mut String, results: &Results, published: &Published, size: &
     ]);
     header.extend(["security", "zk", "runs"]);
     let width = header.len();
-    let measured = results.systems.iter().filter_map(|facts| Some((facts, results.cell(name, &facts.name)?)));
-    let mut rows: Vec<Vec<String>> = measured.map(|(facts, cell)| row(results, name, facts, cell, width)).collect();
+    let mut rows: Vec<Vec<String>> =
+        results.systems.iter().map(|facts| row(results, name, facts, results.cell(name, &facts.name), width)).collect();
     rows.extend(published.figures.iter().filter(|figure| figure.workload == *name).map(|figure| {
         let origin = match figure.origin {
             Origin::Read => "read",
@@ -166,10 +168,10 @@ fn workload(text: &mut String, results: &Results, published: &Published, size: &
     ahead(text, results, name);
 }
 
-fn row(results: &Results, workload: &str, facts: &Facts, cell: &Cell, width: usize) -> Vec<String> {
+fn row(results: &Results, workload: &str, facts: &Facts, cell: Option<&Cell>, width: usize) -> Vec<String> {
     let mut row = vec![facts.title.clone()];
     match cell {
-        Cell::Measured(median) => {
+        Some(Cell::Measured(median)) => {
             let baseline = results.baseline(workload, facts);
             row.extend(MEASURES.iter().map(|measure| {
                 let value = (measure.of)(median);
@@ -191,7 +193,8 @@ fn row(results: &Results, workload: &str, facts: &Facts, cell: &Cell, width: usi
                 median.runs.to_string(),
             ]);
         }
-        Cell::Refused(outcome, time, memory) => row.push(refusal(outcome, *time, *memory)),
+        Some(Cell::Refused(outcome, time, memory)) => row.push(refusal(outcome, *time, *memory)),
+        None => row.push("not measured yet".into()),
     }
     row.resize(width, String::new());
     row

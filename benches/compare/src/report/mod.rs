@@ -115,6 +115,7 @@ mod tests {
             "convince is ahead of Peer | of ours by 10×",
             "stopped at 1.07 GB of memory in setup",
             "not tried: mlp-30k",
+            "| convince | not measured yet |",
             "others were at work",
             "| Peer \\| of ours |",
             "measured before",
