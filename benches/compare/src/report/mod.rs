@@ -122,6 +122,14 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said} is missing in\n{text}");
         }
+        // The last column of a measured row is the last of its header: runs.
+        let cells = |start: &str| {
+            let line = text.lines().find(|line| line.starts_with(start)).expect("a line of the table");
+            line.split(" | ").map(|cell| cell.trim_matches([' ', '|']).to_owned()).collect::<Vec<_>>()
+        };
+        let (header, row) = (cells("| system | prove"), cells("| convince | 200 ms"));
+        assert_eq!((header.len(), header.last().map(String::as_str)), (row.len(), Some("runs")));
+        assert_eq!(row.last().map(String::as_str), Some("3"));
         assert!(!text.contains("99.0 s"), "fewer threads are another measurement");
         // One series with two points: its four plots, in the page as well.
         assert_eq!(written.len(), 2 + 4);
