@@ -25,6 +25,9 @@ pub struct Session {
     pub memory_bytes: u64,
     /// The kernel's release.
     pub kernel: String,
+    /// Instructions beyond the target's baseline that the build takes for granted; systems may find more at run time.
+    #[serde(default)]
+    pub target_features: String,
 }
 
 impl Session {
@@ -42,8 +45,19 @@ impl Session {
             logical_processors: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: memory_bytes(),
             kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().into(),
+            target_features: target_features(),
         }
     }
+}
+
+fn target_features() -> String {
+    let known = [
+        ("bmi2", cfg!(target_feature = "bmi2")),
+        ("adx", cfg!(target_feature = "adx")),
+        ("avx2", cfg!(target_feature = "avx2")),
+        ("avx512f", cfg!(target_feature = "avx512f")),
+    ];
+    known.into_iter().filter(|&(_, is_on)| is_on).map(|(name, _)| name).collect::<Vec<_>>().join(" ")
 }
 
 /// All memory of the machine; 0 where the system does not tell.

@@ -15,7 +15,8 @@ input to this public output*. Architecture, shifts and clamps are public, weight
 
 Figures are medians of the runs. A ratio is the system's figure over that of convince on the same workload, convince with zero \
 knowledge if the system has it and without (*convince, plain*) if it has not: **above one convince is ahead, below one the other is**. \
-*Prove* is witness generation and proof together. Memory is the peak of the process while it proves.
+*Prove* is witness generation and proof together, on the clock; *CPU of prove* the same in seconds of all processors, which other work \
+on the machine disturbs less. Memory is the peak of the process while it proves.
 ";
 
 /// A figure that systems are compared by.
@@ -25,8 +26,9 @@ struct Measure {
     text: fn(f64) -> String,
 }
 
-const MEASURES: [Measure; 5] = [
+const MEASURES: [Measure; 6] = [
     Measure { name: "prove", of: |m| m.prove_s, text: seconds },
+    Measure { name: "CPU of prove", of: |m| m.prove_cpu_s, text: seconds },
     Measure { name: "memory", of: |m| m.prove_bytes as f64, text: |b| bytes(b as u64) },
     Measure { name: "proof", of: |m| m.proof_bytes as f64, text: |b| bytes(b as u64) },
     Measure { name: "verify", of: |m| m.verify_s, text: seconds },
@@ -57,9 +59,10 @@ fn sessions(text: &mut String, results: &Results) {
     text.push_str("## Machine\n\n");
     table(
         text,
-        &["session", "revision", "processor", "memory", "kernel", "compiler"],
+        &["session", "revision", "processor", "memory", "kernel", "compiler", "built for"],
         results.sessions.iter().map(|session| {
-            let Session { name, processor, logical_processors, memory_bytes, kernel, rustc, .. } = session;
+            let Session { name, processor, logical_processors, memory_bytes, kernel, rustc, target_features, .. } =
+                session;
             let modified = if session.git_modified { ", modified" } else { "" };
             let revision = session.git_revision.get(..12).unwrap_or("unknown");
             let processor = format!("{processor}, {logical_processors} logical");
@@ -70,11 +73,11 @@ fn sessions(text: &mut String, results: &Results) {
                 bytes(*memory_bytes),
                 kernel.clone(),
                 rustc.clone(),
+                if target_features.is_empty() { "every such processor".into() } else { target_features.clone() },
             ]
         }),
     );
-    let threads: Vec<String> = results.threads.iter().map(usize::to_string).collect();
-    let _ = write!(text, "Threads: {}.", threads.join(", "));
+    let _ = write!(text, "Threads: {}.", results.threads);
     if let Some(load) = results.load {
         let busy = if load > 0.5 { ": others were at work, and wall times are too large" } else { "" };
         let _ = write!(text, " Largest load average before a measurement: {load:.2}{busy}.");
@@ -111,7 +114,7 @@ fn systems(text: &mut String, systems: &[Facts]) {
                 facts.arithmetisation.clone(),
                 facts.field.clone(),
                 facts.commitment.clone(),
-                format!("{} bits: {}", facts.security_bits, facts.security_note),
+                format!("{} bits, {}", facts.security_bits, facts.security_note),
                 setup.into(),
                 yes(facts.zero_knowledge),
                 yes(facts.binds_weights),
@@ -130,18 +133,11 @@ fn workload(text: &mut String, results: &Results, published: &Published, size: &
     );
     let mut header = vec!["system"];
     header.extend(MEASURES.iter().map(|measure| measure.name));
-    header.extend([
-        "of it witness",
-        "CPU of prove",
-        "memory of setup",
-        "proving key",
-        "verifying key",
-        "size of circuit",
-    ]);
+    header.extend(["witness alone", "memory of setup", "proving key", "verifying key", "size of circuit"]);
     header.extend(["security", "zk", "runs"]);
     let width = header.len();
-    let measured = results.systems.iter().filter_map(|facts| Some((facts, results.cell(name, &facts.name)?)));
-    let mut rows: Vec<Vec<String>> = measured.map(|(facts, cell)| row(results, name, facts, cell, width)).collect();
+    let mut rows: Vec<Vec<String>> =
+        results.systems.iter().map(|facts| row(results, name, facts, results.cell(name, &facts.name), width)).collect();
     rows.extend(published.figures.iter().filter(|figure| figure.workload == *name).map(|figure| {
         let origin = match figure.origin {
             Origin::Read => "read",
@@ -152,6 +148,7 @@ fn workload(text: &mut String, results: &Results, published: &Published, size: &
         let mut row = vec![
             format!("*{}* ({origin})", figure.system),
             time(figure.prove_s),
+            String::new(),
             size(figure.memory_bytes),
             size(figure.proof_bytes),
             time(figure.verify_s),
@@ -164,10 +161,10 @@ fn workload(text: &mut String, results: &Results, published: &Published, size: &
     ahead(text, results, name);
 }
 
-fn row(results: &Results, workload: &str, facts: &Facts, cell: &Cell, width: usize) -> Vec<String> {
+fn row(results: &Results, workload: &str, facts: &Facts, cell: Option<&Cell>, width: usize) -> Vec<String> {
     let mut row = vec![facts.title.clone()];
     match cell {
-        Cell::Measured(median) => {
+        Some(Cell::Measured(median)) => {
             let baseline = results.baseline(workload, facts);
             row.extend(MEASURES.iter().map(|measure| {
                 let value = (measure.of)(median);
@@ -180,7 +177,6 @@ fn row(results: &Results, workload: &str, facts: &Facts, cell: &Cell, width: usi
             let security = median.security_bits.unwrap_or(facts.security_bits.into());
             row.extend([
                 seconds(median.witness_s),
-                seconds(median.prove_cpu_s),
                 bytes(median.setup_bytes),
                 size(median.proving_key_bytes),
                 size(median.verifying_key_bytes),
@@ -190,7 +186,8 @@ fn row(results: &Results, workload: &str, facts: &Facts, cell: &Cell, width: usi
                 median.runs.to_string(),
             ]);
         }
-        Cell::Refused(outcome, time, memory) => row.push(refusal(outcome, *time, *memory)),
+        Some(Cell::Refused(outcome, time, memory)) => row.push(refusal(outcome, *time, *memory)),
+        None => row.push("not measured yet".into()),
     }
     row.resize(width, String::new());
     row

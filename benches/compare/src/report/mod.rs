@@ -58,6 +58,13 @@ mod tests {
         })
     }
 
+    fn on_one_thread(line: Line) -> Line {
+        match line {
+            Line::Measurement(line) => Line::Measurement(Measurement { threads: 1, ..line }),
+            other => other,
+        }
+    }
+
     fn measured(prove_s: f64, proof_bytes: u64) -> Outcome {
         let cost = |wall_s| Cost { wall_s, cpu_s: 2.0 * wall_s, peak_bytes: 50_000_000 };
         let phases = [(Phase::Setup, 1.0), (Phase::Witness, 0.0), (Phase::Prove, prove_s), (Phase::Verify, 0.01)];
@@ -70,7 +77,7 @@ mod tests {
         Line::Workload(Size { name: name.into(), summary, parameters, macs: 1, depth: 3, requantised: 1 })
     }
 
-    /// Everything that a results file can hold, for the first zero-knowledge peer of the build and for ours.
+    /// Everything that a results file can hold, for ours and for a peer.
     #[test]
     fn a_report_states_every_ratio_every_reason_and_what_disturbed_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -92,6 +99,7 @@ mod tests {
             measurement("convince", "mlp-10k", measured(0.3, 20_000)),
             measurement("convince", "mlp-10k", measured(0.2, 20_000)),
             measurement("convince", "mlp-30k", measured(0.4, 30_000)),
+            on_one_thread(measurement("convince", "mlp-30k", measured(99.0, 30_000))),
             measurement("peer", "mlp-10k", measured(2.0, 200)),
             measurement("peer", "mlp-30k", Outcome::MemoryCap { during: Some(Phase::Setup), before: BTreeMap::new() }),
             measurement("peer", "mlp-100k", Outcome::Skipped { reason: "not tried: mlp-30k".into() }),
@@ -107,12 +115,22 @@ mod tests {
             "convince is ahead of Peer | of ours by 10×",
             "stopped at 1.07 GB of memory in setup",
             "not tried: mlp-30k",
+            "| convince | not measured yet |",
             "others were at work",
             "| Peer \\| of ours |",
             "measured before",
         ] {
             assert!(text.contains(said), "{said} is missing in\n{text}");
         }
+        // The last column of a measured row is the last of its header: runs.
+        let cells = |start: &str| {
+            let line = text.lines().find(|line| line.starts_with(start)).expect("a line of the table");
+            line.split(" | ").map(|cell| cell.trim_matches([' ', '|']).to_owned()).collect::<Vec<_>>()
+        };
+        let (header, row) = (cells("| system | prove"), cells("| convince | 200 ms"));
+        assert_eq!((header.len(), header.last().map(String::as_str)), (row.len(), Some("runs")));
+        assert_eq!(row.last().map(String::as_str), Some("3"));
+        assert!(!text.contains("99.0 s"), "fewer threads are another measurement");
         // One series with two points: its four plots, in the page as well.
         assert_eq!(written.len(), 2 + 4);
         let page = std::fs::read_to_string(&written[1]).expect("the page");

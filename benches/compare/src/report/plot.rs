@@ -16,7 +16,9 @@ pub(super) struct Plot {
     pub(super) svg: String,
 }
 
-const SIZE: (u32, u32) = (960, 560);
+const SIZE: (u32, u32) = (1000, 560);
+/// Columns of it for the legend.
+const LEGEND: u32 = 240;
 
 /// Colours of systems, in their order; they repeat with other marks.
 const COLOURS: [RGBColor; 9] = [
@@ -87,18 +89,19 @@ fn draw(title: &str, axis: &Axis, measure: &Measure, lines: &[Line<'_>]) -> Resu
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
+    // The legend stands beside the plot, where it hides no point.
+    let (plot, legend) = area.split_horizontally(SIZE.0 - LEGEND);
     let all = || lines.iter().flat_map(|(_, points)| points.iter().copied());
     let bounds = |of: fn(&(f64, f64)) -> f64| {
         let values = || all().map(|point| of(&point));
         (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max))
     };
     let ((left, right), (low, high)) = (bounds(|p| p.0), bounds(|p| p.1));
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(&plot)
         .caption(title, ("sans-serif", 20))
         .margin(10)
         .x_label_area_size(45)
         .y_label_area_size(75)
-        .right_y_label_area_size(230)
         .build_cartesian_2d((left / 1.2..right * 1.2).log_scale(), (low / 1.6..high * 1.6).log_scale())?;
     chart
         .configure_mesh()
@@ -116,13 +119,11 @@ fn draw(title: &str, axis: &Axis, measure: &Measure, lines: &[Line<'_>]) -> Resu
             true => chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, colour.filled())))?,
             false => chart.draw_series(points.iter().map(|&point| TriangleMarker::new(point, 6, colour.filled())))?,
         };
-        // The legend stands beside the plot, where it hides no point.
-        let (x, y) = (SIZE.0 as i32 - 225, 60 + 22 * row as i32);
-        area.draw(&Rectangle::new([(x, y), (x + 14, y + 10)], colour.filled()))?;
-        area.draw(&Text::new((*name).to_owned(), (x + 20, y - 2), ("sans-serif", 14)))?;
+        let (x, y) = (5, 60 + 22 * row as i32);
+        legend.draw(&Rectangle::new([(x, y), (x + 14, y + 10)], colour.filled()))?;
+        legend.draw(&Text::new((*name).to_owned(), (x + 20, y - 2), ("sans-serif", 14)))?;
     }
     area.present()?;
-    drop(chart);
-    drop(area);
+    drop((chart, plot, legend, area));
     Ok(svg)
 }

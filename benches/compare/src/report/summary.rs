@@ -19,8 +19,8 @@ pub(super) struct Results {
     cells: BTreeMap<(String, String), Cell>,
     /// The largest load average at the start of a measurement.
     pub(super) load: Option<f64>,
-    /// Threads of each measurement, without repetition.
-    pub(super) threads: Vec<usize>,
+    /// Threads of every measurement.
+    pub(super) threads: usize,
 }
 
 /// What is known of a pair.
@@ -53,9 +53,17 @@ pub(super) struct Median {
 }
 
 impl Results {
+    /// Of the measurements with the most threads; the file may hold others.
+    ///
     /// # Errors
-    /// Measurements of systems or workloads that the file does not describe.
-    pub(super) fn new(lines: Vec<Line>) -> Result<Self> {
+    /// No measurement, or those of systems or workloads that the file does not describe.
+    pub(super) fn new(mut lines: Vec<Line>) -> Result<Self> {
+        let threads_of = |line: &Line| match line {
+            Line::Measurement(line) => Some(line.threads),
+            _ => None,
+        };
+        let threads = lines.iter().filter_map(threads_of).max().context("no measurement")?;
+        lines.retain(|line| threads_of(line).is_none_or(|n| n == threads));
         let (mut sessions, mut systems, mut sizes) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let mut pairs: BTreeMap<(String, String), Vec<Measurement>> = BTreeMap::new();
         for line in lines {
@@ -75,9 +83,6 @@ impl Results {
         }
         let all = || pairs.values().flatten();
         let load = all().filter_map(|line| line.load_average).reduce(f64::max);
-        let mut threads: Vec<usize> = all().map(|line| line.threads).collect();
-        threads.sort_unstable();
-        threads.dedup();
         let used: Vec<String> = all().map(|line| line.session.clone()).collect();
         sessions.retain(|session: &Session| used.contains(&session.name));
         let known = crate::systems::all().into_iter().map(|system| system.facts().name);

@@ -33,7 +33,7 @@ impl Ours {
     /// zkCNN's design: convolutions by Fourier transforms, ranges by bits, no zero knowledge.
     pub const FFT_BITS: Self = Self {
         name: "convince-fft-bits",
-        title: "convince, zkCNN's design (FFT, bits, plain)",
+        title: "convince, zkCNN's design, plain",
         mode: Mode::Plain,
         range: Range::Bits,
         convolution: Strategy::Fft,
@@ -62,9 +62,10 @@ impl System for Ours {
             arithmetisation: "layered circuit, GKR with LogUp".into(),
             field: "BLS12-381 scalar field, 255 bits".into(),
             commitment: "Hyrax (Pedersen rows on BLS12-381 G1), merlin transcript".into(),
-            security_bits: 100,
+            security_bits: 118,
             security_note:
-                "of the interactive protocol, counted round by round for each circuit; discrete logarithms at 128 bits"
+                "proven for the interactive protocol, of LeNet-5; each row has its circuit's, counted round by round. Discrete logarithms at \
+                            126 bits, Fiat-Shamir with a random oracle"
                     .into(),
             trusted_setup: TrustedSetup::None,
             zero_knowledge: self.mode == Mode::Hiding,

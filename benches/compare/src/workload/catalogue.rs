@@ -79,25 +79,8 @@ const fn depth(name: &'static str, depth: usize, suite: Suite) -> Entry {
 /// Inputs and hidden values of the MLPs of growing depth.
 const DEPTH_WIDTH: usize = 64;
 
-/// All workloads, the smallest of each series first.
+/// All workloads, in the order in which they are measured: convolutional networks, then MLPs, the smallest of each series first.
 pub const CATALOGUE: &[Entry] = &[
-    width("mlp-10k", 66, Suite::Quick),
-    width("mlp-30k", 118, Suite::Quick),
-    width("mlp-100k", 220, Suite::Quick),
-    width("mlp-300k", 384, Suite::Quick),
-    width("mlp-1m", 704, Suite::Quick),
-    width("mlp-3m", 1222, Suite::Full),
-    width("mlp-10m", 2233, Suite::Full),
-    width("mlp-18m", 2997, Suite::Full),
-    depth("mlp-2-layers", 2, Suite::Quick),
-    depth("mlp-4-layers", 4, Suite::Quick),
-    depth("mlp-8-layers", 8, Suite::Quick),
-    depth("mlp-16-layers", 16, Suite::Quick),
-    depth("mlp-32-layers", 32, Suite::Quick),
-    depth("mlp-64-layers", 64, Suite::Full),
-    depth("mlp-128-layers", 128, Suite::Full),
-    depth("mlp-256-layers", 256, Suite::Full),
-    depth("mlp-512-layers", 512, Suite::Full),
     Entry {
         name: "lenet5",
         summary: "LeNet-5, trained on MNIST, a held-out digit",
@@ -119,6 +102,23 @@ pub const CATALOGUE: &[Entry] = &[
         suite: Suite::Full,
         source: Source::BuiltIn,
     },
+    width("mlp-10k", 66, Suite::Quick),
+    width("mlp-30k", 118, Suite::Quick),
+    width("mlp-100k", 220, Suite::Quick),
+    width("mlp-300k", 384, Suite::Quick),
+    width("mlp-1m", 704, Suite::Quick),
+    width("mlp-3m", 1222, Suite::Full),
+    width("mlp-10m", 2233, Suite::Full),
+    width("mlp-18m", 2997, Suite::Full),
+    depth("mlp-2-layers", 2, Suite::Quick),
+    depth("mlp-4-layers", 4, Suite::Quick),
+    depth("mlp-8-layers", 8, Suite::Quick),
+    depth("mlp-16-layers", 16, Suite::Quick),
+    depth("mlp-32-layers", 32, Suite::Quick),
+    depth("mlp-64-layers", 64, Suite::Full),
+    depth("mlp-128-layers", 128, Suite::Full),
+    depth("mlp-256-layers", 256, Suite::Full),
+    depth("mlp-512-layers", 512, Suite::Full),
 ];
 
 impl Entry {
