@@ -46,7 +46,7 @@ impl Layout {
 
     /// What ranges cost, in units of 0.15 µs of one thread: a leaf costs the prover two, a committed entry three with
     /// its share of a row that the verifier reads, a table's row four with its leaf; a bit costs one to commit and two
-    /// in the zero-checks.
+    /// in the zero-checks. `benches/MODEL.md` (Prices) says what was measured since, by which no built-in network's circuit changes.
     pub(crate) fn cost(&self) -> usize {
         let leaves: usize = self.lookups.iter().map(|lookup| 1 << blocks::log_size(lookup.shape(&self.wires))).sum();
         let advice: usize = self.wires.iter().filter(|wire| wire.kind == WireKind::Advice).map(Wire::size).sum();
