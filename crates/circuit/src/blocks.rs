@@ -59,10 +59,12 @@ pub(crate) fn entries(content: &TableContent, shape: &[usize]) -> usize {
     }
 }
 
-/// How often the padding of a lookup of this shape counts, and for which row of its table; none where padding is no lookup.
-pub(crate) fn padding(content: &TableContent, shape: &[usize]) -> Option<(usize, usize)> {
+/// Counts the padding of a lookup of this shape for the row of its table that it looks up; for none where padding is no lookup.
+pub(crate) fn count_padding(counts: &mut [i32], content: &TableContent, shape: &[usize]) {
     let true_entries: usize = shape.iter().product();
-    content.zero_row().map(|row| (row, entries(content, shape) - true_entries))
+    if let Some(row) = content.zero_row() {
+        counts[row] += (entries(content, shape) - true_entries) as i32;
+    }
 }
 
 /// Counts which rows of `table` the entries of a lookup's columns look up; entries that are no row count nowhere.
@@ -82,8 +84,10 @@ mod tests {
     fn counted(content: TableContent, shape: &[usize], columns: &[&[i32]]) -> Vec<i64> {
         let mut counts = vec![0; content.len()];
         let columns: Vec<IntSlice<'_>> = columns.iter().map(|values| IntSlice::I32(values)).collect();
-        count(&mut counts, &Table { content, multiplicities: WireId(0) }, shape, &columns);
-        counts
+        let table = Table { content, multiplicities: WireId(0) };
+        count(&mut counts, &table, &columns);
+        count_padding(&mut counts, &table.content, shape);
+        counts.into_iter().map(i64::from).collect()
     }
 
     /// `values` of this shape in a block whose axes are powers of two, zeros where there are none: entry by entry.

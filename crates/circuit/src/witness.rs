@@ -270,9 +270,7 @@ pub(crate) fn multiplicities(values: &[Arc<Ints>], circuit: &Circuit, table_inde
         counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
     }
     for lookup in lookups {
-        if let Some((row, count)) = blocks::padding(&table.content, lookup.shape(circuit.wires())) {
-            counts[row] += count as i32;
-        }
+        blocks::count_padding(&mut counts, &table.content, lookup.shape(circuit.wires()));
     }
     Ints::I32(counts)
 }
