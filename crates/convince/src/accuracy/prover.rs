@@ -3,10 +3,9 @@ use std::io::Write;
 use std::ops::Range;
 
 use convince_circuit::{Circuit, Witness, WitnessError};
-use convince_field::Ints;
+use convince_field::{Ints, jobs};
 use convince_pcs::hyrax::hiding::HidingOpening;
 use convince_pcs::{CommittedWire, OpeningClaim};
-use convince_sumcheck::parallel;
 use convince_transcript::container::{Kind, header};
 use convince_transcript::{PlainProver, ProverChannel};
 use rand::rngs::OsRng;
@@ -177,7 +176,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             let witness = span.in_scope(|| batch.witness(key, values, &labels))?;
             Ok((batch, witness))
         };
-        let run: Result<Vec<_>, AccuracyError> = parallel::map_items(inputs, run).into_iter().collect();
+        let run: Result<Vec<_>, AccuracyError> = jobs::map_items(inputs, run).into_iter().collect();
         let mut counted = Vec::with_capacity(group.len());
         for (batch, mut witness) in run? {
             batch.count(circuit, &mut witness, &mut left)?;
@@ -186,7 +185,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
         let prove = |(batch, witness): (Batch, Witness)| {
             span.in_scope(|| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index)))
         };
-        for (index, proved) in group.zip(parallel::map_items(counted, prove)) {
+        for (index, proved) in group.zip(jobs::map_items(counted, prove)) {
             let (messages, bits, commitments) = proved?;
             proof.write_all(&messages)?;
             transcript.absorb(&commitments);
