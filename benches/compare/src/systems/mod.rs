@@ -2,6 +2,8 @@
 
 #[cfg(feature = "groth16")]
 pub mod groth16;
+#[cfg(feature = "halo2")]
+pub mod halo2;
 pub mod ours;
 
 use crate::system::Measurable;
@@ -16,5 +18,7 @@ pub fn all() -> Vec<Box<dyn Measurable>> {
         Box::new(groth16::Groth16::BN254),
         #[cfg(feature = "groth16")]
         Box::new(groth16::Groth16::BLS12_381),
+        #[cfg(feature = "halo2")]
+        Box::new(halo2::Halo2),
     ]
 }
