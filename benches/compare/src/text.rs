@@ -38,8 +38,8 @@ pub fn ratio(r: f64) -> String {
         r if r >= 1.0 => format!("{r:.1}×"),
         r if r > 0.0 => {
             // Two digits that count.
-            let digits = 1 + (-r.log10()).floor().max(0.0) as usize;
-            format!("{r:.digits$}×", digits = digits.max(2))
+            let digits = 2 + (-r.log10()).floor() as usize;
+            format!("{r:.digits$}×")
         }
         _ => "0×".into(),
     }

@@ -34,3 +34,96 @@ pub fn write(results: &Path, published: &Path, suite: &str, folder: &Path) -> Re
     };
     files.into_iter().map(write).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::harness::machine::Session;
+    use crate::harness::record::{Cost, Costs, Line, Measurement, Outcome, Size, append};
+    use crate::system::{Phase, Sizes};
+    use crate::systems;
+
+    fn measurement(system: &str, workload: &str, outcome: Outcome) -> Line {
+        Line::Measurement(Measurement {
+            session: "then".into(),
+            system: system.into(),
+            workload: workload.into(),
+            threads: 2,
+            time_cap_s: 60.0,
+            memory_cap_bytes: 1 << 30,
+            load_average: Some(3.0),
+            outcome,
+        })
+    }
+
+    fn measured(prove_s: f64, proof_bytes: u64) -> Outcome {
+        let cost = |wall_s| Cost { wall_s, cpu_s: 2.0 * wall_s, peak_bytes: 50_000_000 };
+        let phases = [(Phase::Setup, 1.0), (Phase::Witness, 0.0), (Phase::Prove, prove_s), (Phase::Verify, 0.01)];
+        let phases: BTreeMap<_, _> = phases.into_iter().map(|(phase, wall_s)| (phase, cost(wall_s))).collect();
+        Outcome::Measured(Costs { phases, proof_bytes, sizes: Sizes::default() })
+    }
+
+    fn size(name: &str, parameters: usize) -> Line {
+        let summary = "An MLP".into();
+        Line::Workload(Size { name: name.into(), summary, parameters, macs: 1, depth: 3, requantised: 1 })
+    }
+
+    /// Everything that a results file can hold, for the first zero-knowledge peer of the build and for ours.
+    #[test]
+    fn a_report_states_every_ratio_every_reason_and_what_disturbed_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("quick.jsonl");
+        let facts: Vec<_> = systems::all().iter().map(|system| system.facts()).collect();
+        let ours = facts.iter().find(|facts| facts.name == "convince").expect("ours");
+        let mut peer = ours.clone();
+        (peer.name, peer.title) = ("peer".into(), "Peer | of ours".into());
+        let mut session = Session::now();
+        session.name = "then".into();
+        let lines = [
+            Line::Session(session),
+            Line::System(ours.clone()),
+            Line::System(peer),
+            size("mlp-10k", 10_000),
+            size("mlp-30k", 30_000),
+            size("mlp-100k", 100_000),
+            measurement("convince", "mlp-10k", measured(0.1, 20_000)),
+            measurement("convince", "mlp-10k", measured(0.3, 20_000)),
+            measurement("convince", "mlp-10k", measured(0.2, 20_000)),
+            measurement("convince", "mlp-30k", measured(0.4, 30_000)),
+            measurement("peer", "mlp-10k", measured(2.0, 200)),
+            measurement("peer", "mlp-30k", Outcome::MemoryCap { during: Some(Phase::Setup), before: BTreeMap::new() }),
+            measurement("peer", "mlp-100k", Outcome::Skipped { reason: "not tried: mlp-30k".into() }),
+        ];
+        lines.iter().for_each(|line| append(&file, line).expect("writable"));
+        let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("read.json");
+        let written = write(&file, &published, "quick", folder.path()).expect("a report");
+        let text = std::fs::read_to_string(&written[0]).expect("the table");
+        for said in [
+            "2.00 s (10×)",
+            "200 B (0.010×)",
+            "ahead of convince are Peer | of ours by 100×",
+            "convince is ahead of Peer | of ours by 10×",
+            "stopped at 1.07 GB of memory in setup",
+            "not tried: mlp-30k",
+            "others were at work",
+            "| Peer \\| of ours |",
+            "measured before",
+        ] {
+            assert!(text.contains(said), "{said} is missing in\n{text}");
+        }
+        // One series with two points: its four plots, in the page as well.
+        assert_eq!(written.len(), 2 + 4);
+        let page = std::fs::read_to_string(&written[1]).expect("the page");
+        assert_eq!(page.matches("<svg").count(), 4);
+        assert!(!page.contains("<img") && page.contains("<table>"));
+    }
+
+    #[test]
+    fn a_missing_results_file_is_an_error_that_says_what_to_do() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = write(&folder.path().join("none"), Path::new("none"), "quick", folder.path()).expect_err("no file");
+        assert!(error.to_string().contains("compare run"));
+    }
+}
