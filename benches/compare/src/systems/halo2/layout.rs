@@ -23,6 +23,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::systems::parts;
 use crate::workload::{Layer, Linear, MaxPool, Requant, Step, Value, Workload};
 
 /// Widths of the grid, chosen for one network.
@@ -165,23 +166,14 @@ pub(super) enum Part {
 
 /// The limbs of a requantisation, one a row, the output first.
 pub(super) fn limbs(requant: &Requant, input: &Value, limb: u32) -> Vec<Limb> {
-    let quotients = requant.quotients(input.range);
-    let bits = |most: i64| if most > 0 { most.ilog2() + 1 } else { 0 };
-    let parts = [
-        (Part::Remainder, requant.shift),
-        (Part::Above, bits(quotients.high - i64::from(requant.high))),
-        (Part::Below, bits(i64::from(requant.low) - quotients.low)),
-    ];
-    let output = Limb { part: Part::Output, offset: 0, size: output_size(requant) };
-    let cut = parts.into_iter().flat_map(|(part, bits)| {
+    let [remainder, above, below] = parts::bits(requant, input);
+    let bits = [(Part::Remainder, remainder), (Part::Above, above), (Part::Below, below)];
+    let output = Limb { part: Part::Output, offset: 0, size: parts::output_size(requant) };
+    let cut = bits.into_iter().flat_map(|(part, bits)| {
         let offsets = (0..bits).step_by(limb as usize);
         offsets.map(move |offset| Limb { part, offset, size: 1 << limb.min(bits - offset) })
     });
     std::iter::once(output).chain(cut).collect()
-}
-
-fn output_size(requant: &Requant) -> u64 {
-    requant.high.abs_diff(requant.low) as u64 + 1
 }
 
 /// One row of a tile: what it multiplies, by places in the layer's input; `None` is the constant one.
@@ -411,7 +403,7 @@ fn log_rows(workload: &Workload, shape: &Shape) -> u32 {
 pub(super) fn narrow(step: &Step) -> bool {
     let widest = match &step.layer {
         Layer::Linear(_) => return true,
-        Layer::Requant(requant) => output_size(requant),
+        Layer::Requant(requant) => parts::output_size(requant),
         Layer::MaxPool(_) => step.input.range.size(),
     };
     widest <= 1 << 16

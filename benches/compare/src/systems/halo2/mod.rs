@@ -28,6 +28,7 @@ use halo2_axiom::transcript::{Blake2bRead, Blake2bWrite, Challenge255, Transcrip
 use rand::rngs::OsRng;
 
 use self::layout::{BLINDING, Fixed, Lane, Layout, Part, Place, Shape};
+use super::parts;
 use crate::system::{Facts, Sizes, System, TrustedSetup, Unfit};
 use crate::workload::{Layer, Linear, MaxPool, Public, Requant, Step, Trace, Workload};
 
@@ -398,15 +399,15 @@ impl Assignment {
         for (index, (input, output)) in values.enumerate() {
             let lane = index % self.shape.lanes;
             let first = self.lane_row + index / self.shape.lanes * limbs.len();
-            let excess = requant.quotient(input) - i64::from(output);
+            let [over_low, remainder, above, below] = parts::numbers(requant, input, output);
             let mut left = i64::from(input) + requant.half() - (i64::from(requant.low) << requant.shift);
             self.put(lane, Lane::Input, first, element(input.into()));
             for (row, limb) in (first..).zip(&limbs) {
                 let (part, sign) = match limb.part {
-                    Part::Output => (i64::from(output) - i64::from(requant.low), 1),
-                    Part::Remainder => (requant.remainder(input), 1),
-                    Part::Above => (excess.max(0), 1),
-                    Part::Below => ((-excess).max(0), -1),
+                    Part::Output => (over_low, 1),
+                    Part::Remainder => (remainder, 1),
+                    Part::Above => (above, 1),
+                    Part::Below => (below, -1),
                 };
                 let value =
                     if limb.part == Part::Output { part } else { (part >> limb.offset) & (limb.size as i64 - 1) };
