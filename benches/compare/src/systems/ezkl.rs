@@ -60,9 +60,7 @@ impl System for Ezkl {
             field: "BN254 scalar field, 254 bits".into(),
             commitment: "KZG on BN254".into(),
             security_bits: 100,
-            security_note: "conjectured: discrete logarithm and pairing assumptions on BN254, some 100 bits after the \
-                            improved number field sieve (Kim and Barbulescu)"
-                .into(),
+            security_note: super::BN254_SECURITY.into(),
             trusted_setup: TrustedSetup::Universal,
             zero_knowledge: true,
             binds_weights: false,

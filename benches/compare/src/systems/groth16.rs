@@ -38,7 +38,7 @@ impl Groth16<ark_bn254::Bn254> {
         title: "Groth16, BN254",
         field: "BN254 scalar field, 254 bits",
         security_bits: 100,
-        security_note: "discrete logarithms in the target group by the special tower number field sieve (Barbulescu and Duquesne, 2019)",
+        security_note: super::BN254_SECURITY,
         curve: PhantomData,
     };
 }

@@ -28,6 +28,11 @@ pub mod winterfell;
 
 use crate::system::Measurable;
 
+/// Why BN254 counts as 100 bits.
+#[cfg(any(feature = "ezkl", feature = "groth16", feature = "halo2"))]
+const BN254_SECURITY: &str =
+    "discrete logarithms in the target group by the special tower number field sieve (Barbulescu and Duquesne, 2019)";
+
 /// Every system of this build, in the order of the tables. Adding a system is one line here.
 pub fn all() -> Vec<Box<dyn Measurable>> {
     vec![
