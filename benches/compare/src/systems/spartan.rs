@@ -29,7 +29,7 @@ mod field {
     #[derive(MontConfig)]
     #[modulus = "7237005577332262213973186563042994240857116359379907606001950938285454250989"]
     #[generator = "2"]
-    pub struct ScalarConfig;
+    pub(super) struct ScalarConfig;
 }
 
 /// Spartan in one of its forms.
