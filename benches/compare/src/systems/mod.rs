@@ -47,6 +47,8 @@ pub fn all() -> Vec<Box<dyn Measurable>> {
         Box::new(spartan::Spartan::SNARK),
         #[cfg(feature = "spartan")]
         Box::new(spartan::Spartan::NIZK),
+        #[cfg(feature = "nova")]
+        Box::new(nova::Nova),
         #[cfg(feature = "halo2")]
         Box::new(halo2::Halo2),
         #[cfg(feature = "ezkl")]
