@@ -18,12 +18,17 @@ use crate::workload::{Layer, Lie, Public, Requant, Step, Trace, Workload, tiny_c
 pub fn check_system<S: System>(system: &S) -> Result<()> {
     for make in [tiny_mlp, tiny_cnn] {
         let workload = make(1);
-        check(system, &workload, &make(2)).with_context(|| format!("{} on {}", system.facts().name, workload.name))?;
+        check_on(system, &workload, &make(2))
+            .with_context(|| format!("{} on {}", system.facts().name, workload.name))?;
     }
     Ok(())
 }
 
-fn check<S: System>(system: &S, workload: &Workload, other: &Workload) -> Result<()> {
+/// [`check_system`] on one network and another of the same shape: for systems that only networks of some shapes fit.
+///
+/// # Errors
+/// As there.
+pub fn check_on<S: System>(system: &S, workload: &Workload, other: &Workload) -> Result<()> {
     system.fits(workload).map_err(|unfit| anyhow!("{unfit}"))?;
     let prepared = system.setup(workload).context("setup")?;
     let honest = workload.trace();

@@ -1,11 +1,12 @@
-//! The network as rank-one constraints.
+//! The network as rank-one constraints, for the systems that prove those.
 
 use ark_ff::PrimeField;
 use ark_relations::gr1cs::{
-    ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, Result, SynthesisError, Variable,
+    ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, LinearCombination, OptimizationGoal, Result,
+    SynthesisError, SynthesisMode, Variable,
 };
 
-use crate::workload::{Layer, Linear, MaxPool, Range, Requant, Step, Trace, Workload};
+use crate::workload::{Layer, Linear, MaxPool, Range, Requant, Step, Trace};
 
 pub(super) const DESCRIPTION: &str = "\
 One constraint a multiply-accumulate, since weights are private; sums are linear combinations and cost none. A rounded value is its \
@@ -15,25 +16,46 @@ selection, three of them for a 2x2 window. No lookups, no range checks of weight
 
 /// A network, with an assignment or without.
 pub(super) struct Network<'a> {
-    pub(super) workload: &'a Workload,
+    pub(super) steps: &'a [Step],
     /// None in setup.
     pub(super) trace: Option<&'a Trace>,
 }
 
+impl Network<'_> {
+    /// The constraint system, finalised.
+    pub(super) fn synthesised<F: PrimeField>(self, mode: SynthesisMode) -> Result<ConstraintSystemRef<F>> {
+        let system = ConstraintSystem::new_ref();
+        system.set_optimization_goal(OptimizationGoal::Constraints);
+        system.set_mode(mode);
+        self.generate_constraints(system.clone())?;
+        system.finalize();
+        Ok(system)
+    }
+
+    /// All variables' values: the constant one, the public ones, the private ones.
+    pub(super) fn assignment<F: PrimeField>(self) -> Result<Vec<F>> {
+        let mode = SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false };
+        let system = self.synthesised(mode)?;
+        let mut assignment = system.instance_assignment()?;
+        assignment.extend(system.witness_assignment()?);
+        Ok(assignment)
+    }
+}
+
 impl<F: PrimeField> ConstraintSynthesizer<F> for Network<'_> {
     fn generate_constraints(self, system: ConstraintSystemRef<F>) -> Result<()> {
-        let Self { workload, trace } = self;
+        let Self { steps, trace } = self;
         let builder = Builder { system };
-        let last = workload.steps.len();
+        let last = steps.len();
         let value = |tensor: usize, element: usize| trace.map(|trace| i64::from(trace.values[tensor][element]));
-        let mut values: Vec<Term<F>> = (0..workload.input.len())
+        let mut values: Vec<Term<F>> = (0..steps[0].input.len())
             .map(|element| builder.public(value(0, element)).map(Term::from))
             .collect::<Result<_>>()?;
         // Variables of the instance come first, whatever the order in which they are made.
-        let output: Vec<Variable> = (0..workload.output_value().len())
+        let output: Vec<Variable> = (0..steps[last - 1].output.len())
             .map(|element| builder.public(value(last, element)))
             .collect::<Result<_>>()?;
-        for (index, step) in workload.steps.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate() {
             let input = |element| value(index, element);
             let next = |element| value(index + 1, element);
             values = match &step.layer {

@@ -1,9 +1,7 @@
 //! Groth16 (Groth, 2016) by `ark-groth16`, over BN254, which its users deploy, and over BLS12-381, which is the curve of `convince`.
 //!
-//! The circuit is in `circuit.rs`. Setup runs the key generation and keeps the constraint matrices; a proof takes an assignment and
+//! The circuit is in `r1cs.rs`. Setup runs the key generation and keeps the constraint matrices; a proof takes an assignment and
 //! the matrices, so that no proof builds the circuit a second time.
-
-mod circuit;
 
 use std::marker::PhantomData;
 
@@ -12,14 +10,11 @@ use ark_ec::pairing::Pairing;
 use ark_ff::UniformRand;
 use ark_groth16::r1cs_to_qap::LibsnarkReduction;
 use ark_groth16::{PreparedVerifyingKey, Proof, ProvingKey};
-use ark_relations::gr1cs::{
-    ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, Matrix, OptimizationGoal, R1CS_PREDICATE_LABEL,
-    SynthesisMode,
-};
+use ark_relations::gr1cs::{Matrix, R1CS_PREDICATE_LABEL, SynthesisMode};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::rngs::OsRng;
 
-use self::circuit::Network;
+use super::r1cs::{self, Network};
 use crate::system::{Facts, Sizes, System, TrustedSetup};
 use crate::workload::{Public, Trace, Workload};
 
@@ -43,7 +38,7 @@ impl Groth16<ark_bn254::Bn254> {
         title: "Groth16, BN254",
         field: "BN254 scalar field, 254 bits",
         security_bits: 100,
-        security_note: "discrete logarithms in the target group by the special tower number field sieve (Barbulescu and Duquesne, 2019)",
+        security_note: super::BN254_SECURITY,
         curve: PhantomData,
     };
 }
@@ -87,15 +82,15 @@ impl<E: Pairing> System for Groth16<E> {
             trusted_setup: TrustedSetup::PerCircuit,
             zero_knowledge: true,
             binds_weights: false,
-            circuit: circuit::DESCRIPTION.into(),
+            circuit: r1cs::DESCRIPTION.into(),
         }
     }
 
     fn setup(&self, workload: &Workload) -> Result<Self::Prepared> {
-        let network = || Network { workload, trace: None };
+        let network = || Network { steps: &workload.steps, trace: None };
         let proving = Snark::<E>::generate_random_parameters_with_reduction(network(), &mut OsRng)?;
         let verifying = ark_groth16::prepare_verifying_key(&proving.vk);
-        let system = synthesised(network(), SynthesisMode::Setup)?;
+        let system = network().synthesised(SynthesisMode::Setup)?;
         let matrices = system.to_matrices()?.remove(R1CS_PREDICATE_LABEL);
         Ok(Prepared {
             proving,
@@ -117,11 +112,7 @@ impl<E: Pairing> System for Groth16<E> {
     }
 
     fn witness(&self, _: &Self::Prepared, workload: &Workload, trace: &Trace) -> Result<Self::Witness> {
-        let mode = SynthesisMode::Prove { construct_matrices: false, generate_lc_assignments: false };
-        let system = synthesised(Network { workload, trace: Some(trace) }, mode)?;
-        let mut assignment = system.instance_assignment()?;
-        assignment.extend(system.witness_assignment()?);
-        Ok(assignment)
+        Ok(Network { steps: &workload.steps, trace: Some(trace) }.assignment()?)
     }
 
     fn prove(&self, prepared: &Self::Prepared, witness: Self::Witness) -> Result<Vec<u8>> {
@@ -152,15 +143,6 @@ impl<E: Pairing> System for Groth16<E> {
     }
 }
 
-fn synthesised<F: ark_ff::PrimeField>(network: Network<'_>, mode: SynthesisMode) -> Result<ConstraintSystemRef<F>> {
-    let system = ConstraintSystem::new_ref();
-    system.set_optimization_goal(OptimizationGoal::Constraints);
-    system.set_mode(mode);
-    network.generate_constraints(system.clone())?;
-    system.finalize();
-    Ok(system)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,8 +160,8 @@ mod tests {
         for workload in [tiny_mlp(3), tiny_cnn(3)] {
             let satisfied = |trace: &Trace| {
                 let mode = SynthesisMode::Prove { construct_matrices: true, generate_lc_assignments: true };
-                let network = Network { workload: &workload, trace: Some(trace) };
-                let system = synthesised::<ark_bn254::Fr>(network, mode).expect("a circuit");
+                let network = Network { steps: &workload.steps, trace: Some(trace) };
+                let system = network.synthesised::<ark_bn254::Fr>(mode).expect("a circuit");
                 system.is_satisfied().expect("an assignment")
             };
             assert!(satisfied(&workload.trace()), "{}", workload.name);
