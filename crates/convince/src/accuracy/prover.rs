@@ -11,7 +11,7 @@ use convince_transcript::{PlainProver, ProverChannel};
 use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use tracing::{Span, debug_span, info_span};
+use tracing::{debug_span, info_span};
 use zeroize::Zeroizing;
 
 use super::{
@@ -170,10 +170,8 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
             inputs.push((batch, values, batches.labels(index, statement.labels)));
         }
-        // On whatever thread a batch is, its spans are within this one.
-        let span = Span::current();
         let run = |(batch, values, labels): (Batch, Vec<i32>, Vec<u32>)| {
-            let witness = span.in_scope(|| batch.witness(key, values, &labels))?;
+            let witness = batch.witness(key, values, &labels)?;
             Ok((batch, witness))
         };
         let run: Result<Vec<_>, AccuracyError> = jobs::map_items(inputs, run).into_iter().collect();
@@ -182,9 +180,8 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             batch.count(circuit, &mut witness, &mut left)?;
             counted.push((batch, witness));
         }
-        let prove = |(batch, witness): (Batch, Witness)| {
-            span.in_scope(|| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index)))
-        };
+        let prove =
+            |(batch, witness): (Batch, Witness)| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index));
         for (index, proved) in group.zip(jobs::map_items(counted, prove)) {
             let (messages, bits, commitments) = proved?;
             proof.write_all(&messages)?;
@@ -261,6 +258,7 @@ impl Batch {
 
     /// Leaves the bits of the first images that are right, while some are `left` to be counted.
     fn count(&self, circuit: &Circuit, witness: &mut Witness, left: &mut usize) -> Result<(), AccuracyError> {
+        let _phase = Phase::Witness.begin(&|_| ());
         let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
         let right = witness.wire(wire);
         let counts = |b: usize| {

@@ -11,6 +11,8 @@
 //!
 //! The instructions read the low 52 bits of their factors: factors need no mask, but must be carried. Bounds stand with the functions.
 #![allow(unsafe_code)]
+// Limbs are indexed as the formulas have them; closures would stay calls, for they do not have the processor's features.
+#![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
 use std::sync::atomic::{AtomicU8, Ordering};
