@@ -112,6 +112,8 @@ struct Child {
 }
 
 fn main() -> Result<()> {
+    // Every system gets what `convince` asks the C library for.
+    convince::restart_with_large_pages();
     match Cli::parse().command {
         Command::List(args) => list(&args),
         Command::Run(args) => run(&plan(args)?),
