@@ -1,6 +1,6 @@
 //! Prices of a proof's parts, in time and memory.
 //!
-//! Two threads of a machine with Zen 3 cores at 2.45 GHz. Measured, and to be measured again after a change that makes proofs
+//! Two threads of a machine with Zen 5 cores, which have AVX-512; Zen 3 cores take some five times as long. Measured, and to be measured again after a change that makes proofs
 //! faster, by
 //!
 //! ```sh
@@ -12,19 +12,19 @@
 use super::{Cost, MOST_RECOMPUTED, scalar_terms, table_columns};
 
 /// Nanoseconds of a multiply-accumulate of the network's run.
-const MAC_NS: f64 = 0.03;
-/// Nanoseconds of an integer of the advice: 32 to compute, 157 to commit to, 117 to open.
-const COMMITTED_NS: f64 = 306.0;
+const MAC_NS: f64 = 0.0063;
+/// Nanoseconds of an integer of the advice: 7 to compute, 34 to commit to, 16 to open.
+const COMMITTED_NS: f64 = 57.0;
 /// Microseconds of a row of the advice.
-const ROW_US: f64 = 26.0;
+const ROW_US: f64 = 18.9;
 /// Nanoseconds of a leaf of the lookup tree.
-const LEAF_NS: f64 = 272.0;
-/// Nanoseconds of a weight: 1.9 to fold for its layer's sumcheck, 1.0 to open.
-const WEIGHT_NS: f64 = 2.9;
+const LEAF_NS: f64 = 47.2;
+/// Nanoseconds of a weight: 0.52 to fold for its layer's sumcheck, 0.17 to open.
+const WEIGHT_NS: f64 = 0.69;
 /// Microseconds of a round.
-const ROUND_US: f64 = 23.5;
+const ROUND_US: f64 = 6.2;
 /// Microseconds of a term of a multi-scalar multiplication with full-size scalars.
-const TERM_US: f64 = 8.9;
+const TERM_US: f64 = 1.35;
 
 /// Bytes of a process before it has read a key.
 const PROCESS_BYTES: f64 = 11.7e6;
