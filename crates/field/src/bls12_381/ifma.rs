@@ -15,9 +15,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::config::Fr;
+use super::processor::proof_of;
 use super::wide::{P, reduce_9};
 
 /// Elements of a vector.
@@ -45,34 +45,9 @@ const fn limbs_of(w: [u64; 4]) -> [u64; LIMBS] {
     ]
 }
 
-/// Proof that the processor has the instructions.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ifma(());
-
-const UNKNOWN: u8 = 0;
-const ABSENT: u8 = 1;
-const PRESENT: u8 = 2;
-static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-impl Ifma {
-    /// `None` if the processor lacks them. One comparison after the first call.
-    #[inline(always)]
-    pub(super) fn detect() -> Option<Self> {
-        match STATE.load(Ordering::Relaxed) {
-            PRESENT => Some(Self(())),
-            ABSENT => None,
-            _ => Self::ask_processor(),
-        }
-    }
-
-    #[cold]
-    fn ask_processor() -> Option<Self> {
-        let present = std::is_x86_feature_detected!("avx512f")
-            && std::is_x86_feature_detected!("avx512ifma")
-            && std::is_x86_feature_detected!("avx512vbmi2");
-        STATE.store(if present { PRESENT } else { ABSENT }, Ordering::Relaxed);
-        present.then_some(Self(()))
-    }
+proof_of! {
+    /// Proof that the processor has the instructions.
+    Ifma: "avx512f" "avx512ifma" "avx512vbmi2"
 }
 
 /// `out = a b`, elementwise, on as many whole vectors as there are; returns the number of elements done.

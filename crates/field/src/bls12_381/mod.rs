@@ -13,6 +13,8 @@ mod config;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod narrow;
+#[cfg(target_arch = "x86_64")]
+mod processor;
 mod tables;
 mod wide;
 mod zeros;
