@@ -21,7 +21,7 @@ const SIZE: (u32, u32) = (1000, 560);
 const LEGEND: u32 = 240;
 
 /// Colours of systems, in their order; they repeat with other marks.
-const COLOURS: [RGBColor; 9] = [
+const COLOURS: [RGBColor; 13] = [
     full_palette::RED_700,
     full_palette::ORANGE_700,
     full_palette::BROWN_400,
@@ -31,6 +31,10 @@ const COLOURS: [RGBColor; 9] = [
     full_palette::PURPLE_600,
     full_palette::TEAL_400,
     full_palette::GREY_700,
+    full_palette::PINK_300,
+    full_palette::LIME_700,
+    full_palette::INDIGO_900,
+    full_palette::AMBER_600,
 ];
 
 struct Axis {
