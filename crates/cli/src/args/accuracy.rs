@@ -12,7 +12,7 @@ use super::{Nonce, ProfileOptions};
 /// number of images that are right is then proven, and with it that number or any smaller: how many more are right is
 /// not to be seen. Exit code 1, and no file, if fewer are right.
 ///
-/// Images are read, proven and written a few batches at a time (--together), so that neither memory nor disk but for the proof itself
+/// Images are read, proven and written one batch at a time, or so many as --together says, so that neither memory nor disk but for the proof itself
 /// grows with their number. The proof holds neither images nor labels: whoever verifies has them, or a commitment to
 /// the images.
 ///
@@ -69,7 +69,7 @@ pub(crate) struct ProveAccuracy {
     pub(crate) nonce: Option<Nonce>,
 
     /// Batches that are proven beside each other: several keep threads a little busier, four by 6 % on two cores, and memory is
-    /// that of two to so many proofs. A profile is made of one after the other
+    /// up to that of so many proofs. A profile is made of one after the other
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) together: NonZeroUsize,
 

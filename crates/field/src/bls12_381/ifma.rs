@@ -105,9 +105,9 @@ pub(super) fn weighted_products(_: Ifma, weights: &[Fr], pairs: &[[&[Fr]; 2]]) -
 }
 
 /// Sums of neighbouring fractions `(p0 q1 + p1 q0, q0 q1)`, and how many; as [`products`].
-pub(super) fn add_neighbours(_: Ifma, [p, q]: [&[Fr]; 2], [out_p, out_q]: [&mut [Fr]; 2]) -> usize {
+pub(super) fn add_fractions(_: Ifma, [p, q]: [&[Fr]; 2], [out_p, out_q]: [&mut [Fr]; 2]) -> usize {
     // SAFETY: as for `products`.
-    unsafe { add_neighbours_by_vectors([p, q], [out_p, out_q]) }
+    unsafe { add_fractions_by_vectors([p, q], [out_p, out_q]) }
 }
 
 /// Words of eight consecutive elements, a word a vector. The lanes' order is that of [`store`].
@@ -218,7 +218,7 @@ fn word(x: u64) -> __m512i {
     _mm512_set1_epi64(x as i64)
 }
 
-/// Adds a row `a b` to a Montgomery product's sums and drops the lowest limb with the multiple of p that clears it.
+/// Adds the multiple of p that clears the lowest limb of a Montgomery product's sums, and drops that limb.
 ///
 /// Every sum takes four terms below `2^52` a row.
 #[inline]
@@ -413,7 +413,7 @@ fn bind_by_vectors(low: &mut [Fr], high: &[Fr], r: &Fr) -> usize {
 }
 
 #[target_feature(enable = "avx512f,avx512ifma,avx512vbmi2")]
-fn add_neighbours_by_vectors([p, q]: [&[Fr]; 2], [out_p, out_q]: [&mut [Fr]; 2]) -> usize {
+fn add_fractions_by_vectors([p, q]: [&[Fr]; 2], [out_p, out_q]: [&mut [Fr]; 2]) -> usize {
     let modulus = modulus();
     let ((p, _), (q, _)) = (p.as_chunks(), q.as_chunks());
     let ((out_p, _), (out_q, _)) = (out_p.as_chunks_mut(), out_q.as_chunks_mut());

@@ -1,5 +1,7 @@
 //! Kernels over tables: eight entries at a time where the processor can ([`ifma`]), the rest one by one.
 
+use ark_ff::AdditiveGroup;
+
 use super::config::Fr;
 use super::{arithmetic, bind};
 use crate::reference;
@@ -72,7 +74,7 @@ pub(super) fn weighted_products<const K: usize>(weights: &[Fr], pairs: [[&[Fr]; 
 const RUN: usize = 64;
 
 fn weighted_one_by_one<const K: usize>(weights: &[Fr], pairs: [[&[Fr]; 2]; K]) -> Fr {
-    let mut sums = [Fr::new_unchecked(ark_ff::BigInt([0; 4])); RUN];
+    let mut sums = [Fr::ZERO; RUN];
     let run = |(start, weights): (usize, &[Fr])| {
         for (i, sum) in (start..start + weights.len()).zip(&mut sums) {
             let factors = |side: usize| pairs.map(|pair| pair[side][i]);
@@ -88,7 +90,7 @@ pub(super) fn add_fractions([p, q]: [&[Fr]; 2], [sums_p, sums_q]: [&mut [Fr]; 2]
     assert!(p.len() == q.len() && q.len() == 2 * sums_p.len() && sums_p.len() == sums_q.len());
     #[cfg(target_arch = "x86_64")]
     if let Some(present) = vectors(sums_p.len()) {
-        let done = ifma::add_neighbours(present, [p, q], [sums_p, sums_q]);
+        let done = ifma::add_fractions(present, [p, q], [sums_p, sums_q]);
         let sums = [&mut sums_p[done..], &mut sums_q[done..]];
         return reference::add_fractions([&p[2 * done..], &q[2 * done..]], sums);
     }

@@ -156,7 +156,7 @@ impl Group<'_> {
     /// The windows of some output places, each channel by channel in `stride` values; zeros for what lies in the padding and
     /// behind the last tap. `windows` is empty, or holds what a call with this stride left.
     ///
-    /// Window by window, so that what is written lies together; a quarter of the time of 64 channels' products.
+    /// Window by window, so that what is written lies together.
     fn copy_windows<T: Value>(&self, planes: &[T], places: Range<usize>, stride: usize, windows: &mut Vec<T>) {
         // What lies behind the last taps is never written.
         windows.resize(places.len() * stride, T::default());

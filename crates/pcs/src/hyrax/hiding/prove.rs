@@ -104,8 +104,7 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         let (mut clear, pads) = channel.into_parts();
         let secrets = Secrets::draw(params, tape.products().len(), rng);
         let rows = layout.rows();
-        // The blinders' commitment is a third of the opening's group operations and waits for nothing; the steps before it, round
-        // by round, leave other threads much time.
+        // The blinders' commitment waits for nothing; the steps before it, round by round, leave other threads much time.
         let (blinders, opened) = jobs::beside(
             || secrets.commit_blinders(params),
             || {
