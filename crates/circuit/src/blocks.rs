@@ -8,7 +8,7 @@ use crate::{Lookup, Table, TableContent, Wire};
 /// What a block of the lookup tree's leaves holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockSource {
-    /// The entries of lookup `k`, each axis padded to a power of two.
+    /// The entries of lookup `k`, each axis padded to a power of two, in the order of [`leaf_axes`].
     Lookup(usize),
     /// The rows of table `k`, padded to a power of two.
     Table(usize),
@@ -23,6 +23,14 @@ pub struct Block {
     pub log_size: usize,
     /// First leaf; a multiple of the size.
     pub offset: usize,
+}
+
+/// The axes of a looked-up tensor in the order in which its block holds them, highest first: those that padding fills up to
+/// a power of two, then the others. So true entries come in whole runs of as many leaves as the latter have entries, and a
+/// prover may pass over the runs of padding.
+pub fn leaf_axes(shape: &[usize]) -> Vec<usize> {
+    let (whole, padded): (Vec<usize>, Vec<usize>) = (0..shape.len()).partition(|&axis| shape[axis].is_power_of_two());
+    [padded, whole].concat()
 }
 
 /// Number of variables of a tensor: each axis has its own.
@@ -119,6 +127,13 @@ mod tests {
             assert_eq!(counts[2], 3 + 17, "{content:?}");
             assert_eq!(entries(&content, &shape), 32);
         }
+    }
+
+    #[test]
+    fn axes_that_are_not_padded_are_the_lowest() {
+        assert_eq!(leaf_axes(&[64, 6, 28, 28]), [1, 2, 3, 0]);
+        assert_eq!(leaf_axes(&[1, 64, 7, 8]), [2, 0, 1, 3]);
+        assert_eq!(leaf_axes(&[10]), [0]);
     }
 
     #[test]

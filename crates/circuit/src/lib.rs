@@ -49,7 +49,7 @@ mod wire;
 mod witness;
 
 pub use arg_max::ArgMaxLayer;
-pub use blocks::{Block, BlockSource};
+pub use blocks::{Block, BlockSource, leaf_axes};
 pub use builder::CircuitBuilder;
 pub use check::{Violation, check};
 pub use circuit::{Circuit, Layer, Statistics};

@@ -41,10 +41,10 @@ pub(crate) fn margin<F: ProofField, S: ChannelScalar<F>>(
     products: &ProductClaims<F, S>,
 ) -> (Vec<F>, S) {
     let (point, values): (_, BTreeMap<usize, S>) = match layer.has_bits() {
-        true => (products.point(&layer.shape), products.of_wire(layer.advice)),
+        true => (products.point(&layer.shape).to_vec(), products.of_wire(layer.advice)),
         false => (columns.point(circuit, layer.advice), columns.of_wire(layer.advice)),
     };
-    (point.to_vec(), join(&layer.margin, &values))
+    (point, join(&layer.margin, &values))
 }
 
 pub(crate) fn prove<F: ProofField, C: ProverChannel<F>>(

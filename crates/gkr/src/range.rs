@@ -31,7 +31,7 @@ pub(crate) fn claims<F: ProofField, S: ChannelScalar<F>>(
     let claim = |layer: &Layer| {
         let Layer::Range(layer) = layer else { return None };
         let advice = layer.advice?;
-        let functional = Functional::at_flat(columns.point(circuit, advice), &circuit.wire(layer.wire).shape);
+        let functional = Functional::at_flat(&columns.point(circuit, advice), &circuit.wire(layer.wire).shape);
         let low = S::constant(F::from_i64(layer.low) * functional.sum());
         let value = join(&layer.limbs, &columns.of_wire(advice)) + low;
         Some(Claim::on(circuit, Tensor::whole(layer.wire), functional, value))

@@ -70,11 +70,11 @@ pub(crate) fn input_claims<F: ProofField, S: ChannelScalar<F>>(
 ) -> Vec<Claim<F, S>> {
     let claim = |layer: &RequantLayer| {
         let (point, values) = match layer.has_bits() {
-            true => (products.point(&layer.output_shape), products.of_wire(layer.advice)),
+            true => (products.point(&layer.output_shape).to_vec(), products.of_wire(layer.advice)),
             false => (columns.point(circuit, layer.advice), columns.of_wire(layer.advice)),
         };
         let inputs = layer.lookups.as_ref().map(|lookups| columns.of_wire(lookups.inputs)).unwrap_or_default();
-        input_claim(circuit, layer, point, [&values, &inputs], challenges)
+        input_claim(circuit, layer, &point, [&values, &inputs], challenges)
     };
     requants(circuit).map(claim).collect()
 }

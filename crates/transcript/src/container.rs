@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// First bytes of every file.
 pub const MAGIC: [u8; 4] = *b"CNVC";
 /// Version of all formats; it changes whenever a byte of any of them, or of the protocol, changes its meaning.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 const HEADER_LEN: usize = 7;
 const CHECKSUM_LEN: usize = 32;

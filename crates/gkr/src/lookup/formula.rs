@@ -2,11 +2,11 @@
 
 use convince_circuit::{BlockSource, Circuit, TableContent};
 use convince_field::ProofField;
-use convince_poly::{Functional, eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
+use convince_poly::{eq_bits, eq_truncated, prefix_sum, weighted_prefix_sum};
 use convince_sumcheck::suffix;
 use convince_transcript::ChannelScalar;
 
-use super::{ColumnClaims, table_id};
+use super::{ColumnClaims, functional, table_id};
 
 /// (p, q) at the leaf point, from the claims there: DESIGN section 7's formula. O(log) a block, O(rows) for a table with an
 /// activation column.
@@ -31,7 +31,7 @@ pub(super) fn formula<F: ProofField, S: ChannelScalar<F>>(
         let content = &circuit.tables()[table].content;
         let ones = match block.source {
             BlockSource::Lookup(_) if content.zero_row().is_some() => weight,
-            _ => weight * Functional::at_flat(point, shape).sum(),
+            _ => weight * functional(point, shape).sum(),
         };
         covered += ones;
         q = q + constant(ones * (alpha - table_id::<F>(table)));

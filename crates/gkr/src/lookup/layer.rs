@@ -7,6 +7,7 @@ use convince_poly::prefix_sum;
 use convince_sumcheck::parallel;
 
 use super::leaves::{Kind, Leaves, Segment};
+use super::places::Places;
 use super::region::{LOG_RUN, Nodes, Region, Round, Runs, Sums, pair_values};
 use super::tree::{Children, Level};
 use super::weights::Weights;
@@ -90,28 +91,28 @@ pub(super) fn only_node<F: ProofField>(children: &Children<F>) -> [F; 4] {
 
 /// `sum_g eq(point, g) f` at infinity of the lowest variable of the nodes above `children`: the coefficient of its square.
 pub(super) fn square_term<F: ProofField>(children: &Children<F>, lambda: F, point: &[F]) -> F {
+    let (places, stored) = (children.places().above(2), children.stored().div_ceil(4));
+    let all = stored + places.left_out();
+    let weights = Weights::new(point, all, LOG_RUN);
     match children {
-        Children::Nodes(level) => {
-            let pairs = level[0].len() / 4;
-            Upper::new(level, lambda).square_term(&Weights::new(point, pairs, LOG_RUN), 0..pairs)
-        }
+        Children::Nodes(level) => Upper::new(&level.nodes, lambda).square_term(&weights, &places, 0..stored),
         Children::Recomputed(level) => {
-            let pairs = level.len / 4;
-            let weights = Weights::new(point, pairs, LOG_RUN);
-            let pieces = (0..pairs).step_by(PIECE).map(|start| start..(start + PIECE).min(pairs));
+            let pieces = (0..stored).step_by(PIECE).map(|start| start..(start + PIECE).min(stored));
             let terms = parallel::map_items(pieces.collect(), |pairs| {
                 let nodes = level.nodes(4 * pairs.start..4 * pairs.end);
-                Upper::new(&nodes, lambda).square_term(&weights, pairs)
+                Upper::new(&nodes, lambda).square_term(&weights, &places, pairs)
             });
             terms.into_iter().sum()
         }
         Children::Leaves(leaves) => {
-            let (lookups, all) = (leaves.lookups(), leaves.len().div_ceil(4));
-            let weights = Weights::new(point, all, LOG_RUN);
-            let term =
-                |fours: Range<usize>| Lowest { leaves, first: 4 * fours.start, lambda }.square_term(&weights, fours);
-            let of_lookups = lookups_square_term(leaves, &Weights::new(point, all, LOG_FOURS));
-            term(0..lookups.start) + lambda * of_lookups + term(lookups.end..all)
+            let lookups = leaves.lookups();
+            let of_lookups = lookups_square_term(leaves, &places, &Weights::new(point, all, LOG_FOURS));
+            let term = |stored: Range<usize>, first: usize| {
+                let pairs = first..first + stored.len();
+                Lowest { leaves, first: 4 * stored.start, lambda }.square_term(&weights, &Places::default(), pairs)
+            };
+            let behind = lookups.end + places.left_out();
+            term(0..lookups.start, 0) + lambda * of_lookups + term(lookups.end..stored, behind)
         }
     }
 }
@@ -123,12 +124,13 @@ const PIECE: usize = 32 << LOG_RUN;
 const LOG_FOURS: usize = 9;
 
 /// `sum_g eq(g) (q0' - q0) (q1' - q1)` over the lookups: mostly sums of small integers times weights.
-fn lookups_square_term<F: ProofField>(leaves: &Leaves<F>, weights: &Weights<F>) -> F {
+fn lookups_square_term<F: ProofField>(leaves: &Leaves<F>, places: &Places, weights: &Weights<F>) -> F {
     let parts = parallel::cuts(leaves.lookups(), weights.run());
     let parts = parallel::map_items(parts, |fours| {
         let mut sums = [F::zero(); 4];
         let mut segment = leaves.segments.partition_point(|s| s.fours.end <= fours.start);
-        for (run, common, mut low) in weights.runs(fours) {
+        for (run, number) in places.pieces(fours, weights.run()) {
+            let (common, mut low) = weights.piece(number, run.len());
             let mut start = run.start;
             while start < run.end {
                 let Segment { fours, kind } = &leaves.segments[segment];
@@ -204,8 +206,8 @@ impl<F: ProofField> Layer<F> {
     /// variable, `rest` being the point of those above it. No `rest`: there is no next variable, and the sums are zero.
     pub(super) fn new(children: Children<F>, lambda: F, r: F, rest: Option<&[F]>) -> (Self, Sums<F>) {
         let default = Some(default_node(lambda));
-        let all = children.len().div_ceil(4);
-        let weights = rest.map(|rest| Weights::new(rest, all.div_ceil(2), LOG_RUN));
+        let (places, stored) = (children.places().above(2), children.stored().div_ceil(4));
+        let weights = rest.map(|rest| Weights::new(rest, (stored + places.left_out()).div_ceil(2), LOG_RUN));
         let weights = weights.as_ref();
         let none = [F::zero(); 2];
         let mut layer = Self {
@@ -215,18 +217,22 @@ impl<F: ProofField> Layer<F> {
             lookups: Region::default(),
             tail: Region::default(),
         };
+        let whole = |places: &Places| Round { weights, places: places.clone(), offset: 0, len: stored, default };
+        let left_out = |children: &Children<F>| {
+            let node = |[p, q]: [F; 2]| [p, q, q, p + lambda * q];
+            children.left_out().into_iter().map(node).collect::<Vec<_>>()
+        };
         let sums = match &children {
             Children::Nodes(level) => {
-                let round = Round { weights, offset: 0, len: all, default };
-                let upper = Upper::new(level, lambda);
-                let (head, of_head) =
-                    Region::new(&round, |first, out, spare, len| upper.bound(r, first, out, spare, len));
+                let upper = Upper::new(&level.nodes, lambda);
+                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare, len| {
+                    upper.bound(r, first, out, spare, len);
+                });
                 layer.head = head;
                 [of_head, none, none]
             }
             Children::Recomputed(level) => {
-                let round = Round { weights, offset: 0, len: all, default };
-                let (head, of_head) = Region::new(&round, |first, out, spare, len| {
+                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare, len| {
                     let nodes = level.nodes(4 * first..4 * (first + len));
                     Upper::new(&nodes, lambda).bound(r, 0, out, spare, len);
                 });
@@ -235,23 +241,24 @@ impl<F: ProofField> Layer<F> {
             }
             Children::Leaves(leaves) => {
                 let lookups = leaves.lookups();
-                let others = |fours: Range<usize>| {
-                    let default = default.filter(|_| fours.end == all);
-                    let round = Round { weights, offset: fours.start, len: fours.len(), default };
+                let others = |fours: Range<usize>, offset: usize| {
+                    let default = default.filter(|_| fours.end == stored);
+                    let round = Round { weights, places: Places::default(), offset, len: fours.len(), default };
                     let nodes = Lowest { leaves, first: 4 * fours.start, lambda };
-                    Region::new(&round, |first, out, spare, len| nodes.bound(r, first, out, spare, len))
+                    Region::new(&round, Vec::new(), |first, out, spare, len| nodes.bound(r, first, out, spare, len))
                 };
                 layer.mu = lambda.inverse().unwrap_or(F::zero());
-                let round = Round { weights, offset: lookups.start, len: lookups.len(), default: None };
-                let (head, of_head) = others(0..lookups.start);
-                let (tail, of_tail) = others(lookups.end..all);
+                let behind = lookups.end + places.left_out();
+                let (head, of_head) = others(0..lookups.start, 0);
+                let (tail, of_tail) = others(lookups.end..stored, behind);
+                let round = Round { weights, places, offset: lookups.start, len: lookups.len(), default: None };
                 let (lookups, of_lookups) = bound_lookups(leaves, layer.mu, r, &round);
                 (layer.head, layer.lookups, layer.tail) = (head, lookups, tail);
                 [of_head, of_lookups, of_tail]
             }
         };
         drop(children);
-        let sums = layer.settle(sums, weights, rest);
+        let sums = layer.settle(sums, weights);
         (layer, sums)
     }
 
@@ -259,24 +266,31 @@ impl<F: ProofField> Layer<F> {
     pub(super) fn bind(&mut self, r: F, rest: Option<&[F]>) -> Sums<F> {
         let default = default_node(self.lambda);
         // Only the last region can have a node alone.
-        let [head, lookups, tail] = [self.head.len(), self.lookups.len(), self.tail.len()].map(|len| len.div_ceil(2));
-        let weights = rest.map(|rest| Weights::new(rest, (head + lookups + tail).div_ceil(2), LOG_RUN));
+        let bound = |stored: usize, places: &Places| (stored.div_ceil(2), places.above(1));
+        let (head, of_heads) = bound(self.head.stored(), self.head.places());
+        let (lookups, of_lookups) = bound(self.lookups.stored(), self.lookups.places());
+        let tail = self.tail.len().div_ceil(2);
+        let behind_head = head + of_heads.left_out();
+        let behind = behind_head + lookups + of_lookups.left_out();
+        let weights = rest.map(|rest| Weights::new(rest, (behind + tail).div_ceil(2), LOG_RUN));
         let weights = weights.as_ref();
-        let last = (lookups + tail == 0).then_some(default);
-        let of_head = self.head.bind(r, default, &Round { weights, offset: 0, len: head, default: last });
-        let round = Round { weights, offset: head, len: lookups, default: None };
+        let last = (behind + tail == behind_head).then_some(default);
+        let round = Round { weights, places: of_heads, offset: 0, len: head, default: last };
+        let of_head = self.head.bind(r, default, &round);
+        let round = Round { weights, places: of_lookups, offset: behind_head, len: lookups, default: None };
         let of_lookups = self.lookups.bind(r, [F::zero(); 2], &round);
-        let round = Round { weights, offset: head + lookups, len: tail, default: Some(default) };
+        let round = Round { weights, places: Places::default(), offset: behind, len: tail, default: Some(default) };
         let of_tail = self.tail.bind(r, default, &round);
-        self.settle([of_head, of_lookups, of_tail], weights, rest)
+        self.settle([of_head, of_lookups, of_tail], weights)
     }
 
     /// Adds up the regions' sums, with the pairs that lie in two regions, and makes the regions begin at even nodes.
-    fn settle(&mut self, parts: [Sums<F>; 3], weights: Option<&Weights<F>>, rest: Option<&[F]>) -> Sums<F> {
+    fn settle(&mut self, parts: [Sums<F>; 3], weights: Option<&Weights<F>>) -> Sums<F> {
         let (head, behind) = (self.head.len(), self.head.len() + self.lookups.len());
         let all = behind + self.tail.len();
-        let sums = match (weights, rest) {
-            (Some(weights), Some(rest)) => {
+        let sums = match weights {
+            Some(weights) => {
+                let rest = weights.point();
                 let [of_head, of_lookups, of_tail] = parts;
                 let mut others = [of_head[0] + of_tail[0], of_head[1] + of_tail[1]];
                 let is_cut = [head % 2 == 1 && head < all, behind % 2 == 1 && behind > head];
@@ -294,7 +308,7 @@ impl<F: ProofField> Layer<F> {
                 let at_zero = self.lambda * (of_lookups[0] - squares + unallocated);
                 [others[0] + at_zero, others[1] + self.lambda * of_lookups[1]]
             }
-            _ => [F::zero(); 2],
+            None => [F::zero(); 2],
         };
         if head % 2 == 1 && head < all {
             // What is left is short: the smallest block of the head is no larger than it and larger than any other.
@@ -340,7 +354,8 @@ fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'
         F::bind(high, low, r);
         low.iter_mut().zip(&*high).for_each(|(low, high)| *low -= high);
     });
-    Region::new(round, |first, out, summands, len| {
+    let left_out = leaves.padding_at(0).into_iter().map(|[_, q]| [q + mu; 2]).collect();
+    Region::new(round, left_out, |first, out, summands, len| {
         let start = 4 * (leaves.lookups().start + first);
         let (fours, _) = leaves.codes[start..start + 4 * len].as_chunks::<4>();
         let [lows, highs] = summands;

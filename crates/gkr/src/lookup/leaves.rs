@@ -1,19 +1,25 @@
 //! The leaves' fractions.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use convince_circuit::{Block, BlockSource, Circuit, Lookup, TableContent, Witness};
+use convince_circuit::{Block, BlockSource, Circuit, Lookup, TableContent, Witness, leaf_axes};
 use convince_field::{IntSlice, ProofField};
 use convince_sumcheck::parallel;
 use convince_transcript::profile;
 use tracing::Span;
 
+use super::places::{Places, lookups};
 use super::table_id;
 
-/// All allocated leaves, as places in a list of denominators: 4 bytes each.
+/// All allocated leaves that are stored, as places in a list of denominators: 4 bytes each.
 #[derive(Default)]
 pub(super) struct Leaves<F> {
-    /// The place of every leaf's denominator, with [`ROW`] for a table's own row; [`PADDING`] for (0, 1).
+    /// Which are stored.
+    pub(super) places: Places,
+    /// Denominators of the leaves that are not, one for each of [`Places::paddings`]; their numerators are one.
+    paddings: Vec<F>,
+    /// The place of every stored leaf's denominator, with [`ROW`] for a table's own row; [`PADDING`] for (0, 1).
     pub(super) codes: Vec<u32>,
     /// One for padding, the tables' rows one after the other, and behind them denominators of no table, which no honest
     /// witness has.
@@ -30,7 +36,7 @@ pub(super) struct Leaves<F> {
 
 /// A block of lookups to the last entry, of four leaves or more.
 pub(super) struct Segment {
-    /// Its leaves by fours.
+    /// Its stored leaves by fours.
     pub(super) fours: Range<usize>,
     /// How its denominators differ.
     pub(super) kind: Kind,
@@ -56,16 +62,16 @@ const ROW: u32 = 1 << 31;
 const PADDING: u32 = 0;
 
 impl<F: ProofField> Leaves<F> {
-    /// The leaves of a witness.
-    pub(super) fn new(circuit: &Circuit, witness: &Witness, [alpha, beta]: [F; 2]) -> Self {
-        let places = 1 + circuit.tables().iter().map(|table| table.content.len()).sum::<usize>();
+    /// The leaves of a witness that are stored.
+    pub(super) fn new(places: Places, circuit: &Circuit, witness: &Witness, [alpha, beta]: [F; 2]) -> Self {
+        let rows = 1 + circuit.tables().iter().map(|table| table.content.len()).sum::<usize>();
         let mut leaves = Self {
-            codes: vec![PADDING; circuit.statistics().leaves],
-            denominators: F::zeros(places),
-            seconds: vec![0; places],
-            counts: Vec::with_capacity(places),
-            segments: Vec::new(),
+            codes: vec![PADDING; circuit.statistics().leaves - places.left_out()],
+            denominators: F::zeros(rows),
+            seconds: vec![0; rows],
+            counts: Vec::with_capacity(rows),
             beta,
+            ..Self::default()
         };
         leaves.denominators[PADDING as usize] = F::one();
         leaves.counts.push(0);
@@ -82,34 +88,44 @@ impl<F: ProofField> Leaves<F> {
             // Fewer than 2^31 leaves, so that a count has 32 bits.
             leaves.counts.extend(witness.wire(table.multiplicities).iter().map(|count| count as i32));
         }
+        let mut without: BTreeMap<usize, usize> =
+            places.paddings().map(|(block, left_out)| (block.offset, left_out)).collect();
         let mut rest = &mut leaves.codes[..];
         let mut blocks = Vec::with_capacity(circuit.blocks().len());
+        let mut start = 0;
         for block in circuit.blocks() {
-            let (own, others) = rest.split_at_mut(1 << block.log_size);
-            blocks.push((block, own));
-            rest = others;
+            let left_out = without.remove(&block.offset);
+            let len = (1 << block.log_size) - left_out.unwrap_or(0);
+            let (own, others) = rest.split_at_mut(len);
+            blocks.push((block, start..start + len, own, left_out.is_some()));
+            (rest, start) = (others, start + len);
         }
         let step = Span::current();
-        let strays = parallel::map_items(blocks, |(block, codes)| match block.source {
-            BlockSource::Table(t) => {
-                let len = circuit.tables()[t].content.len() as u32;
-                codes.iter_mut().zip(0..len).for_each(|(code, row)| *code = ROW | (firsts[t] + row));
-                Vec::new()
-            }
-            BlockSource::Lookup(l) => {
-                let lookup = &circuit.lookups()[l];
-                let _span = profile::layer_of(&step, lookup.tensors[0].wire.index());
-                lookup_block(circuit, witness, lookup, firsts[lookup.table], codes)
-            }
+        let filled = parallel::map_items(blocks, |(block, stored, codes, is_dense)| {
+            let strays = match block.source {
+                BlockSource::Table(t) => {
+                    let len = circuit.tables()[t].content.len() as u32;
+                    codes.iter_mut().zip(0..len).for_each(|(code, row)| *code = ROW | (firsts[t] + row));
+                    Vec::new()
+                }
+                BlockSource::Lookup(l) => {
+                    let lookup = &circuit.lookups()[l];
+                    let _span = profile::layer_of(&step, lookup.tensors[0].wire.index());
+                    lookup_block(circuit, witness, lookup, firsts[lookup.table], is_dense, codes)
+                }
+            };
+            (stored, strays)
         });
-        leaves.segments = segments(circuit, &strays);
-        for (block, strays) in circuit.blocks().iter().zip(strays) {
+        leaves.segments = segments(circuit, &filled);
+        for (stored, strays) in filled {
             for (place, table, [value, second]) in strays {
                 let first = alpha - table_id::<F>(table);
-                leaves.codes[block.offset + place] = leaves.denominators.len() as u32;
+                leaves.codes[stored.start + place] = leaves.denominators.len() as u32;
                 leaves.denominators.push(first - beta * (F::from_i64(value) + beta * F::from_i64(second)));
             }
         }
+        leaves.paddings = places.paddings().map(|(block, _)| leaves.row_of_zeros(circuit, block, &firsts)).collect();
+        leaves.places = places;
         leaves
     }
 
@@ -122,11 +138,26 @@ impl<F: ProofField> Leaves<F> {
         Self { codes, denominators, counts, ..Self::default() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Number of leaves that are stored.
+    pub(super) fn stored(&self) -> usize {
         self.codes.len()
     }
 
-    /// The leaves of the segments, by fours: their numerators are one.
+    /// The denominator of a block's padding.
+    fn row_of_zeros(&self, circuit: &Circuit, block: &Block, firsts: &[u32]) -> F {
+        let BlockSource::Lookup(k) = block.source else { unreachable!("a block that is no lookup") };
+        let table = circuit.lookups()[k].table;
+        let row = circuit.tables()[table].content.zero_row().expect("padding that is looked up");
+        self.denominators[firsts[table] as usize + row]
+    }
+
+    /// The nodes so high above leaves that are not stored, one for each of [`Places::paddings`]: numerator and denominator.
+    pub(super) fn padding_at(&self, height: usize) -> Vec<[F; 2]> {
+        let above = |[p, q]: [F; 2]| [(p * q).double(), q.square()];
+        self.paddings.iter().map(|&q| (0..height).fold([F::one(), q], |node, _| above(node))).collect()
+    }
+
+    /// The stored leaves of the segments, by fours: their numerators are one.
     pub(super) fn lookups(&self) -> Range<usize> {
         match (self.segments.first(), self.segments.last()) {
             (Some(first), Some(last)) => first.fours.start..last.fours.end,
@@ -134,7 +165,7 @@ impl<F: ProofField> Leaves<F> {
         }
     }
 
-    /// `(p, q)` of a leaf.
+    /// `(p, q)` of a stored leaf.
     pub(super) fn fraction(&self, i: usize) -> [F; 2] {
         match self.codes.get(i).copied().unwrap_or(PADDING) {
             PADDING => [F::zero(), F::one()],
@@ -152,28 +183,16 @@ impl<F: ProofField> Leaves<F> {
     }
 }
 
-/// The longest run of blocks of a circuit that are lookups to the last entry; the blocks come with the entries that are
-/// in no row.
-fn segments(circuit: &Circuit, strays: &[Vec<Stray>]) -> Vec<Segment> {
-    let tables = parallel::map_items(circuit.tables().iter().collect(), |table| {
-        table.content.zero_row().is_some().then(|| kind(&table.content))
-    });
-    let segment = |(block, strays): (&Block, &Vec<Stray>)| {
-        let BlockSource::Lookup(l) = block.source else { return None };
-        let fours = block.offset / 4..(block.offset + (1 << block.log_size)) / 4;
-        let of_table = tables[circuit.lookups()[l].table].filter(|_| block.log_size >= 2)?;
-        Some(Segment { fours, kind: if strays.is_empty() { of_table } else { Kind::Any } })
+/// The segments of a circuit, whose blocks come with their places among the stored leaves and the entries that are in no row.
+fn segments(circuit: &Circuit, filled: &[(Range<usize>, Vec<Stray>)]) -> Vec<Segment> {
+    let lookups = lookups(circuit);
+    let kinds = parallel::map_items(circuit.tables().iter().collect(), |table| kind(&table.content));
+    let segment = |(block, (stored, strays)): (&Block, &(Range<usize>, Vec<Stray>))| {
+        let BlockSource::Lookup(l) = block.source else { unreachable!("a block that is no lookup") };
+        let kind = if strays.is_empty() { kinds[circuit.lookups()[l].table] } else { Kind::Any };
+        Segment { fours: stored.start / 4..stored.end / 4, kind }
     };
-    let segments: Vec<Option<Segment>> = circuit.blocks().iter().zip(strays).map(segment).collect();
-    let mut runs: Vec<Vec<Segment>> = vec![Vec::new()];
-    for segment in segments {
-        match (segment, runs.last_mut()) {
-            (Some(segment), Some(run)) => run.push(segment),
-            _ => runs.push(Vec::new()),
-        }
-    }
-    let leaves = |run: &Vec<Segment>| run.iter().map(|segment| segment.fours.len()).sum::<usize>();
-    runs.into_iter().max_by_key(leaves).unwrap_or_default()
+    circuit.blocks()[lookups.clone()].iter().zip(&filled[lookups]).map(segment).collect()
 }
 
 /// How denominators of a table's rows differ.
@@ -211,40 +230,75 @@ fn fill_rows<F: ProofField>(denominators: &mut [F], content: &TableContent, firs
 /// An entry that is in no row of its table: its place in the block, the table, and its columns.
 type Stray = (usize, usize, [i64; 2]);
 
-/// Fills in the codes of a lookup's entries, the tables' rows beginning at `first`. An entry that is in no row is returned:
-/// the proof will fail, but it is made all the same.
-fn lookup_block(circuit: &Circuit, witness: &Witness, lookup: &Lookup, first: u32, codes: &mut [u32]) -> Vec<Stray> {
+/// Fills in the codes of a lookup's entries, the tables' rows beginning at `first`; `is_dense` if there are codes for these alone
+/// and none for padding. An entry that is in no row is returned: the proof will fail, but it is made all the same.
+fn lookup_block(
+    circuit: &Circuit,
+    witness: &Witness,
+    lookup: &Lookup,
+    first: u32,
+    is_dense: bool,
+    codes: &mut [u32],
+) -> Vec<Stray> {
     let content = &circuit.tables()[lookup.table].content;
-    if let Some(row) = content.zero_row() {
+    if let Some(row) = content.zero_row().filter(|_| !is_dense) {
         codes.fill(first + row as u32);
     }
     let columns: Vec<IntSlice<'_>> = lookup.tensors.iter().map(|&tensor| witness.tensor(circuit, tensor)).collect();
     let shape = lookup.shape(circuit.wires());
     let mut strays = Vec::new();
-    let row_len = *shape.last().unwrap_or(&1);
-    for row in 0..columns[0].len() / row_len {
-        let start = padded_start(shape, row);
-        for (x, code) in codes[start..start + row_len].iter_mut().enumerate() {
-            let i = row * row_len + x;
+    let rows = Rows::new(shape, is_dense);
+    for (row, start) in rows.starts() {
+        for x in 0..rows.len {
+            let (i, place) = (row * rows.len + x, start + x * rows.stride);
             let value = columns[0].get(i);
             let second = columns.get(1).map(|column| column.get(i));
             match content.row_of(value, second) {
-                Some(row) => *code = first + row as u32,
-                None => strays.push((start + x, lookup.table, [value, second.unwrap_or(0)])),
+                Some(row) => codes[place] = first + row as u32,
+                None => strays.push((place, lookup.table, [value, second.unwrap_or(0)])),
             }
         }
     }
     strays
 }
 
-/// Where row number `row` (an index over all axes but the last) starts when every axis is padded to a power of two.
-fn padded_start(shape: &[usize], mut row: usize) -> usize {
-    let Some((last, leading)) = shape.split_last() else { return 0 };
-    let (mut start, mut stride) = (0, last.next_power_of_two());
-    for n in leading.iter().rev() {
-        start += row % n * stride;
-        row /= n;
-        stride *= n.next_power_of_two();
+/// Where the rows of a tensor, along its last axis, stand among the leaves of its block.
+struct Rows {
+    /// Entries of a row.
+    len: usize,
+    /// From one of them to the next among the leaves.
+    stride: usize,
+    /// The other axes in the order of the leaves, highest first: length, distance in rows, distance in leaves.
+    axes: Vec<[usize; 3]>,
+}
+
+impl Rows {
+    /// With the axes padded to powers of two, or not if `is_dense`.
+    fn new(shape: &[usize], is_dense: bool) -> Self {
+        let mut strides = vec![1; shape.len()];
+        let mut stride = 1;
+        let order = leaf_axes(shape);
+        for &axis in order.iter().rev() {
+            strides[axis] = stride;
+            stride *= if is_dense { shape[axis] } else { shape[axis].next_power_of_two() };
+        }
+        let Some((&len, leading)) = shape.split_last() else { return Self { len: 1, stride: 1, axes: Vec::new() } };
+        let rows = |axis: usize| leading[axis + 1..].iter().product();
+        let others = order.into_iter().filter(|&axis| axis < leading.len());
+        let axes = others.map(|axis| [shape[axis], rows(axis), strides[axis]]).collect();
+        Self { len, stride: strides[leading.len()], axes }
     }
-    start
+
+    /// Every row and where it begins, by ascending beginnings.
+    fn starts(&self) -> impl Iterator<Item = (usize, usize)> {
+        let count: usize = self.axes.iter().map(|axis| axis[0]).product();
+        (0..count).map(|mut rest| {
+            let mut at = (0, 0);
+            for [len, row, leaf] in self.axes.iter().rev() {
+                at = (at.0 + rest % len * row, at.1 + rest % len * leaf);
+                rest /= len;
+            }
+            at
+        })
+    }
 }

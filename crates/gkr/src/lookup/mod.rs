@@ -7,7 +7,7 @@
 //!             per layer of 2^d nodes with children (p0, q0), (p1, q1), f = p0 q1 + p1 q0 + lambda q0 q1: lambda is drawn, then
 //!             d rounds of sum_x eq(r,x) f(x, X), the lowest variable X first, then p0, p1, q0, q1 at the rounds' point
 //!             at the leaves: tau is drawn, then one claim a column and a multiplicity, in the order of the blocks
-//! Claim out:  each column and each m_t at the suffix of the leaf point that belongs to its block
+//! Claim out:  each column and each m_t at the suffix of the leaf point that belongs to its block, the variables of padded axes first
 //! Error:      J (N + sum T) / p for the fractions, (3 n (n-1)/2 + n + 1) / 2^128 for the layers of a tree of 2^n leaves
 //! ```
 //!
@@ -33,7 +33,9 @@
 //! An entry of a lookup is the leaf `(1, alpha - id_T - sum_{j>=1} beta^j col_j)`, `id_T` being the table's index plus one; a row of
 //! table t is `(-m_t, same denominator)`. The leaves behind a table's last row and behind the last block are (0, 1).
 //!
-//! A lookup's block pads every axis to a power of two. A column's multilinear extension is that of the column padded by
+//! A lookup's block pads every axis to a power of two, and the axes that are padded are its highest variables, the others its
+//! lowest ([`convince_circuit::leaf_axes`]): true entries then come in long runs, and so does padding, whose leaves are all
+//! equal. A prover stores none of it on the lowest levels, in the tree and in the rounds (`places`). A column's multilinear extension is that of the column padded by
 //! zeros *by definition*: whoever commits to a column has no say in it, and a claim on it is checked as such. Where the
 //! table has a row of zeros ([`convince_circuit::TableContent::zero_row`]) an entry of padding is therefore a lookup of this
 //! row, true for every witness, and is counted as one: its numerator is one, and the row's multiplicity counts it. The block's
@@ -49,6 +51,7 @@
 mod formula;
 mod layer;
 mod leaves;
+mod places;
 mod prove;
 mod region;
 mod tree;
@@ -57,10 +60,9 @@ mod weights;
 
 use std::collections::BTreeMap;
 
-use convince_circuit::{Block, BlockSource, Circuit, Tensor, WireId, WireKind};
+use convince_circuit::{Block, BlockSource, Circuit, Tensor, WireId, WireKind, leaf_axes};
 use convince_field::ProofField;
-use convince_poly::{Functional, log2_ceil};
-use convince_sumcheck::suffix;
+use convince_poly::{Axis, Functional, log2_ceil};
 use convince_transcript::{ChannelScalar, Label};
 
 use crate::Claim;
@@ -117,10 +119,9 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
         circuit.lookups().iter().map(|l| l.tensors.len()).sum::<usize>() + circuit.tables().len()
     }
 
-    /// Where the columns of a wire are claimed, all of them at one point.
-    pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> &[F] {
-        let vars = circuit.wire(wire).shape[1..].iter().map(|&n| log2_ceil(n)).sum();
-        suffix(&self.point, vars)
+    /// Where the columns of a wire are claimed, all of them at one point: the variables of one axis after the other.
+    pub(crate) fn point(&self, circuit: &Circuit, wire: WireId) -> Vec<F> {
+        axes_points(&self.point, &circuit.wire(wire).shape[1..]).concat()
     }
 
     /// The claims on the columns of a wire.
@@ -134,13 +135,29 @@ impl<F: ProofField, S: Clone> ColumnClaims<F, S> {
         let mut claims = Vec::new();
         for (block, values) in circuit.blocks().iter().zip(&self.values) {
             let (tensors, shape) = columns(circuit, block);
-            let functional = Functional::at_flat(suffix(&self.point, block.log_size), shape);
+            let functional = functional(&self.point, shape);
             let claim = |(tensor, value): (_, &S)| Claim::on(circuit, tensor, functional.clone(), value.clone());
             let committed = |(tensor, _): &(Tensor, &S)| circuit.wire(tensor.wire).kind != WireKind::Virtual;
             claims.extend(tensors.into_iter().zip(values).filter(committed).map(claim));
         }
         claims
     }
+}
+
+/// The points on the axes of a tensor of this shape whose block lies at the end of a point of leaves.
+fn axes_points<'a, F: ProofField>(point: &'a [F], shape: &[usize]) -> Vec<&'a [F]> {
+    let mut axes = vec![&point[..0]; shape.len()];
+    let mut rest = point;
+    for axis in leaf_axes(shape).into_iter().rev() {
+        (rest, axes[axis]) = rest.split_at(rest.len() - log2_ceil(shape[axis]));
+    }
+    axes
+}
+
+/// What a claim at a point of leaves is on the tensor of this shape.
+fn functional<F: ProofField>(point: &[F], shape: &[usize]) -> Functional<F> {
+    let axes = axes_points(point, shape).into_iter().zip(shape);
+    Functional(axes.map(|(point, &len)| Axis::Eq { point: point.to_vec(), len }).collect())
 }
 
 /// What is claimed at a block's leaves, the columns of a lookup or the multiplicity of a table, and its true shape.

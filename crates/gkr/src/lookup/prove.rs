@@ -1,16 +1,16 @@
 use convince_circuit::{Circuit, Witness};
 use convince_field::ProofField;
-use convince_poly::Functional;
 use convince_sumcheck::eq_product::invert_all;
-use convince_sumcheck::{parallel, suffix};
+use convince_sumcheck::parallel;
 use convince_transcript::{ProverChannel, profile};
 use tracing::{Span, debug_span};
 
 use super::layer::{Layer, only_node, square_term};
 use super::leaves::Leaves;
+use super::places::Places;
 use super::tree::{Children, Tree};
 use super::{ALPHA, BETA, CHILDREN, COLUMNS, ColumnClaims, LAMBDA, POINT, ROOT, ROUND, TAU};
-use super::{columns, first_claim, next_claim};
+use super::{columns, first_claim, functional, next_claim};
 
 /// Proves all lookups of a witness whose advice is committed. The `recomputed` lowest levels of the tree are not kept: the
 /// messages are the same.
@@ -19,11 +19,26 @@ where
     F: ProofField,
     C: ProverChannel<F>,
 {
+    prove_storing(Places::new(circuit), circuit, witness, recomputed, channel)
+}
+
+/// [`prove`] with these leaves in memory.
+fn prove_storing<F, C>(
+    places: Places,
+    circuit: &Circuit,
+    witness: &Witness,
+    recomputed: usize,
+    channel: &mut C,
+) -> ColumnClaims<F, F>
+where
+    F: ProofField,
+    C: ProverChannel<F>,
+{
     if circuit.blocks().is_empty() {
         return ColumnClaims::new(circuit, vec![], vec![]);
     }
     let (alpha, beta) = (channel.full_challenge(ALPHA), channel.full_challenge(BETA));
-    let leaves = debug_span!("leaves").in_scope(|| Leaves::new(circuit, witness, [alpha, beta]));
+    let leaves = debug_span!("leaves").in_scope(|| Leaves::new(places, circuit, witness, [alpha, beta]));
     let tree = debug_span!("tree").in_scope(|| Tree::new(circuit.log_leaves(), leaves, recomputed));
     let [_, root] = tree.root();
     // Zero with probability 2^-200 for an honest prover; the verifier then refuses the proof.
@@ -92,8 +107,35 @@ fn column_values<F: ProofField>(circuit: &Circuit, witness: &Witness, point: &[F
     let values = parallel::map_items(circuit.blocks().iter().collect(), |block| {
         let (tensors, shape) = columns(circuit, block);
         let _span = profile::layer_of(&step, tensors[0].wire.index());
-        let functional = Functional::at_flat(suffix(point, block.log_size), shape);
+        let functional = functional(point, shape);
         tensors.into_iter().map(|t| functional.apply(witness.tensor(circuit, t))).collect::<Vec<F>>()
     });
     values.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use convince_field::Fr;
+    use convince_transcript::{PlainProver, Transcript};
+
+    use super::super::places::tests::padded;
+    use super::*;
+    use crate::tests::random_witness;
+
+    #[test]
+    fn messages_are_the_same_whatever_is_stored() {
+        for (seed, shape) in [[16, 3, 12, 20], [16, 5, 6, 8], [64, 6, 14, 14], [2, 8, 14, 10]].into_iter().enumerate() {
+            let circuit = padded(shape);
+            let witness = random_witness(&circuit, seed as u64);
+            let run = |places: Places, recomputed: usize| {
+                let mut channel = PlainProver::<Fr>::new(Transcript::new("test"));
+                prove_storing(places, &circuit, &witness, recomputed, &mut channel);
+                channel.finish()
+            };
+            let all = run(Places::default(), 0);
+            for recomputed in 0..5 {
+                assert!(all == run(Places::new(&circuit), recomputed), "{shape:?}, {recomputed} levels computed again");
+            }
+        }
+    }
 }

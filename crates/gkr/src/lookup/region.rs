@@ -5,6 +5,7 @@ use std::ops::Range;
 use convince_field::ProofField;
 use convince_sumcheck::parallel;
 
+use super::places::{Place, Places};
 use super::weights::Weights;
 
 /// log2 of the pairs of nodes that are worked on at a time: their values stay in the level-1 cache.
@@ -18,14 +19,22 @@ pub(super) type Runs<F, const T: usize> = [[F; RUN]; T];
 /// Consecutive nodes of a layer as T tables, of which the first and second are the factors of one product, the third
 /// and fourth those of another: f is the sum of the products.
 pub(super) struct Region<F, const T: usize> {
+    /// The nodes that are stored.
     tables: [Vec<F>; T],
+    /// Where they are, the nodes of the layer before this region being stored all.
+    places: Places,
+    /// The first node's number among the stored ones of the layer.
+    offset: usize,
+    /// The nodes that are not stored, one for each of [`Places::paddings`].
+    left_out: Vec<[F; T]>,
     /// Where the next bound tables are written.
     spare: [Vec<F>; T],
 }
 
 impl<F: ProofField, const T: usize> Default for Region<F, T> {
     fn default() -> Self {
-        Self { tables: std::array::from_fn(|_| Vec::new()), spare: std::array::from_fn(|_| Vec::new()) }
+        let none = || std::array::from_fn(|_| Vec::new());
+        Self { tables: none(), places: Places::default(), offset: 0, left_out: Vec::new(), spare: none() }
     }
 }
 
@@ -47,20 +56,21 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
     }
 
     /// `sum_g eq(g) f` at infinity of the pairs' lowest variable, the coefficient of its square, over all pairs of the
-    /// layer that belong to these nodes.
-    fn square_term(&self, weights: &Weights<F>, pairs: Range<usize>) -> F {
+    /// layer that belong to these nodes: the stored ones `pairs` of those at `places`. Where nodes are equal it is zero.
+    fn square_term(&self, weights: &Weights<F>, places: &Places, pairs: Range<usize>) -> F {
         let first = pairs.start;
         let parts = parallel::cuts(pairs, weights.run());
         let sum = |pairs: Range<usize>| {
             let (mut steps, mut low, mut high) = ([[F::zero(); RUN]; T], [F::zero(); RUN], [F::zero(); RUN]);
             let mut sum = F::zero();
-            for (pairs, common, weights) in weights.runs(pairs) {
+            for (pairs, number) in places.pieces(pairs, weights.run()) {
                 let len = pairs.len();
                 for (table, steps) in steps.iter_mut().enumerate() {
                     self.pairs(table, 2 * (pairs.start - first), &mut low[..len], &mut high[..len]);
                     F::differences(&mut steps[..len], &high[..len], &low[..len]);
                 }
                 self.combine(&mut steps, len);
+                let (common, weights) = weights.piece(number, len);
                 sum += common * weighted(&steps, weights);
             }
             sum
@@ -104,16 +114,18 @@ pub(super) type Sums<F> = [F; 2];
 pub(super) struct Round<'a, F, const T: usize> {
     /// The weights of the next round's pairs; none if this was the last round.
     pub(super) weights: Option<&'a Weights<F>>,
-    /// The first bound node's index.
+    /// Where the bound nodes are.
+    pub(super) places: Places,
+    /// The first bound node's number among those of the layer that are stored.
     pub(super) offset: usize,
-    /// Number of bound nodes.
+    /// Number of bound nodes that are stored.
     pub(super) len: usize,
     /// What follows the last node, if it belongs to the region's sums where the last node is alone.
     pub(super) default: Option<[F; T]>,
 }
 
 impl<F: ProofField, const T: usize> Round<'_, F, T> {
-    /// Writes the bound nodes and sums the next round's values, in one pass: nodes are read once. A first node of odd index
+    /// Writes the bound nodes and sums the next round's values, in one pass: nodes are read once. A first node of odd number
     /// and a last one alone without a default are left out of the sums.
     ///
     /// `bound` writes so many bound nodes from one on, and has two runs to work with.
@@ -123,22 +135,22 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
         bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
     ) -> Sums<F> {
         let nodes = self.offset..self.offset + self.len;
+        // Where nodes do not come in pairs there is nothing to sum.
+        let weights = self.weights.filter(|_| self.places.levels() != Some(0));
         let part = |nodes: Range<usize>, mut out: [&mut [F]; T]| {
             let (mut runs, mut steps) = ([[F::zero(); RUN]; T], [[F::zero(); RUN]; T]);
             let mut spare = [[F::zero(); RUN]; 2];
             let mut sums = [F::zero(); 2];
-            let (mut start, mut written) = (nodes.start, 0);
-            while start < nodes.end {
-                let end = nodes.end.min((start / RUN + 1) * RUN);
-                let len = end - start;
-                bound(start - self.offset, &mut runs, &mut spare, len);
+            let first = nodes.start;
+            for (piece, number) in self.places.pieces(nodes, RUN) {
+                let len = piece.len();
+                bound(piece.start - self.offset, &mut runs, &mut spare, len);
                 for (out, run) in out.iter_mut().zip(&runs) {
-                    out[written..written + len].copy_from_slice(&run[..len]);
+                    out[piece.start - first..piece.end - first].copy_from_slice(&run[..len]);
                 }
-                if let Some(weights) = self.weights {
-                    self.add(weights, [&mut runs, &mut steps], &mut spare, start..end, &mut sums);
+                if let Some(weights) = weights {
+                    self.add(weights, [&mut runs, &mut steps], &mut spare, number..number + len, &mut sums);
                 }
-                (start, written) = (end, written + len);
             }
             sums
         };
@@ -160,20 +172,20 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
             runs.iter_mut().zip(default).for_each(|(run, default)| run[len] = default);
             len += 1;
         }
-        let count = (len - skip.min(len)) / 2;
+        let count = (len - skip) / 2;
+        if count == 0 {
+            return;
+        }
         for (run, steps) in runs.iter_mut().zip(&mut *steps) {
             for i in 0..count {
                 (run[i], high[i]) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
             }
             F::differences(&mut steps[..count], &high[..count], &run[..count]);
         }
-        let first = (nodes.start + skip) / 2;
-        for (pairs, common, low) in weights.runs(first..first + count) {
-            // A run of nodes is a run of pairs, so this is done once.
-            debug_assert_eq!(pairs, first..first + count);
-            sums[0] += common * weighted(runs, low);
-            sums[1] += common * weighted(steps, low);
-        }
+        // A run of nodes is a run of pairs.
+        let (common, low) = weights.piece((nodes.start + skip) / 2, count);
+        sums[0] += common * weighted(runs, low);
+        sums[1] += common * weighted(steps, low);
     }
 }
 
@@ -183,26 +195,40 @@ pub(super) fn add_all<F: ProofField>(parts: Vec<Sums<F>>) -> Sums<F> {
 }
 
 impl<F: ProofField, const T: usize> Region<F, T> {
-    /// The nodes of a layer once the lowest variable is bound, and the next round's sums.
+    /// The nodes of a layer once the lowest variable is bound, those that are not stored being `left_out`, and the next
+    /// round's sums.
     pub(super) fn new(
         round: &Round<'_, F, T>,
+        left_out: Vec<[F; T]>,
         bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
     ) -> (Self, Sums<F>) {
         let mut tables: [Vec<F>; T] = std::array::from_fn(|_| F::zeros(round.len));
         let sums = round.fill(tables.each_mut().map(Vec::as_mut_slice), bound);
-        (Self { tables, spare: std::array::from_fn(|_| Vec::new()) }, sums)
+        let spare = std::array::from_fn(|_| Vec::new());
+        Self { tables, places: round.places.clone(), offset: round.offset, left_out, spare }.settled(round, sums)
     }
 
+    /// Number of nodes.
     pub(super) fn len(&self) -> usize {
+        self.stored() + self.places.left_out()
+    }
+
+    /// Number of nodes that are stored.
+    pub(super) fn stored(&self) -> usize {
         self.tables[0].len()
     }
 
-    /// Binds the lowest variable to `r`; the first node's index is even. A last node alone is bound to the default.
+    /// Where the nodes are.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Binds the lowest variable to `r`; the first node's number is even. A last node alone is bound to the default.
     pub(super) fn bind(&mut self, r: F, default: [F; T], round: &Round<'_, F, T>) -> Sums<F> {
-        if self.len() % 2 == 1 {
+        if self.stored() % 2 == 1 {
             self.push(default);
         }
-        debug_assert_eq!(2 * round.len, self.len());
+        debug_assert_eq!(2 * round.len, self.stored());
         let mut out = self.spare.each_mut().map(std::mem::take);
         for table in &mut out {
             match table.len() >= round.len {
@@ -215,7 +241,26 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         };
         let sums = round.fill(out.each_mut().map(Vec::as_mut_slice), bound);
         self.spare = std::mem::replace(&mut self.tables, out);
+        (self.places, self.offset) = (round.places.clone(), round.offset);
+        let (region, sums) = std::mem::take(self).settled(round, sums);
+        *self = region;
         sums
+    }
+
+    /// Adds what is not stored to the sums. Where the stored nodes do not come in pairs any more, all are stored instead.
+    fn settled(self, round: &Round<'_, F, T>, mut sums: Sums<F>) -> (Self, Sums<F>) {
+        if self.places.levels() == Some(0) {
+            let all = self.places.widen(self.offset, &self.tables, &self.left_out);
+            let round = Round { places: Places::default(), len: all[0].len(), ..*round };
+            return Self::new(&round, Vec::new(), |first, out, _, len| {
+                out.iter_mut().zip(&all).for_each(|(out, all)| out[..len].copy_from_slice(&all[first..first + len]));
+            });
+        }
+        if let Some(weights) = round.weights {
+            let weights = self.places.above(1).weights_left_out(weights.point());
+            sums[0] += weights.into_iter().zip(&self.left_out).map(|(w, &node)| w * sum_of_products(node)).sum::<F>();
+        }
+        (self, sums)
     }
 
     /// Takes the last node off.
@@ -235,7 +280,13 @@ impl<F: ProofField, const T: usize> Region<F, T> {
 
     /// A node, counted from the first.
     pub(super) fn node(&self, index: usize) -> Option<[F; T]> {
-        (index < self.len()).then(|| std::array::from_fn(|t| self.tables[t][index]))
+        if index >= self.len() {
+            return None;
+        }
+        match self.places.find(self.offset + index) {
+            Place::Stored(node) => Some(std::array::from_fn(|t| self.tables[t][node - self.offset])),
+            Place::Padding(block) => self.left_out.get(block).copied(),
+        }
     }
 }
 

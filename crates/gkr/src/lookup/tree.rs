@@ -5,57 +5,85 @@ use convince_field::ProofField;
 use convince_sumcheck::parallel;
 
 use super::leaves::Leaves;
+use super::places::Places;
 
 /// Nodes that are added up at a time.
 const RUN: usize = 128;
 
-/// Sums of fractions, level by level. Every level stops at its last allocated node; behind it all nodes are (0, 1).
+/// Sums of fractions, level by level. Every level stops at its last allocated node; behind it all nodes are (0, 1). The lowest
+/// levels do not store nodes above padding alone ([`Places`]).
 ///
 /// Leaves are kept as places in tables of denominators, 4 bytes each. The levels above take 64 bytes a leaf together, half of
 /// them the lowest, and each is given up when its sumcheck begins. Some of the lowest may be left out: their nodes are
 /// computed from the leaves whenever they are read, which is twice.
 pub struct Tree<F> {
     /// The levels that are kept, from the root's children on.
-    levels: Vec<Level<F>>,
+    levels: Vec<Stored<F>>,
     root: [F; 2],
     /// Those between them and the leaves.
     recomputed: Vec<Recomputed<F>>,
     leaves: Arc<Leaves<F>>,
 }
 
-/// Numerators and denominators of a level's nodes; their number is a multiple of four, or two.
+/// Numerators and denominators of a level's stored nodes; their number is a multiple of four, or two.
 pub(super) type Level<F> = [Vec<F>; 2];
+
+/// A level that is kept.
+pub(super) struct Stored<F> {
+    pub(super) nodes: Level<F>,
+    pub(super) places: Places,
+    /// The nodes that are not stored, one for each of [`Places::paddings`].
+    left_out: Vec<[F; 2]>,
+}
 
 /// A level that is computed run by run.
 pub(super) struct Recomputed<F> {
     leaves: Arc<Leaves<F>>,
     /// Of the level, above the leaves.
     height: usize,
-    /// Number of nodes, as of a level that is kept.
+    /// Number of nodes that are stored, as of a level that is kept.
     pub(super) len: usize,
 }
 
 /// A level of the tree below the root.
 pub(super) enum Children<F> {
-    Nodes(Level<F>),
+    Nodes(Stored<F>),
     Recomputed(Recomputed<F>),
     Leaves(Arc<Leaves<F>>),
 }
 
 impl<F: ProofField> Children<F> {
-    /// Nodes or leaves that are allocated.
-    pub(super) fn len(&self) -> usize {
+    /// Nodes or leaves that are stored.
+    pub(super) fn stored(&self) -> usize {
         match self {
-            Self::Nodes([p, _]) => p.len(),
+            Self::Nodes(Stored { nodes: [p, _], .. }) => p.len(),
             Self::Recomputed(level) => level.len,
-            Self::Leaves(leaves) => leaves.codes.len(),
+            Self::Leaves(leaves) => leaves.stored(),
+        }
+    }
+
+    /// Where they are.
+    pub(super) fn places(&self) -> Places {
+        match self {
+            Self::Nodes(level) => level.places.clone(),
+            Self::Recomputed(level) => level.leaves.places.above(level.height),
+            Self::Leaves(leaves) => leaves.places.clone(),
+        }
+    }
+
+    /// Those that are not, one for each of [`Places::paddings`].
+    pub(super) fn left_out(&self) -> Vec<[F; 2]> {
+        match self {
+            Self::Nodes(level) => level.left_out.clone(),
+            Self::Recomputed(level) => level.leaves.padding_at(level.height),
+            Self::Leaves(leaves) => leaves.padding_at(0),
         }
     }
 
     /// The first two.
     pub(super) fn first(&self) -> [[F; 2]; 2] {
         [0, 1].map(|i| match self {
-            Self::Nodes([p, q]) => [p[i], q[i]],
+            Self::Nodes(Stored { nodes: [p, q], .. }) => [p[i], q[i]],
             Self::Recomputed(level) => level.nodes(i..i + 1).map(|part| part[0]),
             Self::Leaves(leaves) => leaves.fraction(i),
         })
@@ -70,29 +98,44 @@ impl<F: ProofField> Recomputed<F> {
 }
 
 impl<F: ProofField> Tree<F> {
-    /// All levels above `2^depth` leaves, of which the first ones are given; the `left_out` lowest of them are not kept, but for
-    /// the root and its children. At most three multiplications an inner node.
-    pub(super) fn new(depth: usize, leaves: Leaves<F>, left_out: usize) -> Self {
+    /// All levels above `2^depth` leaves, of which the first ones are given; the `recomputed` lowest of them are not kept, but
+    /// for the root, its children, and where all padding is first stored. At most three multiplications an inner node.
+    pub(super) fn new(depth: usize, leaves: Leaves<F>, recomputed: usize) -> Self {
         let leaves = Arc::new(leaves);
-        let left_out = left_out.min(depth.saturating_sub(2));
-        let mut levels: Vec<Level<F>> = Vec::with_capacity(depth);
-        let mut recomputed = Vec::with_capacity(left_out);
-        let mut nodes = leaves.len();
+        let mut places = leaves.places.clone();
+        let most = places.levels().unwrap_or(depth).saturating_sub(2);
+        let num_recomputed = recomputed.min(most);
+        let mut levels: Vec<Stored<F>> = Vec::with_capacity(depth);
+        let mut recomputed = Vec::with_capacity(num_recomputed);
+        let mut stored = leaves.stored();
         for height in 1..=depth {
-            nodes = nodes.div_ceil(2);
-            let len = nodes.next_multiple_of(4).min(1 << (depth - height));
-            if height <= left_out {
+            places = places.above(1);
+            stored = stored.div_ceil(2);
+            let without = places.left_out();
+            let len = (stored + without).next_multiple_of(4).min(1 << (depth - height)) - without;
+            if height <= num_recomputed {
                 recomputed.push(Recomputed { leaves: leaves.clone(), height, len });
                 continue;
             }
-            levels.push(match levels.last() {
-                None => level(nodes, len, |nodes, out| fill_at(&leaves, height, nodes, out)),
-                Some([p, q]) => {
-                    level(nodes, len, |nodes, out| above([&p[2 * nodes.start..], &q[2 * nodes.start..]], out))
+            let nodes = match levels.last() {
+                None => level(stored, len, |nodes, out| fill_at(&leaves, height, nodes, out)),
+                Some(Stored { nodes: [p, q], .. }) => {
+                    level(stored, len, |nodes, out| above([&p[2 * nodes.start..], &q[2 * nodes.start..]], out))
                 }
+            };
+            let left_out = leaves.padding_at(height);
+            // A layer reads its children by fours.
+            levels.push(match places.levels() == Some(1) {
+                true => {
+                    let nodes = places.widen(0, &nodes, &left_out);
+                    stored += without;
+                    places = Places::default();
+                    Stored { nodes, places: places.clone(), left_out: Vec::new() }
+                }
+                false => Stored { nodes, places: places.clone(), left_out },
             });
         }
-        let root = levels.pop().map_or_else(|| leaves.fraction(0), |[p, q]| [p[0], q[0]]);
+        let root = levels.pop().map_or_else(|| leaves.fraction(0), |Stored { nodes: [p, q], .. }| [p[0], q[0]]);
         levels.reverse();
         recomputed.reverse();
         Self { levels, root, recomputed, leaves }
@@ -206,9 +249,9 @@ mod tests {
                 let tree = tree(left_out);
                 assert_eq!(tree.recomputed.len(), left_out.min(depth.saturating_sub(2)));
                 for (kept, level) in kept.iter().zip(tree.into_levels()) {
-                    assert_eq!((kept.len(), kept.first()), (level.len(), level.first()));
+                    assert_eq!((kept.stored(), kept.first()), (level.stored(), level.first()));
                     if let (Children::Nodes(kept), Children::Recomputed(level)) = (kept, &level) {
-                        assert_eq!(*kept, level.nodes(0..level.len), "{len} leaves, height {}", level.height);
+                        assert_eq!(kept.nodes, level.nodes(0..level.len), "{len} leaves, height {}", level.height);
                     }
                 }
             }

@@ -1,11 +1,10 @@
-use std::ops::Range;
-
 use convince_field::ProofField;
 use convince_poly::{eq_table, eq_truncated};
 
 /// `eq(point, g)` for the first indices g as products of three short tables: the low variables' repeat in every run of
 /// indices, the middle ones' in every stretch of runs, the high ones' belong to a stretch each. No table is as long as the layer.
 pub(super) struct Weights<F> {
+    point: Vec<F>,
     low: Vec<F>,
     middle: Vec<F>,
     high: Vec<F>,
@@ -22,7 +21,18 @@ impl<F: ProofField> Weights<F> {
         let (rest, low) = point.split_at(point.len() - log_run);
         let (high, middle) = rest.split_at(rest.len().saturating_sub(LOG_STRETCH));
         let stretches = count.div_ceil(1 << (log_run + middle.len()));
-        Self { low: eq_table(low), middle: eq_table(middle), high: eq_truncated(high, stretches), log_run }
+        Self {
+            point: point.to_vec(),
+            low: eq_table(low),
+            middle: eq_table(middle),
+            high: eq_truncated(high, stretches),
+            log_run,
+        }
+    }
+
+    /// The point.
+    pub(super) fn point(&self) -> &[F] {
+        &self.point
     }
 
     /// The weight of one index.
@@ -40,17 +50,10 @@ impl<F: ProofField> Weights<F> {
         1 << self.log_run
     }
 
-    /// The parts of a range that lie in one run each, with what is common to the weights there and what is not.
-    pub(super) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, F, &[F])> {
-        let Range { mut start, end } = range;
-        std::iter::from_fn(move || {
-            let run = start >> self.log_run;
-            let (first, stop) = (run << self.log_run, end.min((run + 1) << self.log_run));
-            let piece = start..stop;
-            start = stop;
-            (!piece.is_empty())
-                .then(|| (piece.clone(), self.of_run(run), &self.low[piece.start - first..piece.end - first]))
-        })
+    /// The weights of `len` indices from `first` on that lie in one run: what is common to them, and what is not.
+    pub(super) fn piece(&self, first: usize, len: usize) -> (F, &[F]) {
+        let start = first & (self.run() - 1);
+        (self.of_run(first >> self.log_run), &self.low[start..start + len])
     }
 }
 
@@ -59,6 +62,7 @@ mod tests {
     use convince_field::Fr;
     use convince_poly::eq_bits;
 
+    use super::super::places::Places;
     use super::*;
 
     #[test]
@@ -66,21 +70,15 @@ mod tests {
         for (vars, count, log_run) in [(0, 1, 5), (3, 7, 5), (3, 5, 1), (9, 400, 1), (12, 3001, 2), (13, 8192, 5)] {
             let point: Vec<Fr> = (0..vars).map(|i| Fr::from_i64(3 + 5 * i)).collect();
             let weights = Weights::new(&point, count, log_run);
-            let mut next = count / 3;
-            for (piece, common, low) in weights.runs(count / 3..count) {
-                assert_eq!((piece.start, piece.len()), (next, low.len()));
-                assert_eq!(
-                    piece.start >> weights.log_run,
-                    (piece.end - 1) >> weights.log_run,
-                    "a piece lies in one run"
-                );
-                for (index, weight) in piece.clone().zip(low) {
+            let start = count / 3;
+            for (piece, first) in Places::default().pieces(start..count, weights.run()) {
+                assert_eq!(piece.start, first);
+                let (common, low) = weights.piece(first, piece.len());
+                for (index, weight) in piece.zip(low) {
                     assert_eq!(common * weight, eq_bits(&point, index));
                     assert_eq!(weights.at(index), eq_bits(&point, index));
                 }
-                next = piece.end;
             }
-            assert_eq!(next, count);
         }
     }
 }
