@@ -77,11 +77,11 @@ pub(crate) fn count_padding(counts: &mut [i32], content: &TableContent, shape: &
 
 /// Counts which rows of `table` the entries of a lookup's columns look up; entries that are no row count nowhere.
 pub(crate) fn count(counts: &mut [i32], table: &Table, columns: &[IntSlice<'_>]) {
-    for i in 0..columns[0].len() {
-        if let Some(row) = table.content.row_of(columns[0].get(i), columns.get(1).map(|c| c.get(i))) {
+    table.content.rows_of(columns, 0..columns[0].len(), |_, row| {
+        if let Some(row) = row {
             counts[row] += 1;
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+use std::ops::Range;
+
+use convince_field::IntSlice;
 use serde::{Deserialize, Serialize};
 
 use crate::{Tensor, Wire, WireId};
@@ -80,6 +83,65 @@ impl TableContent {
     pub fn row_of(&self, first: i64, second: Option<i64>) -> Option<usize> {
         let row = usize::try_from(first.checked_sub(self.low())?).ok()?;
         (row < self.len() && self.second(row) == second).then_some(row)
+    }
+
+    /// [`Self::row_of`] of entries of as many columns as the table has, one after the other: calls `found` with each one's number,
+    /// counted from the first of `entries`, and its row. Panics on an entry or a column that there is not.
+    pub fn rows_of(
+        &self,
+        columns: &[IntSlice<'_>],
+        entries: Range<usize>,
+        mut found: impl FnMut(usize, Option<usize>),
+    ) {
+        const CHUNK: usize = 64;
+        let len = self.len() as u64;
+        let (mut first, mut second) = ([0i64; CHUNK], [0i64; CHUNK]);
+        for start in entries.clone().step_by(CHUNK) {
+            let chunk = CHUNK.min(entries.end - start);
+            let (first, second) = (&mut first[..chunk], &mut second[..chunk]);
+            columns[0].read(start, first);
+            if self.num_columns() > 1 {
+                columns[1].read(start, second);
+            }
+            let entries = (start - entries.start..).zip(first.iter().zip(&*second));
+            // What is below the first row becomes far too large.
+            let row = |value: i64| value.wrapping_sub(self.low()) as u64;
+            let checked = |row: u64, is_right: bool| (row < len && is_right).then_some(row as usize);
+            match self {
+                Self::Range { .. } => entries.for_each(|(i, (&value, _))| found(i, checked(row(value), true))),
+                Self::Clamp { low, high, .. } => {
+                    entries.for_each(|(i, (&value, &v))| found(i, checked(row(value), v == value.clamp(*low, *high))));
+                }
+                Self::Map { values, .. } => entries.for_each(|(i, (&value, &v))| {
+                    let is_right = |row: u64| values.get(row as usize).is_some_and(|&value| i64::from(value) == v);
+                    found(i, checked(row(value), is_right(row(value))));
+                }),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_many_entries_are_those_of_each() {
+        let first: Vec<i32> = (0..200).map(|i| i * 7919 % 23 - 11).collect();
+        let second: Vec<i16> = first.iter().map(|&v| (v.clamp(-2, 5) + i32::from(v == 3)) as i16).collect();
+        let columns = [IntSlice::I32(&first), IntSlice::I16(&second)];
+        for content in [
+            TableContent::Range { low: -4, len: 9 },
+            TableContent::Map { low: -3, values: vec![-2, -2, -1, 0, 1, 2, 4, 4] },
+            TableContent::Clamp { first: -6, len: 14, low: -2, high: 5 },
+        ] {
+            let columns = &columns[..content.num_columns()];
+            let mut rows = Vec::new();
+            content.rows_of(columns, 3..197, |i, row| rows.push((i, row)));
+            let row = |i: usize| content.row_of(columns[0].get(i), columns.get(1).map(|column| column.get(i)));
+            assert_eq!(rows, (3..197).map(|i| (i - 3, row(i))).collect::<Vec<_>>());
+            assert!(rows.iter().any(|(_, row)| row.is_some()) && rows.iter().any(|(_, row)| row.is_none()));
+        }
     }
 }
 

@@ -155,6 +155,14 @@ impl<'a> IntSlice<'a> {
         (0..self.len()).map(move |i| self.get(i))
     }
 
+    /// The values from `start` on, as many as `out` takes. Panics if out of range.
+    pub fn read(self, start: usize, out: &mut [i64]) {
+        each_width!(IntSlice, self, v => {
+            let values = &v[start..start + out.len()];
+            out.iter_mut().zip(values).for_each(|(out, &value)| *out = value.into());
+        });
+    }
+
     /// The least and the largest value; none of no values. A pass at the memory's speed.
     pub fn bounds(self) -> Option<(i64, i64)> {
         fn of<T: Copy + Ord + Into<i64>>(values: &[T]) -> Option<(i64, i64)> {

@@ -8,7 +8,7 @@ use convince_sumcheck::parallel;
 
 use super::leaves::{Kind, Leaves, Segment};
 use super::places::Places;
-use super::region::{LOG_RUN, Nodes, Region, Round, Runs, Sums, pair_values};
+use super::region::{LOG_RUN, Nodes, Region, Round, Sums, pair_values};
 use super::tree::{Children, Level};
 use super::weights::Weights;
 
@@ -47,9 +47,8 @@ impl<'a, F> Upper<'a, F> {
 }
 
 /// `p1` becomes `a1`.
-fn join<F: ProofField>(runs: &mut Runs<F, 4>, lambda: F, len: usize) {
-    let [_, q1, _, p1] = runs;
-    F::add_scaled(&mut p1[..len], &q1[..len], lambda);
+fn join<F: ProofField>([_, q1, _, p1]: [&mut [F]; 4], lambda: F) {
+    F::add_scaled(p1, q1, lambda);
 }
 
 /// Which of a fraction's parts a table holds, and of which child.
@@ -64,8 +63,8 @@ impl<F: ProofField> Nodes<F, 4> for Upper<'_, F> {
         }
     }
 
-    fn combine(&self, runs: &mut Runs<F, 4>, len: usize) {
-        join(runs, self.lambda, len);
+    fn combine(&self, tables: [&mut [F]; 4]) {
+        join(tables, self.lambda);
     }
 }
 
@@ -78,8 +77,8 @@ impl<F: ProofField> Nodes<F, 4> for Lowest<'_, F> {
         }
     }
 
-    fn combine(&self, runs: &mut Runs<F, 4>, len: usize) {
-        join(runs, self.lambda, len);
+    fn combine(&self, tables: [&mut [F]; 4]) {
+        join(tables, self.lambda);
     }
 }
 
@@ -225,16 +224,16 @@ impl<F: ProofField> Layer<F> {
         let sums = match &children {
             Children::Nodes(level) => {
                 let upper = Upper::new(&level.nodes, lambda);
-                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare, len| {
-                    upper.bound(r, first, out, spare, len);
+                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare| {
+                    upper.bound(r, first, out, spare);
                 });
                 layer.head = head;
                 [of_head, none, none]
             }
             Children::Recomputed(level) => {
-                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare, len| {
-                    let nodes = level.nodes(4 * first..4 * (first + len));
-                    Upper::new(&nodes, lambda).bound(r, 0, out, spare, len);
+                let (head, of_head) = Region::new(&whole(&places), left_out(&children), |first, out, spare| {
+                    let nodes = level.nodes(4 * first..4 * (first + out[0].len()));
+                    Upper::new(&nodes, lambda).bound(r, 0, out, spare);
                 });
                 layer.head = head;
                 [of_head, none, none]
@@ -245,7 +244,7 @@ impl<F: ProofField> Layer<F> {
                     let default = default.filter(|_| fours.end == stored);
                     let round = Round { weights, places: Places::default(), offset, len: fours.len(), default };
                     let nodes = Lowest { leaves, first: 4 * fours.start, lambda };
-                    Region::new(&round, Vec::new(), |first, out, spare, len| nodes.bound(r, first, out, spare, len))
+                    Region::new(&round, Vec::new(), |first, out, spare| nodes.bound(r, first, out, spare))
                 };
                 layer.mu = lambda.inverse().unwrap_or(F::zero());
                 let behind = lookups.end + places.left_out();
@@ -355,15 +354,14 @@ fn bound_lookups<F: ProofField>(leaves: &Leaves<F>, mu: F, r: F, round: &Round<'
         low.iter_mut().zip(&*high).for_each(|(low, high)| *low -= high);
     });
     let left_out = leaves.padding_at(0).into_iter().map(|[_, q]| [q + mu; 2]).collect();
-    Region::new(round, left_out, |first, out, summands, len| {
+    Region::new(round, left_out, |first, out, [lows, highs]| {
         let start = 4 * (leaves.lookups().start + first);
-        let (fours, _) = leaves.codes[start..start + 4 * len].as_chunks::<4>();
-        let [lows, highs] = summands;
-        for (child, out) in out.iter_mut().enumerate() {
+        let (fours, _) = leaves.codes[start..start + 4 * out[0].len()].as_chunks::<4>();
+        for (child, out) in out.into_iter().enumerate() {
             for ((l, h), four) in lows.iter_mut().zip(&mut *highs).zip(fours) {
                 (*l, *h) = (low[four[child] as usize], high[four[2 + child] as usize]);
             }
-            F::sums(&mut out[..len], &lows[..len], &highs[..len]);
+            F::sums(out, &lows[..fours.len()], &highs[..fours.len()]);
         }
     })
 }

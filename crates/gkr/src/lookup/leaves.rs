@@ -249,20 +249,20 @@ fn lookup_block(
     let mut strays = Vec::new();
     let rows = Rows::new(shape, is_dense);
     for (row, start) in rows.starts() {
-        for x in 0..rows.len {
-            let (i, place) = (row * rows.len + x, start + x * rows.stride);
-            let value = columns[0].get(i);
-            let second = columns.get(1).map(|column| column.get(i));
-            match content.row_of(value, second) {
+        let entries = row * rows.len..(row + 1) * rows.len;
+        content.rows_of(&columns, entries.clone(), |x, found| {
+            let place = start + x * rows.stride;
+            match found {
                 Some(row) => codes[place] = first + row as u32,
-                None => strays.push((place, lookup.table, [value, second.unwrap_or(0)])),
+                None => strays.push((place, entries.start + x)),
             }
-        }
+        });
     }
-    strays
+    let values = |i: usize| std::array::from_fn(|k| columns.get(k).map_or(0, |column| column.get(i)));
+    strays.into_iter().map(|(place, i)| (place, lookup.table, values(i))).collect()
 }
 
-/// Where the rows of a tensor, along its last axis, stand among the leaves of its block.
+/// Where the rows of a tensor, along the last axis of more than one entry, stand among the leaves of its block.
 struct Rows {
     /// Entries of a row.
     len: usize,
@@ -282,7 +282,10 @@ impl Rows {
             strides[axis] = stride;
             stride *= if is_dense { shape[axis] } else { shape[axis].next_power_of_two() };
         }
-        let Some((&len, leading)) = shape.split_last() else { return Self { len: 1, stride: 1, axes: Vec::new() } };
+        let longer = shape.iter().rposition(|&len| len > 1).map_or(0, |axis| axis + 1);
+        let Some((&len, leading)) = shape[..longer].split_last() else {
+            return Self { len: 1, stride: 1, axes: Vec::new() };
+        };
         let rows = |axis: usize| leading[axis + 1..].iter().product();
         let others = order.into_iter().filter(|&axis| axis < leading.len());
         let axes = others.map(|axis| [shape[axis], rows(axis), strides[axis]]).collect();

@@ -43,16 +43,17 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
     /// Entries `first`, `first + 2`, .. of a table, and `first + 1`, `first + 3`, ..
     fn pairs(&self, table: usize, first: usize, low: &mut [F], high: &mut [F]);
 
-    /// Makes tables that are linear combinations of others, in the first `len` entries: of nodes, or of their differences.
-    fn combine(&self, _: &mut Runs<F, T>, _len: usize) {}
+    /// Makes tables that are linear combinations of others: of nodes, or of their differences.
+    fn combine(&self, _: [&mut [F]; T]) {}
 
-    /// The nodes `first..first + len` once the lowest variable is bound to `r`.
-    fn bound(&self, r: F, first: usize, out: &mut Runs<F, T>, [high, _]: &mut Runs<F, 2>, len: usize) {
+    /// The nodes from number `first` on once the lowest variable is bound to `r`: as many as `out` holds, at most a run.
+    fn bound(&self, r: F, first: usize, mut out: [&mut [F]; T], [high, _]: &mut Runs<F, 2>) {
         for (table, out) in out.iter_mut().enumerate() {
-            self.pairs(table, 2 * first, &mut out[..len], &mut high[..len]);
-            F::bind(&mut out[..len], &high[..len], r);
+            let high = &mut high[..out.len()];
+            self.pairs(table, 2 * first, out, high);
+            F::bind(out, high, r);
         }
-        self.combine(out, len);
+        self.combine(out);
     }
 
     /// `sum_g eq(g) f` at infinity of the pairs' lowest variable, the coefficient of its square, over all pairs of the
@@ -69,7 +70,7 @@ pub(super) trait Nodes<F: ProofField, const T: usize>: Sync {
                     self.pairs(table, 2 * (pairs.start - first), &mut low[..len], &mut high[..len]);
                     F::differences(&mut steps[..len], &high[..len], &low[..len]);
                 }
-                self.combine(&mut steps, len);
+                self.combine(steps.each_mut().map(|steps| &mut steps[..len]));
                 let (common, weights) = weights.piece(number, len);
                 sum += common * weighted(&steps, weights);
             }
@@ -128,28 +129,22 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
     /// Writes the bound nodes and sums the next round's values, in one pass: nodes are read once. A first node of odd number
     /// and a last one alone without a default are left out of the sums.
     ///
-    /// `bound` writes so many bound nodes from one on, and has two runs to work with.
-    fn fill(
-        &self,
-        tables: [&mut [F]; T],
-        bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
-    ) -> Sums<F> {
+    /// `bound` writes bound nodes from one on, and has two runs to work with.
+    fn fill(&self, tables: [&mut [F]; T], bound: impl Fn(usize, [&mut [F]; T], &mut Runs<F, 2>) + Sync) -> Sums<F> {
         let nodes = self.offset..self.offset + self.len;
         // Where nodes do not come in pairs there is nothing to sum.
         let weights = self.weights.filter(|_| self.places.levels() != Some(0));
         let part = |nodes: Range<usize>, mut out: [&mut [F]; T]| {
-            let (mut runs, mut steps) = ([[F::zero(); RUN]; T], [[F::zero(); RUN]; T]);
+            let (mut low, mut steps) = ([[F::zero(); RUN]; T], [[F::zero(); RUN]; T]);
             let mut spare = [[F::zero(); RUN]; 2];
             let mut sums = [F::zero(); 2];
             let first = nodes.start;
             for (piece, number) in self.places.pieces(nodes, RUN) {
-                let len = piece.len();
-                bound(piece.start - self.offset, &mut runs, &mut spare, len);
-                for (out, run) in out.iter_mut().zip(&runs) {
-                    out[piece.start - first..piece.end - first].copy_from_slice(&run[..len]);
-                }
+                let own = piece.start - first..piece.end - first;
+                bound(piece.start - self.offset, out.each_mut().map(|out| &mut out[own.clone()]), &mut spare);
                 if let Some(weights) = weights {
-                    self.add(weights, [&mut runs, &mut steps], &mut spare, number..number + len, &mut sums);
+                    let nodes = out.each_ref().map(|out| &out[own.clone()]);
+                    self.add(weights, nodes, number, [&mut low, &mut steps], &mut spare, &mut sums);
                 }
             }
             sums
@@ -157,35 +152,36 @@ impl<F: ProofField, const T: usize> Round<'_, F, T> {
         add_all(parallel::fill(tables, nodes, RUN, part))
     }
 
-    /// Adds a run's share of the sums. Differences of its nodes go to `steps`, and its values at zero are left in `runs`;
-    /// what is in `high` is lost.
+    /// Adds the share of consecutive nodes from number `first` on to the sums.
     fn add(
         &self,
         weights: &Weights<F>,
-        [runs, steps]: [&mut Runs<F, T>; 2],
+        nodes: [&[F]; T],
+        first: usize,
+        [low, steps]: [&mut Runs<F, T>; 2],
         [high, _]: &mut Runs<F, 2>,
-        nodes: Range<usize>,
         sums: &mut Sums<F>,
     ) {
-        let (skip, mut len) = (nodes.start % 2, nodes.len());
-        if let (1, Some(default)) = ((nodes.end) % 2, self.default) {
-            runs.iter_mut().zip(default).for_each(|(run, default)| run[len] = default);
-            len += 1;
-        }
-        let count = (len - skip) / 2;
-        if count == 0 {
-            return;
-        }
-        for (run, steps) in runs.iter_mut().zip(&mut *steps) {
-            for i in 0..count {
-                (run[i], high[i]) = (run[skip + 2 * i], run[skip + 2 * i + 1]);
+        let skip = first % 2;
+        let mut count = 0;
+        for (t, nodes) in nodes.into_iter().enumerate() {
+            let (pairs, alone) = nodes[skip..].as_chunks::<2>();
+            for ((low, high), pair) in low[t].iter_mut().zip(&mut *high).zip(pairs) {
+                [*low, *high] = *pair;
             }
-            F::differences(&mut steps[..count], &high[..count], &run[..count]);
+            count = pairs.len();
+            if let ([last], Some(default)) = (alone, self.default) {
+                (low[t][count], high[count]) = (*last, default[t]);
+                count += 1;
+            }
+            F::differences(&mut steps[t][..count], &high[..count], &low[t][..count]);
         }
-        // A run of nodes is a run of pairs.
-        let (common, low) = weights.piece((nodes.start + skip) / 2, count);
-        sums[0] += common * weighted(runs, low);
-        sums[1] += common * weighted(steps, low);
+        if count > 0 {
+            // A run of nodes is a run of pairs.
+            let (common, weights) = weights.piece((first + skip) / 2, count);
+            sums[0] += common * weighted(low, weights);
+            sums[1] += common * weighted(steps, weights);
+        }
     }
 }
 
@@ -200,7 +196,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
     pub(super) fn new(
         round: &Round<'_, F, T>,
         left_out: Vec<[F; T]>,
-        bound: impl Fn(usize, &mut Runs<F, T>, &mut Runs<F, 2>, usize) + Sync,
+        bound: impl Fn(usize, [&mut [F]; T], &mut Runs<F, 2>) + Sync,
     ) -> (Self, Sums<F>) {
         let mut tables: [Vec<F>; T] = std::array::from_fn(|_| F::zeros(round.len));
         let sums = round.fill(tables.each_mut().map(Vec::as_mut_slice), bound);
@@ -236,9 +232,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
                 false => *table = F::zeros(round.len),
             }
         }
-        let bound = |first: usize, out: &mut Runs<F, T>, spare: &mut Runs<F, 2>, len: usize| {
-            self.bound(r, first, out, spare, len);
-        };
+        let bound = |first: usize, out: [&mut [F]; T], spare: &mut Runs<F, 2>| self.bound(r, first, out, spare);
         let sums = round.fill(out.each_mut().map(Vec::as_mut_slice), bound);
         self.spare = std::mem::replace(&mut self.tables, out);
         (self.places, self.offset) = (round.places.clone(), round.offset);
@@ -252,8 +246,8 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         if self.places.levels() == Some(0) {
             let all = self.places.widen(self.offset, &self.tables, &self.left_out);
             let round = Round { places: Places::default(), len: all[0].len(), ..*round };
-            return Self::new(&round, Vec::new(), |first, out, _, len| {
-                out.iter_mut().zip(&all).for_each(|(out, all)| out[..len].copy_from_slice(&all[first..first + len]));
+            return Self::new(&round, Vec::new(), |first, out, _| {
+                out.into_iter().zip(&all).for_each(|(out, all)| out.copy_from_slice(&all[first..first + out.len()]));
             });
         }
         if let Some(weights) = round.weights {
