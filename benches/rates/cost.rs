@@ -18,6 +18,7 @@ pub(crate) struct Sizes {
     /// Rows of the advice, and columns of all rows.
     pub(crate) rows: usize,
     pub(crate) width: usize,
+    /// Leaves that a prover stores.
     pub(crate) leaves: usize,
     /// log2 of the tree's leaves.
     pub(crate) height: usize,
@@ -65,7 +66,7 @@ impl Sizes {
             wide,
             rows: total.proof_rows,
             width: estimate.width,
-            leaves: total.leaves,
+            leaves: total.stored_leaves,
             height: circuit.log_leaves(),
             factors: circuit.layers().iter().map(factors).sum(),
             inputs: sliding(size),

@@ -105,8 +105,9 @@ EXAMPLES:
   convince estimate lenet5 --private input,output --batch 16
 
 JSON: {name, width, layers: [{name, operator, shape, COST}], shared: {COST}, total: {COST}} where COST is
-parameters, macs, activations, committed (integers in every proof), proof_rows, key_rows, leaves, rounds,
-proof_bytes, prove_ms, memory_bytes.
+parameters, macs, activations, committed (integers in every proof), proof_rows, key_rows, leaves,
+stored_leaves (those that a prover stores, padding left out), rounds, proof_bytes, prove_ms,
+memory_bytes.
 CSV: the same, one line a layer, then the lines `shared` and `total`.")]
 pub(crate) struct Estimate {
     /// Model file, or name of a built-in network (`convince zoo` lists them)

@@ -92,13 +92,14 @@ fn text(report: &Report) -> String {
 
 fn csv(report: &Report) -> String {
     let mut text =
-        "name,operator,shape,parameters,macs,activations,committed,proof_rows,key_rows,leaves,rounds,proof_bytes,\
-                    prove_ms,memory_bytes\n"
+        "name,operator,shape,parameters,macs,activations,committed,proof_rows,key_rows,leaves,stored_leaves,rounds,\
+                    proof_bytes,prove_ms,memory_bytes\n"
             .to_owned();
     for (name, operator, lengths, cost) in lines(report) {
-        let Cost { parameters, macs, activations, committed, proof_rows, key_rows, leaves, rounds, .. } = cost;
+        let Cost { parameters, macs, activations, committed, proof_rows, key_rows, .. } = cost;
         let _ = write!(text, "{},{operator},{},{parameters},{macs},{activations},", quoted(name), shape(lengths));
-        let _ = write!(text, "{committed},{proof_rows},{key_rows},{leaves},{rounds},");
+        let _ =
+            write!(text, "{committed},{proof_rows},{key_rows},{},{},{},", cost.leaves, cost.stored_leaves, cost.rounds);
         let _ = writeln!(text, "{},{:.3},{}", cost.proof_bytes, cost.prove_ms, cost.memory_bytes);
     }
     text

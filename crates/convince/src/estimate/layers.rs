@@ -1,8 +1,9 @@
 use convince_circuit::{
-    ArgMaxLayer, Circuit, Conv2dLayer, CorrectLayer, GatesLayer, Layer, RangeLayer, RequantLayer, Strategy, WireId,
-    WireKind,
+    ArgMaxLayer, Block, BlockSource, Circuit, Conv2dLayer, CorrectLayer, GatesLayer, Layer, RangeLayer, RequantLayer,
+    Strategy, WireId, WireKind,
 };
 use convince_field::ProofField;
+use convince_gkr::lookup::stored_leaves;
 use convince_pcs::{CommitmentScheme, Split};
 use convince_poly::log2_ceil;
 
@@ -12,11 +13,17 @@ use crate::protocol::{Field, Scheme};
 
 /// Sizes of the parts of one circuit.
 pub(super) struct Sizes<'a> {
-    pub(super) circuit: &'a Circuit,
+    circuit: &'a Circuit,
     pub(super) width: usize,
+    /// Leaves that a prover stores, of every block.
+    stored: Vec<usize>,
 }
 
-impl Sizes<'_> {
+impl<'a> Sizes<'a> {
+    pub(super) fn new(circuit: &'a Circuit, width: usize) -> Self {
+        Self { circuit, width, stored: stored_leaves(circuit) }
+    }
+
     /// A layer alone.
     pub(super) fn layer(&self, layer: &Layer) -> LayerCost {
         let whole = |wire: WireId| self.circuit.wire(wire).shape.clone();
@@ -96,18 +103,13 @@ impl Sizes<'_> {
 
     fn requant(&self, layer: &RequantLayer) -> Cost {
         let rows = self.rows(layer.advice);
-        let variables = variables(&layer.output_shape);
-        let lookups = self
-            .circuit
-            .lookups()
-            .iter()
-            .filter(|lookup| lookup.tensors.iter().any(|t| t.wire == layer.advice))
-            .count();
+        let [leaves, stored_leaves] = self.leaves(layer.advice);
         Cost {
             committed: self.size(layer.advice),
             proof_rows: rows,
-            leaves: lookups << variables,
-            rounds: variables,
+            leaves,
+            stored_leaves,
+            rounds: variables(&layer.output_shape),
             // A column is claimed at the lookups' point, and about once more by the zero-checks.
             proof_bytes: rows * Scheme::ROW_BYTES + 2 * layer.num_columns * Field::BYTES,
             ..Cost::default()
@@ -116,12 +118,13 @@ impl Sizes<'_> {
 
     fn arg_max(&self, layer: &ArgMaxLayer) -> Cost {
         let (rows, variables) = (self.rows(layer.advice), variables(&layer.shape));
-        let lookups = if layer.has_bits() { 0 } else { layer.margin.len() };
+        let [leaves, stored_leaves] = self.leaves(layer.advice);
         Cost {
             activations: layer.column_len(),
             committed: self.size(layer.advice),
             proof_rows: rows,
-            leaves: lookups << variables,
+            leaves,
+            stored_leaves,
             rounds: variables,
             // A claim a column, two scalars a round, and the value at its end.
             proof_bytes: rows * Scheme::ROW_BYTES + (layer.margin.len() + 2 * variables + 1) * Field::BYTES,
@@ -132,10 +135,12 @@ impl Sizes<'_> {
     fn correct(&self, layer: &CorrectLayer) -> Cost {
         let (margins, rows) = (self.arg_max(&layer.margins), self.rows(layer.correct));
         let variables = variables(&layer.margins.shape[..1]);
+        let [leaves, stored_leaves] = self.leaves(layer.correct);
         Cost {
             committed: margins.committed + self.size(layer.correct),
             proof_rows: margins.proof_rows + rows,
-            leaves: margins.leaves + (1 << variables),
+            leaves: margins.leaves + leaves,
+            stored_leaves: margins.stored_leaves + stored_leaves,
             rounds: margins.rounds + variables,
             // Beside the margins: bits at the lookups' point, two scalars a round, and both values at its end.
             proof_bytes: margins.proof_bytes + rows * Scheme::ROW_BYTES + (2 * variables + 3) * Field::BYTES,
@@ -145,12 +150,14 @@ impl Sizes<'_> {
 
     fn range(&self, layer: &RangeLayer) -> Cost {
         let rows = layer.advice.map_or(0, |advice| self.rows(advice));
-        let (variables, lookups) = (variables(&self.circuit.wire(layer.wire).shape), layer.limbs.len().max(1));
+        let lookups = layer.limbs.len().max(1);
+        let [leaves, stored_leaves] = self.leaves(layer.advice.unwrap_or(layer.wire));
         Cost {
             activations: self.size(layer.wire),
             committed: layer.advice.map_or(0, |advice| self.size(advice)),
             proof_rows: rows,
-            leaves: lookups << variables,
+            leaves,
+            stored_leaves,
             proof_bytes: rows * Scheme::ROW_BYTES + lookups * Field::BYTES,
             ..Cost::default()
         }
@@ -170,6 +177,7 @@ impl Sizes<'_> {
             proof_rows: rows(WireKind::Advice),
             key_rows: rows(WireKind::Weight),
             leaves: statistics.leaves,
+            stored_leaves: self.stored.iter().sum(),
             rounds: messages.rounds,
             pads: messages.hidden.messages,
             products: messages.hidden.products,
@@ -177,6 +185,16 @@ impl Sizes<'_> {
             ..Cost::default()
         };
         cost.predicted(self.width)
+    }
+
+    /// Leaves of the lookups of a wire, and those that a prover stores.
+    fn leaves(&self, wire: WireId) -> [usize; 2] {
+        let is_of_wire = |block: &Block| match block.source {
+            BlockSource::Lookup(k) => self.circuit.lookups()[k].tensors.iter().any(|tensor| tensor.wire == wire),
+            BlockSource::Table(_) => false,
+        };
+        let blocks = self.circuit.blocks().iter().zip(&self.stored).filter(|(block, _)| is_of_wire(block));
+        blocks.fold([0; 2], |[all, some], (block, stored)| [all + (1 << block.log_size), some + stored])
     }
 
     fn size(&self, wire: WireId) -> usize {

@@ -9,6 +9,7 @@ mod layers;
 mod rates;
 
 use convince_circuit::{Circuit, WireKind};
+use convince_gkr::lookup::stored_leaves;
 use convince_pcs::hyrax::hiding::MIN_WIDTH;
 use convince_pcs::hyrax::{MAX_WIDTH, TABLE_COLUMNS, argument_rounds, padded_width};
 use convince_pcs::{WireShape, choose_width};
@@ -35,6 +36,8 @@ pub struct Cost {
     pub key_rows: usize,
     /// Leaves of the lookup tree, their padding included.
     pub leaves: usize,
+    /// Those of them that a prover stores: all, but for padding where that comes in long runs.
+    pub stored_leaves: usize,
     /// Rounds of interaction. A layer's are those of its own sumchecks, which layers of one wave share; the total counts every round once.
     pub rounds: usize,
     /// Scalars that messages say: a zero-knowledge proof commits to a pad for each. A layer has none of its own.
@@ -106,7 +109,7 @@ pub(crate) fn width(circuit: &Circuit) -> usize {
 
 /// Estimates a proof of a circuit. Takes about as long as verifying one.
 pub fn estimate(circuit: &Circuit) -> Estimate {
-    let sizes = Sizes { circuit, width: width(circuit) };
+    let sizes = Sizes::new(circuit, width(circuit));
     let layers: Vec<LayerCost> = circuit.layers().iter().map(|layer| sizes.layer(layer)).collect();
     let total = sizes.total(&layers);
     let shared = layers.iter().fold(total, |rest, layer| rest.without(&layer.cost));
@@ -121,7 +124,8 @@ pub(crate) const MOST_RECOMPUTED: usize = 2;
 #[cfg_attr(not(feature = "prover"), allow(dead_code))]
 pub(crate) fn most_memory_bytes(circuit: &Circuit, width: usize, recomputed: usize) -> u64 {
     let parameters = circuit.wires_of(WireKind::Weight).map(|id| circuit.wire(id).size()).sum();
-    rates::most_memory_bytes(parameters, circuit.statistics().leaves, width, recomputed, threads())
+    let leaves = stored_leaves(circuit).into_iter().sum();
+    rates::most_memory_bytes(parameters, leaves, width, recomputed, threads())
 }
 
 fn threads() -> usize {
@@ -135,7 +139,7 @@ impl Cost {
     /// Fills in the predictions; `width` is 0 for a layer, which shares the opening with all others.
     fn predicted(self, width: usize) -> Self {
         let prove_ms = rates::prove_ms(&self, width);
-        let memory_bytes = rates::memory_bytes(self.parameters, self.leaves, width);
+        let memory_bytes = rates::memory_bytes(self.parameters, self.stored_leaves, width);
         Self { prove_ms, memory_bytes, ..self }
     }
 
@@ -150,6 +154,7 @@ impl Cost {
             proof_rows: self.proof_rows.saturating_sub(part.proof_rows),
             key_rows: self.key_rows.saturating_sub(part.key_rows),
             leaves: self.leaves.saturating_sub(part.leaves),
+            stored_leaves: self.stored_leaves.saturating_sub(part.stored_leaves),
             rounds: self.rounds.saturating_sub(part.rounds),
             pads: self.pads.saturating_sub(part.pads),
             products: self.products.saturating_sub(part.products),

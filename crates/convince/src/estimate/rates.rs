@@ -17,7 +17,7 @@ const MAC_NS: f64 = 0.0063;
 const COMMITTED_NS: f64 = 57.0;
 /// Microseconds of a row of the advice.
 const ROW_US: f64 = 18.9;
-/// Nanoseconds of a leaf of the lookup tree.
+/// Nanoseconds of a leaf of the lookup tree that is stored.
 const LEAF_NS: f64 = 47.2;
 /// Nanoseconds of a weight: 0.52 to fold for its layer's sumcheck, 0.17 to open.
 const WEIGHT_NS: f64 = 0.69;
@@ -32,7 +32,7 @@ const PROCESS_BYTES: f64 = 11.7e6;
 const TABLE_BYTES: f64 = 20.3e3;
 /// Bytes of a weight: its own and those of wide biases, and some of the key's file while that is read.
 const WEIGHT_BYTES: f64 = 1.4;
-/// Bytes of a leaf: 4 of its own, 64 of the levels above, and of the witness behind it.
+/// Bytes of a leaf that is stored: 4 of its own, 64 of the levels above, and of the witness behind it.
 const LEAF_BYTES: f64 = 98.0;
 
 /// Bytes of a process that every one of those measured stayed below, without a network.
@@ -52,7 +52,7 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
         (cost.macs, MAC_NS),
         (cost.committed, COMMITTED_NS),
         (cost.proof_rows, 1e3 * ROW_US),
-        (cost.leaves, LEAF_NS),
+        (cost.stored_leaves, LEAF_NS),
         (cost.parameters, WEIGHT_NS),
         (rounds, 1e3 * ROUND_US),
         (scalar_terms(cost, width), 1e3 * TERM_US),
@@ -60,7 +60,7 @@ pub(super) fn prove_ms(cost: &Cost, width: usize) -> f64 {
     1e-6 * sum(&nanoseconds)
 }
 
-/// Memory that a process holds while it makes a proof of a circuit with so many weights and leaves.
+/// Memory that a process holds while it makes a proof of a circuit with so many weights and stored leaves.
 pub(super) fn memory_bytes(parameters: usize, leaves: usize, width: usize) -> u64 {
     let bytes = [
         (usize::from(width > 0), PROCESS_BYTES),

@@ -67,6 +67,7 @@ use convince_transcript::{ChannelScalar, Label};
 
 use crate::Claim;
 
+pub use places::stored_leaves;
 pub use prove::prove;
 pub use tree::Tree;
 pub use verify::verify;

@@ -231,6 +231,17 @@ pub(super) fn lookups(circuit: &Circuit) -> Range<usize> {
     longest
 }
 
+/// Leaves that a prover stores, of every block of the circuit: all of them, but for padding where that comes in long runs.
+pub fn stored_leaves(circuit: &Circuit) -> Vec<usize> {
+    let mut stored: Vec<usize> = circuit.blocks().iter().map(|block| 1 << block.log_size).collect();
+    for (block, left_out) in Places::new(circuit).paddings() {
+        // Blocks follow each other.
+        let number = circuit.blocks().partition_point(|other| other.offset < block.offset);
+        stored[number] -= left_out;
+    }
+    stored
+}
+
 #[derive(Default)]
 struct Runs {
     runs: Vec<Run>,
