@@ -64,69 +64,45 @@ const PADDING: u32 = 0;
 impl<F: ProofField> Leaves<F> {
     /// The leaves of a witness that are stored.
     pub(super) fn new(places: Places, circuit: &Circuit, witness: &Witness, [alpha, beta]: [F; 2]) -> Self {
-        let rows = 1 + circuit.tables().iter().map(|table| table.content.len()).sum::<usize>();
-        let mut leaves = Self {
-            codes: vec![PADDING; circuit.statistics().leaves - places.left_out()],
-            denominators: F::zeros(rows),
-            seconds: vec![0; rows],
-            counts: Vec::with_capacity(rows),
-            beta,
-            ..Self::default()
-        };
-        leaves.denominators[PADDING as usize] = F::one();
-        leaves.counts.push(0);
-        let mut firsts = Vec::with_capacity(circuit.tables().len());
-        for (k, table) in circuit.tables().iter().enumerate() {
-            let (first, content) = (leaves.counts.len(), &table.content);
-            let places = first..first + content.len();
-            firsts.push(first as u32);
-            fill_rows(&mut leaves.denominators[places.clone()], content, alpha - table_id::<F>(k), beta);
-            if content.num_columns() > 1 {
-                let seconds = leaves.seconds[places].iter_mut().enumerate();
-                seconds.for_each(|(row, second)| *second = content.second(row).unwrap_or(0) as i32);
-            }
-            // Fewer than 2^31 leaves, so that a count has 32 bits.
-            leaves.counts.extend(witness.wire(table.multiplicities).iter().map(|count| count as i32));
+        let tables = circuit.tables().iter();
+        // Padding's denominator is the first.
+        let mut rows = 1;
+        let mut rows_of = Vec::with_capacity(circuit.tables().len());
+        for table in tables.clone() {
+            rows_of.push(rows..rows + table.content.len());
+            rows += table.content.len();
         }
-        let mut without: BTreeMap<usize, usize> =
-            places.paddings().map(|(block, left_out)| (block.offset, left_out)).collect();
-        let mut rest = &mut leaves.codes[..];
-        let mut blocks = Vec::with_capacity(circuit.blocks().len());
-        let mut start = 0;
-        for block in circuit.blocks() {
-            let left_out = without.remove(&block.offset);
-            let len = (1 << block.log_size) - left_out.unwrap_or(0);
-            let (own, others) = rest.split_at_mut(len);
-            blocks.push((block, start..start + len, own, left_out.is_some()));
-            (rest, start) = (others, start + len);
-        }
-        let step = Span::current();
-        let filled = parallel::map_items(blocks, |(block, stored, codes, is_dense)| {
-            let strays = match block.source {
-                BlockSource::Table(t) => {
-                    let len = circuit.tables()[t].content.len() as u32;
-                    codes.iter_mut().zip(0..len).for_each(|(code, row)| *code = ROW | (firsts[t] + row));
-                    Vec::new()
+        let mut codes = vec![PADDING; circuit.statistics().leaves - places.left_out()];
+        let (filled, (mut denominators, seconds, counts)) = parallel::join(
+            || fill_codes(circuit, witness, &places, &rows_of, &mut codes),
+            || {
+                let (mut denominators, mut seconds, mut counts) = (F::zeros(rows), vec![0; rows], vec![0; rows]);
+                denominators[PADDING as usize] = F::one();
+                for (k, (table, places)) in tables.zip(&rows_of).enumerate() {
+                    let first = alpha - table_id::<F>(k);
+                    fill_rows(&mut denominators[places.clone()], &table.content, first, beta);
+                    if table.content.num_columns() > 1 {
+                        let seconds = seconds[places.clone()].iter_mut().enumerate();
+                        seconds.for_each(|(row, second)| *second = table.content.second(row).unwrap_or(0) as i32);
+                    }
+                    // Fewer than 2^31 leaves, so that a count has 32 bits.
+                    let of_table = witness.wire(table.multiplicities).iter();
+                    counts[places.clone()].iter_mut().zip(of_table).for_each(|(to, count)| *to = count as i32);
                 }
-                BlockSource::Lookup(l) => {
-                    let lookup = &circuit.lookups()[l];
-                    let _span = profile::layer_of(&step, lookup.tensors[0].wire.index());
-                    lookup_block(circuit, witness, lookup, firsts[lookup.table], is_dense, codes)
-                }
-            };
-            (stored, strays)
-        });
-        leaves.segments = segments(circuit, &filled);
+                (denominators, seconds, counts)
+            },
+        );
+        let segments = segments(circuit, &filled);
         for (stored, strays) in filled {
             for (place, table, [value, second]) in strays {
                 let first = alpha - table_id::<F>(table);
-                leaves.codes[stored.start + place] = leaves.denominators.len() as u32;
-                leaves.denominators.push(first - beta * (F::from_i64(value) + beta * F::from_i64(second)));
+                codes[stored.start + place] = denominators.len() as u32;
+                denominators.push(first - beta * (F::from_i64(value) + beta * F::from_i64(second)));
             }
         }
-        leaves.paddings = places.paddings().map(|(block, _)| leaves.row_of_zeros(circuit, block, &firsts)).collect();
-        leaves.places = places;
-        leaves
+        let paddings =
+            places.paddings().map(|(block, _)| denominators[row_of_zeros(circuit, block, &rows_of)]).collect();
+        Self { places, paddings, codes, denominators, seconds, counts, segments, beta }
     }
 
     /// Rows of one table with these multiplicities.
@@ -141,14 +117,6 @@ impl<F: ProofField> Leaves<F> {
     /// Number of leaves that are stored.
     pub(super) fn stored(&self) -> usize {
         self.codes.len()
-    }
-
-    /// The denominator of a block's padding.
-    fn row_of_zeros(&self, circuit: &Circuit, block: &Block, firsts: &[u32]) -> F {
-        let BlockSource::Lookup(k) = block.source else { unreachable!("a block that is no lookup") };
-        let table = circuit.lookups()[k].table;
-        let row = circuit.tables()[table].content.zero_row().expect("padding that is looked up");
-        self.denominators[firsts[table] as usize + row]
     }
 
     /// The nodes so high above leaves that are not stored, one for each of [`Places::paddings`]: numerator and denominator.
@@ -183,10 +151,56 @@ impl<F: ProofField> Leaves<F> {
     }
 }
 
+/// Fills in the codes of all blocks, the rows of each table being these. Returns every block's places among the stored leaves,
+/// and its entries that are in no row.
+fn fill_codes(
+    circuit: &Circuit,
+    witness: &Witness,
+    places: &Places,
+    rows: &[Range<usize>],
+    codes: &mut [u32],
+) -> Vec<(Range<usize>, Vec<Stray>)> {
+    let mut without: BTreeMap<usize, usize> =
+        places.paddings().map(|(block, left_out)| (block.offset, left_out)).collect();
+    let mut rest = codes;
+    let mut blocks = Vec::with_capacity(circuit.blocks().len());
+    let mut start = 0;
+    for block in circuit.blocks() {
+        let left_out = without.remove(&block.offset);
+        let len = (1 << block.log_size) - left_out.unwrap_or(0);
+        let (own, others) = rest.split_at_mut(len);
+        blocks.push((block, start..start + len, own, left_out.is_some()));
+        (rest, start) = (others, start + len);
+    }
+    let step = Span::current();
+    parallel::map_items(blocks, |(block, stored, codes, is_dense)| {
+        let strays = match block.source {
+            BlockSource::Table(t) => {
+                let rows = rows[t].start as u32..rows[t].end as u32;
+                codes.iter_mut().zip(rows).for_each(|(code, row)| *code = ROW | row);
+                Vec::new()
+            }
+            BlockSource::Lookup(l) => {
+                let lookup = &circuit.lookups()[l];
+                let _span = profile::layer_of(&step, lookup.tensors[0].wire.index());
+                lookup_block(circuit, witness, lookup, rows[lookup.table].start as u32, is_dense, codes)
+            }
+        };
+        (stored, strays)
+    })
+}
+
+/// Which of all rows a block's padding looks up.
+fn row_of_zeros(circuit: &Circuit, block: &Block, rows: &[Range<usize>]) -> usize {
+    let BlockSource::Lookup(k) = block.source else { unreachable!("a block that is no lookup") };
+    let table = circuit.lookups()[k].table;
+    rows[table].start + circuit.tables()[table].content.zero_row().expect("padding that is looked up")
+}
+
 /// The segments of a circuit, whose blocks come with their places among the stored leaves and the entries that are in no row.
 fn segments(circuit: &Circuit, filled: &[(Range<usize>, Vec<Stray>)]) -> Vec<Segment> {
     let lookups = lookups(circuit);
-    let kinds = parallel::map_items(circuit.tables().iter().collect(), |table| kind(&table.content));
+    let kinds: Vec<Kind> = circuit.tables().iter().map(|table| kind(&table.content)).collect();
     let segment = |(block, (stored, strays)): (&Block, &(Range<usize>, Vec<Stray>))| {
         let BlockSource::Lookup(l) = block.source else { unreachable!("a block that is no lookup") };
         let kind = if strays.is_empty() { kinds[circuit.lookups()[l].table] } else { Kind::Any };
@@ -198,8 +212,13 @@ fn segments(circuit: &Circuit, filled: &[(Range<usize>, Vec<Stray>)]) -> Vec<Seg
 /// How denominators of a table's rows differ.
 fn kind(content: &TableContent) -> Kind {
     let below = |bits: usize| {
-        let mut seconds = (0..content.len()).filter_map(|row| content.second(row));
-        content.len() <= 1 << bits && seconds.all(|v| v.unsigned_abs() < 1 << (bits - 1))
+        let is_small = |v: i64| v.unsigned_abs() < 1 << (bits - 1);
+        let seconds_are = match content {
+            TableContent::Range { .. } => true,
+            TableContent::Map { values, .. } => values.iter().all(|&v| is_small(v.into())),
+            TableContent::Clamp { low, high, .. } => is_small(*low) && is_small(*high),
+        };
+        content.len() <= 1 << bits && seconds_are
     };
     let two = content.num_columns() > 1;
     match (below(15), below(22)) {
