@@ -76,7 +76,8 @@ fn resnet50_is_proven_in_less_than_200_kilobytes() {
     let circuit = ResNet { builder: CircuitBuilder::new() }.circuit(224).expect("a circuit");
     let Estimate { width, total, .. } = estimate(&circuit);
     assert_eq!((circuit.statistics().macs, total.parameters), (4_089_184_256, 25_530_472));
-    assert_eq!((width, total.proof_rows), (25_088, 1_429));
+    assert_eq!(width, 25_088);
+    assert!((1_400..1_450).contains(&total.proof_rows), "{} rows", total.proof_rows);
     let input = head_bytes(&circuit, width, true) - head_bytes(&circuit, width, false);
     assert_eq!(input, 3 * 224 * 224);
     let bytes = total.proof_bytes - input;
