@@ -40,6 +40,11 @@ const READ_SCALAR: usize = 500;
 const TABLES: usize = 15_000;
 /// A byte is worth this many nanoseconds: a proof a kilobyte smaller is worth a tenth of a millisecond.
 const BYTE: usize = 100;
+/// Bytes of rows and opening up to which that is so: half of the 200 KB that a proof is meant to stay within, whose other half
+/// is for all other messages.
+const FEW_BYTES: usize = 100_000;
+/// Every byte beyond them is worth this many nanoseconds.
+const EXCESS_BYTE: usize = 1_000;
 /// The prover's time counts as one part in this many: what width adds to it is small beside the rest of a proof.
 const PROVER_SHARE: usize = 2;
 
@@ -70,15 +75,19 @@ impl WidthCost {
 
     /// What [`choose_width`] makes least.
     pub fn total(&self) -> usize {
-        self.verify_ns.saturating_add(BYTE.saturating_mul(self.bytes)).saturating_add(self.prove_ns / PROVER_SHARE)
+        let excess = self.bytes.saturating_sub(FEW_BYTES);
+        let size = (BYTE * (self.bytes - excess)).saturating_add(EXCESS_BYTE.saturating_mul(excess));
+        self.verify_ns.saturating_add(size).saturating_add(self.prove_ns / PROVER_SHARE)
     }
 }
 
-/// The number of columns that makes proofs cheapest to verify, to send and to make, in this order of weight.
+/// The number of columns that makes proofs cheapest to verify, to send and to make, in this order of weight. Proofs with more
+/// than 100 KB of rows are the exception: they become smaller first, as far as `max` lets them.
 ///
 /// Candidates are the widths at which some wire's rows are full. `max` bounds the answer; prices are DEPENDENCIES.md's.
 /// More columns mean fewer rows and a longer combined row, which the inner-product argument of [`crate::hyrax`] makes short
-/// again beyond 512: LeNet-5 gets 400 columns, VGG-16 for CIFAR-10 4608. Cost: a [`Split::choose`] a wire and candidate.
+/// again beyond 640: LeNet-5 gets 400 columns, VGG-16 for CIFAR-10 4608, ResNet-50 for images of 224 x 224 25088, a channel's
+/// planes of 112 x 112 two in a row. Cost: a [`Split::choose`] a wire and candidate.
 pub fn choose_width(wires: &[WireShape], max: usize) -> usize {
     let caps = (0..usize::BITS).map(|k| max >> k).take_while(|&cap| cap > 0);
     let mut candidates: Vec<usize> =
@@ -150,6 +159,55 @@ mod tests {
         assert_eq!(choose_width(&vgg16(), MAX_WIDTH), 4608);
         let cost = WidthCost::new(&vgg16(), 4608);
         assert_eq!((cost.key_rows, cost.proof_rows, cost.bytes), (3208, 406, 38_336));
+    }
+
+    /// ResNet-50 for images of 224 x 224: pairs of a quotient and what it is clamped to, ten columns where windows overlap.
+    fn resnet50() -> Vec<WireShape> {
+        let mut all = wires(true, &[&[2, 1, 64, 112, 112], &[10, 1, 64, 56, 56], &[2, 1, 2048, 1, 1], &[1 << 17]]);
+        all.extend(wires(false, &[&[64, 3, 7, 7], &[64], &[1000, 2048, 1, 1], &[1000]]));
+        let (mut channels, mut side) = (64, 56);
+        let mut conv = |from: usize, to: usize, kernel: usize, side: usize| {
+            all.extend(wires(false, &[&[to, from, kernel, kernel], &[to]]));
+            all.extend(wires(true, &[&[2, 1, to, side, side]]));
+        };
+        for (width, blocks) in [(64, 3), (128, 4), (256, 6), (512, 3)] {
+            for block in 0..blocks {
+                let out = if block == 0 && width > 64 { side / 2 } else { side };
+                conv(channels, width, 1, side);
+                conv(width, width, 3, out);
+                conv(width, 4 * width, 1, out);
+                if block == 0 {
+                    conv(channels, 4 * width, 1, out);
+                }
+                (channels, side) = (4 * width, out);
+            }
+        }
+        // What comes out of every block's sum.
+        let sums = [(256, 56, 3), (512, 28, 4), (1024, 14, 6), (2048, 7, 3)];
+        all.extend(
+            sums.into_iter()
+                .flat_map(|(channels, side, blocks)| wires(true, &vec![&[2, 1, channels, side, side][..]; blocks])),
+        );
+        all
+    }
+
+    #[test]
+    fn a_large_network_gets_rows_of_more_columns_so_that_its_proof_stays_small() {
+        let wires = resnet50();
+        let [before, after] = [1 << 14, MAX_WIDTH].map(|max| WidthCost::new(&wires, choose_width(&wires, max)));
+        assert_eq!((before.width, after.width), (12_544, 25_088));
+        assert!((2_800..2_900).contains(&before.proof_rows) && (1_400..1_450).contains(&after.proof_rows));
+        assert!(before.bytes > FEW_BYTES && after.bytes < FEW_BYTES, "{before:?} {after:?}");
+    }
+
+    /// Neither a longer list of generators nor the price of long proofs changes the keys of networks whose proofs are short.
+    #[test]
+    fn wider_rows_are_not_for_small_networks() {
+        for wires in [lenet(), vgg16(), wires(true, &[&[4, 2]]), wires(true, &[&[2, 1, 256, 56, 56][..]; 6])] {
+            let costs = [1 << 14, MAX_WIDTH].map(|max| WidthCost::new(&wires, choose_width(&wires, max)));
+            assert_eq!(costs[0], costs[1]);
+            assert_eq!(costs[0].total(), costs[0].verify_ns + BYTE * costs[0].bytes + costs[0].prove_ns / PROVER_SHARE);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod count;
 mod layers;
 mod rates;
+#[cfg(test)]
+mod tests;
 
 use convince_circuit::{Circuit, WireKind};
 use convince_gkr::lookup::stored_leaves;

@@ -32,8 +32,8 @@ fn layout(proof: &[u8], width: usize) -> (usize, usize) {
 
 #[test]
 fn rounds_follow_from_the_width() {
-    let rounds = [1, 400, 640, 641, 1024, 1280, 1281, 2304, 4096, 4608, 8192, 16384].map(argument_rounds);
-    assert_eq!(rounds, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5]);
+    let rounds = [1, 400, 640, 641, 1024, 1280, 1281, 2304, 4096, 4608, 8192, 16384, 25088, 32768].map(argument_rounds);
+    assert_eq!(rounds, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 6]);
     for width in (1..=MAX_WIDTH).filter(|&n| n < 700 || n % 61 == 0 || n > MAX_WIDTH - 70) {
         let padded = padded_width(width);
         assert!(padded >= width && padded <= MAX_WIDTH.min(width.next_power_of_two()), "{width}");

@@ -14,6 +14,8 @@ use convince::{
     setup_seeded, setup_with, verify,
 };
 use convince_field::Ints;
+use convince_pcs::PcsError;
+use convince_pcs::hyrax::MAX_WIDTH;
 
 /// Everything that is tried is tried in both.
 const MODES: [Mode; 2] = [Mode::Hiding, Mode::Plain];
@@ -266,6 +268,21 @@ fn a_key_with_rows_over_foreign_generators_is_rejected() {
     first.swap_with_slice(&mut rest[..48]);
     let key = VerifyingKey::from_bytes(&file.to_bytes());
     assert!(matches!(key, Err(KeyError::RangeProof { slice: 0, .. })));
+}
+
+/// Columns without a generator would be bound by nothing, and too many of them would be work for nothing.
+#[test]
+fn a_key_with_more_columns_than_generators_is_refused() {
+    let read = |width| VerifyingKey::from_bytes(&KeyFile { width, ..KeyFile::of(&TINY.verifying) }.to_bytes());
+    assert!(read(TINY.verifying.width() as u64).is_ok());
+    for width in [0, MAX_WIDTH as u64 + 1, 1 << 32, u64::MAX] {
+        let Err(error) = read(width) else { panic!("{width} columns are taken") };
+        let expected = PcsError::Width { width: usize::try_from(width).unwrap(), max: MAX_WIDTH };
+        assert_eq!(error, KeyError::Commitment(expected));
+        assert!(error.to_string().contains(&format!("width {width} is not between 1 and 32768")), "{error}");
+    }
+    // The widest rows there can be are those of another commitment.
+    assert!(matches!(read(MAX_WIDTH as u64), Err(KeyError::RangeProof { slice: 0, .. } | KeyError::Commitment(_))));
 }
 
 #[test]
