@@ -556,8 +556,11 @@ impl ProvingKey {
         };
         part(circuit.input_is_private(), circuit.input(), &self.frame.input_split, &blinds.input);
         part(circuit.output_is_private(), circuit.output().wire, &self.frame.output_split, &blinds.output);
-        let setting = Setting { circuit, params: &self.params, frame: &self.frame };
-        Prover { setting, committed, witness, recomputed: 0, progress }
+        Prover { setting: self.setting(), committed, witness, recomputed: 0, progress }
+    }
+
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        Setting { circuit: &self.lowered.circuit, params: &self.params, frame: &self.frame }
     }
 
     pub(crate) fn binding(&self) -> Binding<'_> {

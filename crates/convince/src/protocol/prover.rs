@@ -10,7 +10,7 @@ use tracing::debug_span;
 use zeroize::Zeroizing;
 
 use super::both::{self, ADVICE, Setting};
-use super::{Blind, Field, Row, Scheme, committed_order, num_rows};
+use super::{Blind, Field, Row, Scheme, committed_order};
 use crate::{Openings, Phase, ProvingKey};
 
 /// A prover of one circuit, for any well-shaped witness.
@@ -23,6 +23,65 @@ pub(crate) struct Prover<'a> {
     pub(crate) recomputed: usize,
     /// Hears when a phase begins.
     pub(crate) progress: &'a dyn Fn(Phase),
+}
+
+/// The commitments that a hiding proof begins with, cut into jobs: they wait for nothing, and may be made beside anything.
+pub(crate) struct Committing<'a> {
+    setting: Setting<'a>,
+    pads: Pads,
+    blinds: Zeroizing<Vec<Blind>>,
+    rows: Vec<IntSlice<'a>>,
+}
+
+/// What a hiding proof begins with: pads, the commitments to them, and the advice.
+pub(crate) struct Committed {
+    pads: Pads,
+    points: Vec<Row>,
+    advice: Advice,
+}
+
+/// Integers that a job commits to, about: a millisecond or two.
+const COMMITTING_JOB: usize = 1 << 15;
+
+impl<'a> Committing<'a> {
+    /// Draws pads and blinds.
+    pub(crate) fn new(setting: Setting<'a>, witness: &'a Witness, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let Setting { params, frame, .. } = setting;
+        let pads = Pads::draw(params, frame.counts, rng);
+        let blinds = Zeroizing::new(Scheme::blinds(frame.num_advice_rows(), rng));
+        Self { setting, pads, blinds, rows: rows(setting, witness) }
+    }
+
+    fn rows_a_job(&self) -> usize {
+        let columns = self.rows.iter().map(|row| row.len()).max().unwrap_or(0);
+        (COMMITTING_JOB / columns.max(1)).max(1)
+    }
+
+    pub(crate) fn num_jobs(&self) -> usize {
+        1 + self.rows.len().div_ceil(self.rows_a_job())
+    }
+
+    /// The commitments of a job: the first one's are to the pads.
+    pub(crate) fn run(&self, job: usize) -> Vec<Row> {
+        let params = self.setting.params;
+        let Some(job) = job.checked_sub(1) else { return self.pads.commit(params) };
+        let first = job * self.rows_a_job();
+        let rows = first..self.rows.len().min(first + self.rows_a_job());
+        Scheme::commit(params, &self.rows[rows.clone()], &self.blinds[rows])
+    }
+
+    /// All of them, from all jobs in order.
+    pub(crate) fn finish(self, jobs: Vec<Vec<Row>>) -> Committed {
+        let mut jobs = jobs.into_iter();
+        let points = jobs.next().unwrap_or_default();
+        Committed { pads: self.pads, points, advice: Advice { blinds: self.blinds, rows: jobs.flatten().collect() } }
+    }
+}
+
+/// The advice's rows.
+fn rows<'a>(Setting { circuit, frame, .. }: Setting<'_>, witness: &'a Witness) -> Vec<IntSlice<'a>> {
+    let advice = circuit.wires_of(WireKind::Advice).map(|id| witness.wire(id));
+    frame.advice_splits.iter().zip(advice).flat_map(|(split, values)| split.rows(values)).collect()
 }
 
 /// The advice's rows, committed.
@@ -50,13 +109,52 @@ impl Prover<'_> {
     where
         C: ProverChannel<Field>,
     {
-        let Setting { circuit, params, frame } = self.setting;
+        let Setting { params, frame, .. } = self.setting;
         let phase = Phase::Commit.begin(self.progress);
         let pads = debug_span!("pads").in_scope(|| Pads::draw(params, frame.counts, rng));
         let (points, advice) = self.commit(rng, || pads.commit(params));
+        let begun = self.send(Committed { pads, points, advice }, clear);
+        drop(phase);
+        self.finish(begun, rng)
+    }
+
+    /// [`Self::hiding`] with commitments made before.
+    pub(crate) fn committed<C>(
+        &self,
+        committed: Committed,
+        rng: &mut (impl RngCore + CryptoRng),
+        clear: C,
+    ) -> (C, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let phase = Phase::Commit.begin(self.progress);
+        let begun = self.send(committed, clear);
+        drop(phase);
+        self.finish(begun, rng)
+    }
+
+    /// Sends a hiding proof's commitments.
+    fn send<C>(&self, Committed { pads, points, advice }: Committed, clear: C) -> (HidingOpening<'_, C>, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let Setting { params, frame, .. } = self.setting;
         let mut opening = HidingOpening::with_pads(params, frame.counts, pads, &points, clear);
         self.send_advice(&advice, opening.channel());
-        drop(phase);
+        (opening, advice)
+    }
+
+    /// All of a hiding proof but its commitments.
+    fn finish<C>(
+        &self,
+        (mut opening, advice): (HidingOpening<'_, C>, Advice),
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> (C, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let circuit = self.setting.circuit;
         let phase = Phase::Reduce.begin(self.progress);
         convince_gkr::prove_recomputing(circuit, self.witness, self.recomputed, opening.channel());
         drop(phase);
@@ -81,9 +179,8 @@ impl Prover<'_> {
     /// Commits to the advice, beside something that takes little longer than handing out its work.
     fn commit<T: Send>(&self, rng: &mut (impl RngCore + CryptoRng), beside: impl FnOnce() -> T + Send) -> (T, Advice) {
         let _span = debug_span!("rows").entered();
-        let splits = &self.setting.frame.advice_splits;
-        let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
-        let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
+        let blinds = Zeroizing::new(Scheme::blinds(self.setting.frame.num_advice_rows(), rng));
+        let rows = rows(self.setting, self.witness);
         let (made, rows) = jobs::beside(beside, || Scheme::commit(self.setting.params, &rows, &blinds));
         (made, Advice { blinds, rows })
     }
