@@ -177,16 +177,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
             Some((batch, witness)) => {
                 let mut rng = rng(index);
                 let committing = Committing::new(key.setting(), &witness, &mut rng);
-                let (commitments, done) = match options.in_turn {
-                    false => jobs::meanwhile(committing.num_jobs(), |job| committing.run(job), main),
-                    true => {
-                        let done = main();
-                        let _phase = Phase::Commit.begin(&|_| ());
-                        let _span = debug_span!("rows").entered();
-                        (jobs::map(committing.num_jobs(), |job| committing.run(job)), done)
-                    }
-                };
-                let committed = committing.finish(commitments);
+                let (committed, done) = commit(committing, options.in_turn, main);
                 ready = Some(Ready { batch, witness, committed, rng });
                 done?
             }
@@ -277,6 +268,21 @@ impl Batch {
         let counted: Vec<bool> = (0..right.len()).map(counts).collect();
         witness.set_correct(circuit, &counted).map_err(|source| self.bad(source))
     }
+}
+
+/// Makes a batch's commitments while `main` runs, or behind it if all is done in turn; and what `main` gives.
+fn commit<T>(committing: Committing<'_>, in_turn: bool, main: impl FnOnce() -> T) -> (Committed, T) {
+    let run = |job| committing.run(job);
+    let (commitments, done) = match in_turn {
+        false => jobs::meanwhile(committing.num_jobs(), run, main),
+        true => {
+            let done = main();
+            let _phase = Phase::Commit.begin(&|_| ());
+            let _span = debug_span!("rows").entered();
+            (jobs::map(committing.num_jobs(), run), done)
+        }
+    };
+    (committing.finish(commitments), done)
 }
 
 /// A batch that is committed to.

@@ -10,7 +10,7 @@ use tracing::debug_span;
 use zeroize::Zeroizing;
 
 use super::both::{self, ADVICE, Setting};
-use super::{Blind, Field, Row, Scheme, committed_order};
+use super::{Blind, Field, Params, Row, Scheme, committed_order};
 use crate::{Openings, Phase, ProvingKey};
 
 /// A prover of one circuit, for any well-shaped witness.
@@ -25,12 +25,13 @@ pub(crate) struct Prover<'a> {
     pub(crate) progress: &'a dyn Fn(Phase),
 }
 
-/// The commitments that a hiding proof begins with, cut into jobs: they wait for nothing, and may be made beside anything.
+/// The commitments that a hiding proof begins with, by jobs: they wait for nothing, and may be made beside anything.
 pub(crate) struct Committing<'a> {
-    setting: Setting<'a>,
+    params: &'a Params,
     pads: Pads,
     blinds: Zeroizing<Vec<Blind>>,
     rows: Vec<IntSlice<'a>>,
+    jobs: Vec<Vec<usize>>,
 }
 
 /// What a hiding proof begins with: pads, the commitments to them, and the advice.
@@ -40,41 +41,37 @@ pub(crate) struct Committed {
     advice: Advice,
 }
 
-/// Integers that a job commits to, about: a millisecond or two.
-const COMMITTING_JOB: usize = 1 << 15;
-
 impl<'a> Committing<'a> {
     /// Draws pads and blinds.
     pub(crate) fn new(setting: Setting<'a>, witness: &'a Witness, rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let Setting { params, frame, .. } = setting;
-        let pads = Pads::draw(params, frame.counts, rng);
+        let _phase = Phase::Commit.begin(&|_| ());
+        let pads = debug_span!("pads").in_scope(|| Pads::draw(params, frame.counts, rng));
         let blinds = Zeroizing::new(Scheme::blinds(frame.num_advice_rows(), rng));
-        Self { setting, pads, blinds, rows: rows(setting, witness) }
-    }
-
-    fn rows_a_job(&self) -> usize {
-        let columns = self.rows.iter().map(|row| row.len()).max().unwrap_or(0);
-        (COMMITTING_JOB / columns.max(1)).max(1)
+        let rows = rows(setting, witness);
+        let jobs = Scheme::commit_jobs(params, &rows);
+        Self { params, pads, blinds, rows, jobs }
     }
 
     pub(crate) fn num_jobs(&self) -> usize {
-        1 + self.rows.len().div_ceil(self.rows_a_job())
+        1 + self.jobs.len()
     }
 
     /// The commitments of a job: the first one's are to the pads.
     pub(crate) fn run(&self, job: usize) -> Vec<Row> {
-        let params = self.setting.params;
-        let Some(job) = job.checked_sub(1) else { return self.pads.commit(params) };
-        let first = job * self.rows_a_job();
-        let rows = first..self.rows.len().min(first + self.rows_a_job());
-        Scheme::commit(params, &self.rows[rows.clone()], &self.blinds[rows])
+        match job.checked_sub(1) {
+            None => self.pads.commit(self.params),
+            Some(job) => Scheme::commit_job(self.params, &self.rows, &self.blinds, &self.jobs[job]),
+        }
     }
 
     /// All of them, from all jobs in order.
-    pub(crate) fn finish(self, jobs: Vec<Vec<Row>>) -> Committed {
-        let mut jobs = jobs.into_iter();
-        let points = jobs.next().unwrap_or_default();
-        Committed { pads: self.pads, points, advice: Advice { blinds: self.blinds, rows: jobs.flatten().collect() } }
+    pub(crate) fn finish(self, made: Vec<Vec<Row>>) -> Committed {
+        let mut made = made.into_iter();
+        let points = made.next().unwrap_or_default();
+        let mut rows = vec![Row::default(); self.rows.len()];
+        self.jobs.iter().flatten().zip(made.flatten()).for_each(|(&row, commitment)| rows[row] = commitment);
+        Committed { pads: self.pads, points, advice: Advice { blinds: self.blinds, rows } }
     }
 }
 

@@ -21,30 +21,28 @@ use super::jobs;
 use super::msm::bit_sums;
 use super::sum::{JOB, sum_terms};
 
-/// `sum_j rows[i][j] G_j + blinds[i] H` for every `i`. Rows of one layout are worked on together.
-pub(super) fn commit_rows(base: &FixedBase, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
+/// The jobs that rows are committed to by: those of one layout are worked on together.
+pub(super) fn jobs(base: &FixedBase, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
     let layouts = jobs::map(rows.len(), |i| Layout::of(rows[i]));
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|&i| layouts[i].0);
-    let sizes: Vec<usize> = order.iter().map(|&i| layouts[i].1 + BLIND_WINDOWS).collect();
-    // Made here, once, rather than by the first jobs that miss them, each for itself.
     if layouts.iter().any(|(layout, _)| layout.centred) {
         base.sums();
     }
-    let runs = jobs::cut_for_threads(&sizes, JOB);
-    let sums = jobs::map(runs.len(), |i| {
-        let run = &order[runs[i].clone()];
-        let blinds = base.blind_points(run.iter().map(|&row| &blinds[row]));
-        let same_layout = run.chunk_by(|&a, &b| layouts[a].0 == layouts[b].0);
-        let sums = same_layout.flat_map(|same| {
-            let rows: Vec<IntSlice<'_>> = same.iter().map(|&row| rows[row]).collect();
-            sum_rows(base, &rows, layouts[same[0]].0)
-        });
-        G1Projective::normalize_batch(&sums.zip(blinds).map(|(sum, blind)| sum + blind).collect::<Vec<_>>())
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&i| layouts[i].0);
+    let sizes: Vec<usize> = order.iter().map(|&i| layouts[i].1 + BLIND_WINDOWS).collect();
+    jobs::cut_for_threads(&sizes, JOB).into_iter().map(|run| order[run].to_vec()).collect()
+}
+
+/// `sum_j rows[i][j] G_j + blinds[i] H` for every `i` of a job, on one thread.
+pub(super) fn commit_job(base: &FixedBase, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+    let blinds = base.blind_points(job.iter().map(|&row| &blinds[row]));
+    let rows: Vec<(Layout, IntSlice<'_>)> = job.iter().map(|&row| (Layout::of(rows[row]).0, rows[row])).collect();
+    let same_layout = rows.chunk_by(|a, b| a.0 == b.0);
+    let sums = same_layout.flat_map(|same| {
+        let rows: Vec<IntSlice<'_>> = same.iter().map(|(_, row)| *row).collect();
+        sum_rows(base, &rows, same[0].0)
     });
-    let mut commitments = vec![G1Affine::zero(); rows.len()];
-    order.into_iter().zip(sums.concat()).for_each(|(row, commitment)| commitments[row] = commitment);
-    commitments
+    G1Projective::normalize_batch(&sums.zip(blinds).map(|(sum, blind)| sum + blind).collect::<Vec<_>>())
 }
 
 /// How a row's integers are cut into digits.

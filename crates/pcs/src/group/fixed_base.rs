@@ -161,16 +161,44 @@ impl FixedBase {
     /// [`Self::commit_rows`] by either method; the results are the same.
     pub fn commit_rows_by(&self, method: Method, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
         assert_eq!(rows.len(), blinds.len());
+        let jobs = self.jobs_by(method, rows);
+        let made = jobs::map(jobs.len(), |i| self.commit_job_by(method, rows, blinds, &jobs[i]));
+        let mut commitments = vec![G1Affine::zero(); rows.len()];
+        jobs.iter().flatten().zip(made.concat()).for_each(|(&row, commitment)| commitments[row] = commitment);
+        commitments
+    }
+
+    /// The jobs of [`Self::commit_rows`], each a list of rows that cost least together, for [`Self::commit_job`]. Makes the tables
+    /// that they need: once, rather than by the first jobs that miss them, each for itself.
+    ///
+    /// # Panics
+    /// As [`Self::commit_rows`].
+    pub fn jobs(&self, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
+        self.jobs_by(self.method(), rows)
+    }
+
+    /// [`Self::commit_rows`] of a job's rows alone, in its order, on this thread.
+    pub fn commit_job(&self, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        self.commit_job_by(self.method(), rows, blinds, job)
+    }
+
+    fn jobs_by(&self, method: Method, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
         assert!(rows.iter().all(|row| row.len() <= self.generators.len()));
         match method {
-            Method::Tables => self.commit_by_tables(rows, blinds),
-            Method::Buckets => buckets::commit_rows(self, rows, blinds),
+            Method::Tables => self.table_jobs(rows),
+            Method::Buckets => buckets::jobs(self, rows),
         }
     }
 
-    fn commit_by_tables(&self, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
+    fn commit_job_by(&self, method: Method, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        match method {
+            Method::Tables => self.table_job(rows, blinds, job),
+            Method::Buckets => buckets::commit_job(self, rows, blinds, job),
+        }
+    }
+
+    fn table_jobs(&self, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
         let (shapes, sizes): (Vec<Shape>, Vec<usize>) = rows.iter().map(|row| Shape::of(*row)).unzip();
-        // Tables are made here, once, rather than by the first jobs that miss them, each for itself.
         for k in 0..shapes.iter().map(|shape| shape.windows).max().unwrap_or(0) {
             self.window(k);
         }
@@ -180,19 +208,20 @@ impl FixedBase {
         if shapes.iter().any(|shape| shape.centred) {
             self.centres();
         }
-        let runs = jobs::cut_for_threads(&sizes, JOB);
-        jobs::map(runs.len(), |i| {
-            let mut points = Vec::with_capacity(sizes[runs[i].clone()].iter().sum());
-            let lens = runs[i].clone().map(|row| {
-                let before = points.len();
-                self.push_row(rows[row], shapes[row], &mut points);
-                for_each_blind_term(&blinds[row], |term| points.push(term.of(&self.blind)));
-                points.len() - before
-            });
-            let lens: Vec<usize> = lens.collect();
-            sum_lists(&points, &lens)
-        })
-        .concat()
+        jobs::cut_for_threads(&sizes, JOB).into_iter().map(Vec::from_iter).collect()
+    }
+
+    fn table_job(&self, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        let (shapes, sizes): (Vec<Shape>, Vec<usize>) = job.iter().map(|&row| Shape::of(rows[row])).unzip();
+        let mut points = Vec::with_capacity(sizes.iter().sum());
+        let lens = job.iter().zip(shapes).map(|(&row, shape)| {
+            let before = points.len();
+            self.push_row(rows[row], shape, &mut points);
+            for_each_blind_term(&blinds[row], |term| points.push(term.of(&self.blind)));
+            points.len() - before
+        });
+        let lens: Vec<usize> = lens.collect();
+        sum_lists(&points, &lens)
     }
 
     /// Appends points that add up to a row's product with the generators.
@@ -385,6 +414,12 @@ mod tests {
         for method in [Method::Tables, Method::Buckets] {
             assert_eq!(tables.commit_rows_by(method, &rows, blinds), expected, "{method:?}");
         }
+        let mut jobs = tables.jobs(&rows).concat();
+        jobs.reverse();
+        let backwards: Vec<_> = jobs.iter().map(|&row| expected[row]).collect();
+        assert_eq!(tables.commit_job(&rows, blinds, &jobs), backwards);
+        jobs.sort_unstable();
+        assert!(jobs.into_iter().eq(0..rows.len()));
     }
 
     #[test]
