@@ -3,7 +3,7 @@ use std::sync::Arc;
 use convince_field::{Bits, IntSlice, Ints, jobs};
 use tracing::debug_span;
 
-use crate::{Circuit, CorrectLayer, Layer, Tensor, WireId, WireKind, blocks};
+use crate::{Circuit, CorrectLayer, Layer, Lookup, Tensor, WireId, WireKind, blocks};
 
 /// Places of a requantisation that are evaluated at a time.
 const BLOCK: usize = 1 << 12;
@@ -99,8 +99,9 @@ impl Witness {
         self.count_multiplicities(circuit);
     }
 
-    /// Says which images count as correct, of a circuit that compares with given labels, and what follows from it. One
-    /// that has another label than its own makes a witness that satisfies nothing.
+    /// Says which images count as correct, of a circuit that compares with given labels, and what follows from it: the
+    /// multiplicities change by what is looked up of them. One that has another label than its own makes a witness that
+    /// satisfies nothing.
     ///
     /// # Errors
     /// [`WitnessError::Labels`].
@@ -114,12 +115,27 @@ impl Witness {
         let CorrectLayer { margins, correct } = layer;
         let (input, labels) = (self.tensor(circuit, margins.input), self.wire(margins.labels));
         let columns = layer.margins_of(input, labels, &bits);
-        for (id, values) in [(*correct, bits), (margins.advice, columns)] {
-            let (id, values) = packed(circuit, id, &values);
-            self.values[id.index()] = Arc::new(values);
+        let wires = [*correct, margins.advice];
+        self.count_lookups_of(circuit, &wires, -1);
+        for (id, values) in wires.into_iter().zip([bits, columns]) {
+            self.values[id.index()] = Arc::new(packed(circuit, id, &values).1);
         }
-        self.count_multiplicities(circuit);
+        self.count_lookups_of(circuit, &wires, 1);
         Ok(())
+    }
+
+    /// Adds to the multiplicities, so many times, what is looked up of some wires.
+    fn count_lookups_of(&mut self, circuit: &Circuit, wires: &[WireId], times: i32) {
+        let of_wires = |lookup: &&Lookup| lookup.tensors.iter().any(|tensor| wires.contains(&tensor.wire));
+        for lookup in circuit.lookups().iter().filter(of_wires) {
+            let table = &circuit.tables()[lookup.table];
+            let tensors: Vec<_> = lookup.tensors.iter().map(|&t| tensor_of(&self.values, circuit, t)).collect();
+            let mut counts = vec![0; table.content.len()];
+            blocks::count(&mut counts, table, &tensors);
+            let multiplicities = &mut self.values[table.multiplicities.index()];
+            let sum = multiplicities.as_slice().iter().zip(counts).map(|(m, count)| m as i32 + times * count);
+            *multiplicities = Arc::new(Ints::I32(sum.collect()));
+        }
     }
 
     /// Counts the multiplicities of all tables again, from the columns as they stand.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use convince_circuit::{Circuit, LayerRegistry, WireId, WireKind, Witness, WitnessError, check_weights};
 use convince_field::{IntSlice, Ints};
-use convince_lower::{LowerError, Lowered, Strategies, lower_with};
+use convince_lower::{LowerError, Lowered, Strategies, lower_inferred, lower_with};
 use convince_model::{Model, ModelError};
 use convince_pcs::{CommitmentScheme, CommittedWire, Split};
 use convince_transcript::PlainProver;
@@ -456,8 +456,10 @@ impl ProvingKey {
         let payload: Payload<'_> = decode_payload(payload)?;
         let (model, lowered) = match payload.source {
             Source::Model { model, strategies } => {
-                let model = Model::from_payload(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
-                let lowered = lower_with(&model.graph, strategies).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                let (model, values) =
+                    Model::from_payload_inferred(&model).map_err(|e| KeyError::Encoding(e.to_string()))?;
+                let lowered = lower_inferred(&model.graph, &values, strategies);
+                let lowered = lowered.map_err(|e| KeyError::Encoding(e.to_string()))?;
                 (Some((model, strategies)), lowered)
             }
             Source::Circuit { circuit, weights } => {
@@ -556,8 +558,11 @@ impl ProvingKey {
         };
         part(circuit.input_is_private(), circuit.input(), &self.frame.input_split, &blinds.input);
         part(circuit.output_is_private(), circuit.output().wire, &self.frame.output_split, &blinds.output);
-        let setting = Setting { circuit, params: &self.params, frame: &self.frame };
-        Prover { setting, committed, witness, recomputed: 0, progress }
+        Prover { setting: self.setting(), committed, witness, recomputed: 0, progress }
+    }
+
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        Setting { circuit: &self.lowered.circuit, params: &self.params, frame: &self.frame }
     }
 
     pub(crate) fn binding(&self) -> Binding<'_> {

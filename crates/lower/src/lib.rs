@@ -6,7 +6,7 @@
 //! not depend on are left out. A test holds the circuit's output equal to [`convince_model::run`]'s, which defines what
 //! is proven. A batch is [`Graph::with_batch`]'s.
 //!
-//! Key items: [`lower`], [`lower_with`], [`Strategies`], [`Reveal`], [`Lowered`].
+//! Key items: [`lower`], [`lower_with`], [`lower_inferred`], [`Strategies`], [`Reveal`], [`Lowered`].
 
 #![forbid(unsafe_code)]
 
@@ -103,11 +103,21 @@ pub fn lower(graph: &Graph) -> Result<Lowered, LowerError> {
 /// # Errors
 /// [`LowerError`], naming the node.
 pub fn lower_with(graph: &Graph, strategies: Strategies) -> Result<Lowered, LowerError> {
-    let infos = graph.infer()?;
+    lower_inferred(graph, &graph.infer()?, strategies)
+}
+
+/// [`lower_with`] of a graph that was checked, with the values that [`Graph::infer`] found: finding them is a pass over all weights.
+///
+/// # Errors
+/// As [`lower_with`].
+///
+/// # Panics
+/// May, if these are not the graph's values.
+pub fn lower_inferred(graph: &Graph, infos: &[ValueInfo], strategies: Strategies) -> Result<Lowered, LowerError> {
     let mut state = State { builder: CircuitBuilder::new(), strategies, weights: Vec::new(), layer_names: Vec::new() };
     let input = state.input(graph)?;
     let mut tensors = vec![input];
-    for (node, role) in graph.nodes.iter().zip(pool::roles(graph, &infos)) {
+    for (node, role) in graph.nodes.iter().zip(pool::roles(graph, infos)) {
         let inputs: Vec<Tensor> = node.inputs.iter().map(|id| tensors[id.index()]).collect();
         let tensor = match role {
             // Nobody reads a dead node's tensor but dead nodes.

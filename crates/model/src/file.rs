@@ -4,7 +4,7 @@ use convince_transcript::container::{Kind, open, seal};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Graph, ModelError, Preprocessing};
+use crate::{Graph, ModelError, Preprocessing, ValueInfo};
 
 /// What quantisation cost, measured over the calibration inputs against the float model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,11 @@ impl Model {
     /// # Errors
     /// The first [`ModelError`] found.
     pub fn validate(&self) -> Result<(), ModelError> {
-        let values = self.graph.infer()?;
+        self.validate_around(&self.graph.infer()?)
+    }
+
+    /// [`Self::validate`] but for the graph, of which these are the values.
+    fn validate_around(&self, values: &[ValueInfo]) -> Result<(), ModelError> {
         self.preprocessing.validate(self.graph.input_shape, self.graph.input_bits)?;
         let expected = values.last().map_or(0, |output| output.shape[1..].iter().product());
         if !self.labels.is_empty() && self.labels.len() != expected {
@@ -87,15 +91,26 @@ impl Model {
     /// # Errors
     /// As [`Self::from_bytes`].
     pub fn from_payload(payload: &[u8]) -> Result<Self, ModelError> {
+        Self::from_payload_inferred(payload).map(|(model, _)| model)
+    }
+
+    /// [`Self::from_payload`], with the values that [`Graph::infer`] found when it checked the graph: finding them is a pass over
+    /// all weights.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`].
+    pub fn from_payload_inferred(payload: &[u8]) -> Result<(Self, Vec<ValueInfo>), ModelError> {
         let (model, rest) = postcard::take_from_bytes::<Self>(payload)?;
         if !rest.is_empty() {
             return Err(ModelError::TrailingBytes(rest.len()));
         }
         match postcard::serialize_with_flavor(&model, Expected(payload)) {
-            Ok(true) => model.validate()?,
+            Ok(true) => {}
             Ok(false) | Err(_) => return Err(ModelError::NotCanonical),
         }
-        Ok(model)
+        let values = model.graph.infer()?;
+        model.validate_around(&values)?;
+        Ok((model, values))
     }
 
     /// Logits, in the float model's units, of the graph's output integers.

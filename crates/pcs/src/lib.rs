@@ -101,6 +101,17 @@ pub trait CommitmentScheme {
     /// Commits to rows of small integers.
     fn commit(params: &Self::Params, rows: &[IntSlice<'_>], blinds: &[Self::Blind]) -> Vec<Self::Row>;
 
+    /// What [`Self::commit`] hands to threads: lists of rows, each of which is in one of them, for [`Self::commit_job`].
+    fn commit_jobs(params: &Self::Params, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>>;
+
+    /// [`Self::commit`] of some rows alone, in their order in the list, on one thread.
+    fn commit_job(
+        params: &Self::Params,
+        rows: &[IntSlice<'_>],
+        blinds: &[Self::Blind],
+        job: &[usize],
+    ) -> Vec<Self::Row>;
+
     /// Canonical bytes of commitments.
     fn rows_to_bytes(rows: &[Self::Row]) -> Vec<u8>;
 

@@ -1,6 +1,5 @@
 //! Proofs of accuracy.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::{Nonce, ProfileOptions};
@@ -12,7 +11,7 @@ use super::{Nonce, ProfileOptions};
 /// number of images that are right is then proven, and with it that number or any smaller: how many more are right is
 /// not to be seen. Exit code 1, and no file, if fewer are right.
 ///
-/// Images are read, proven and written one batch at a time, or so many as --together says, so that neither memory nor disk but for the proof itself
+/// Images are read, proven and written one batch at a time, so that neither memory nor disk but for the proof itself
 /// grows with their number. The proof holds neither images nor labels: whoever verifies has them, or a commitment to
 /// the images.
 ///
@@ -21,7 +20,8 @@ use super::{Nonce, ProfileOptions};
 /// afterwards.
 ///
 /// --profile is that of `convince prove`, each phase over all batches together: images are read, every batch is
-/// proven, and count is what joins them in the end.
+/// proven, and count is what joins them in the end. Batches are then proven one after the other, which takes a little
+/// longer: else each is committed to while threads have nothing to do for the proof of the one before it.
 ///
 /// prove_ms counts from the first batch to the whole proof on the disk, without the key and without the counting of
 /// images that are right, which is count_ms.
@@ -67,11 +67,6 @@ pub(crate) struct ProveAccuracy {
     /// The verifier's nonce, hexadecimal, at most 1024 bytes [default: empty]
     #[arg(long, value_name = "HEX")]
     pub(crate) nonce: Option<Nonce>,
-
-    /// Batches that are proven beside each other: several keep threads a little busier, four by 6 % on two cores, and memory is
-    /// up to that of so many proofs. A profile is made of one after the other
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) together: NonZeroUsize,
 
     /// Proof file to write
     #[arg(short, long, value_name = "P")]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::process::Process;
+use super::scratch::Scratch;
 use super::setup::{PROVER_KEY, VERIFIER_KEY};
 use super::source::Source;
 use crate::args::Bench;
@@ -64,7 +65,7 @@ pub(super) fn run(args: &Bench, threads: Option<usize>, output: Output) -> Resul
 
 fn measure(source: &Source, args: &Bench, process: Process) -> Result<Vec<Row>, Error> {
     let name = source.name();
-    let folder = tempfile::Builder::new().prefix("convince-bench-").tempdir().at("making a temporary folder")?;
+    let folder = Scratch::new("convince-bench-").at("making a temporary folder")?;
     let place = |file: &str| folder.path().join(file);
     let progress = Progress::start("reading the network");
     let path = match source {

@@ -16,6 +16,7 @@ mod process;
 mod prove;
 mod quantize;
 mod run;
+mod scratch;
 mod setup;
 mod source;
 mod verify;

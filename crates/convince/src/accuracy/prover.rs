@@ -19,7 +19,7 @@ use super::{
     count_functionals, filled, receive_sums,
 };
 use crate::accuracy::verifier::Images;
-use crate::protocol::{Blind, Field, Mode, Part, Scheme, Statement, ints};
+use crate::protocol::{Blind, Committed, Committing, Field, Mode, Part, Scheme, Statement, ints};
 use crate::tensor::input_format;
 use crate::{Openings, Phase, ProvingKey, TensorCommitment, TestSeed, VerifyingKey};
 
@@ -67,31 +67,25 @@ pub enum AccuracyError {
 }
 
 /// What an accuracy proof is made with, beside key and statement.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct AccuracyOptions<'a> {
     /// The secret of the commitment to the images.
     pub data_set: Option<&'a DataSetOpening>,
-    /// Batches that are proven beside each other, by as many threads as there are: where a part of one runs on a single thread
-    /// the others go on, and memory is that of so many proofs. At least 1, which is the default: four gain 6 % on two cores. It
+    /// Nothing of one batch is done beside another: for profiles, whose phases follow each other. A batch is else committed to by
+    /// threads that have nothing to do for the proof of the one before it, which leaves them a tenth of the time on two cores. It
     /// changes no byte of the proof.
-    pub together: usize,
+    pub in_turn: bool,
     /// Hears how many batches are done, and how many there are.
     pub progress: Option<&'a dyn Fn(usize, usize)>,
     /// Predictable blinds, for tests.
     pub seed: Option<TestSeed>,
 }
 
-impl Default for AccuracyOptions<'_> {
-    fn default() -> Self {
-        Self { data_set: None, together: 1, progress: None, seed: None }
-    }
-}
-
 /// Proves that at least `statement.correct` of the images have their labels, and writes the proof batch by batch.
 ///
 /// `images` gives the images of a range, one after the other, as the network's integers; each is asked for once. Exactly
-/// `statement.correct` are counted, the first that are right, and how many more are right is not to be seen. Memory is that of
-/// [`AccuracyOptions::together`] batches' proofs.
+/// `statement.correct` are counted, the first that are right, and how many more are right is not to be seen. Memory is that of one
+/// batch's proof, and of the integers of two more.
 ///
 /// # Errors
 /// [`AccuracyError`]; what was written until then is no proof.
@@ -145,7 +139,7 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
     images: &mut Images<'_>,
     proof: &mut impl Write,
     options: &AccuracyOptions<'_>,
-    rng: &(dyn Fn(usize) -> R + Sync),
+    rng: &dyn Fn(usize) -> R,
 ) -> Result<usize, AccuracyError> {
     let _span = info_span!("prove").entered();
     let circuit = &key.lowered.circuit;
@@ -161,41 +155,45 @@ pub(super) fn prove<R: RngCore + CryptoRng>(
     let (mut total, mut last): (Option<Bits>, Option<Bits>) = (None, None);
     let mut left = statement.correct;
     let data_set = statement.data_set.zip(options.data_set);
-    for first in (0..batches.count()).step_by(options.together.max(1)) {
-        let group = first..batches.count().min(first + options.together.max(1));
-        let mut inputs = Vec::with_capacity(group.len());
-        for index in group.clone() {
-            let range = index * batches.size..index * batches.size + batches.len(index);
-            let read = info_span!("images").in_scope(|| images(range.clone()));
-            let values = read.map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
-            let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
-            inputs.push((batch, values, batches.labels(index, statement.labels)));
-        }
-        let run = |(batch, values, labels): (Batch, Vec<i32>, Vec<u32>)| {
-            let witness = batch.witness(key, values, &labels)?;
-            Ok((batch, witness))
+    let mut run = |index: usize| {
+        let range = index * batches.size..index * batches.size + batches.len(index);
+        let read = info_span!("images").in_scope(|| images(range.clone()));
+        let values = read.map_err(|source| AccuracyError::Images { range: range.clone(), source })?;
+        let batch = Batch { index, range, nonce: batches.nonce(index, &digest) };
+        let mut witness = batch.witness(key, values, &batches.labels(index, statement.labels))?;
+        batch.count(circuit, &mut witness, &mut left)?;
+        Ok::<_, AccuracyError>((batch, witness))
+    };
+    // In every step a batch is committed to, while the one before it is proven, and the network run on the one behind it.
+    let (mut begun, mut ready): (_, Option<Ready<R>>) = (Some(run(0)?), None);
+    for index in 0..=batches.count() {
+        let mut main = || {
+            let next = (index + 1 < batches.count()).then(|| run(index + 1)).transpose();
+            let proved = ready.take().map(|ready| ready.prove(key, &rows, data_set)).transpose();
+            Ok::<_, AccuracyError>((next?, proved?))
         };
-        let run: Result<Vec<_>, AccuracyError> = jobs::map_items(inputs, run).into_iter().collect();
-        let mut counted = Vec::with_capacity(group.len());
-        for (batch, mut witness) in run? {
-            batch.count(circuit, &mut witness, &mut left)?;
-            counted.push((batch, witness));
+        let (next, proved) = match begun.take() {
+            None => main()?,
+            Some((batch, witness)) => {
+                let mut rng = rng(index);
+                let committing = Committing::new(key.setting(), &witness, &mut rng);
+                let (committed, done) = commit(committing, options.in_turn, main);
+                ready = Some(Ready { batch, witness, committed, rng });
+                done?
+            }
+        };
+        begun = next;
+        let Some((messages, bits, commitments)) = proved else { continue };
+        proof.write_all(&messages)?;
+        transcript.absorb(&commitments);
+        if let Some(full) = last.replace(bits) {
+            match &mut total {
+                Some(total) => total.add(&full),
+                None => total = Some(full),
+            }
         }
-        let prove =
-            |(batch, witness): (Batch, Witness)| batch.prove(key, &witness, &rows, data_set, &mut rng(batch.index));
-        for (index, proved) in group.zip(jobs::map_items(counted, prove)) {
-            let (messages, bits, commitments) = proved?;
-            proof.write_all(&messages)?;
-            transcript.absorb(&commitments);
-            if let Some(full) = last.replace(bits) {
-                match &mut total {
-                    Some(total) => total.add(&full),
-                    None => total = Some(full),
-                }
-            }
-            if let Some(progress) = options.progress {
-                progress(index + 1, batches.count());
-            }
+        if let Some(progress) = options.progress {
+            progress(index, batches.count());
         }
     }
     let _span = info_span!("count").entered();
@@ -270,35 +268,59 @@ impl Batch {
         let counted: Vec<bool> = (0..right.len()).map(counts).collect();
         witness.set_correct(circuit, &counted).map_err(|source| self.bad(source))
     }
+}
 
+/// Makes a batch's commitments while `main` runs, or behind it if all is done in turn; and what `main` gives.
+fn commit<T>(committing: Committing<'_>, in_turn: bool, main: impl FnOnce() -> T) -> (Committed, T) {
+    let run = |job| committing.run(job);
+    let (commitments, done) = match in_turn {
+        false => jobs::meanwhile(committing.num_jobs(), run, main),
+        true => {
+            let done = main();
+            let _phase = Phase::Commit.begin(&|_| ());
+            let _span = debug_span!("rows").entered();
+            (jobs::map(committing.num_jobs(), run), done)
+        }
+    };
+    (committing.finish(commitments), done)
+}
+
+/// A batch that is committed to.
+struct Ready<R> {
+    batch: Batch,
+    witness: Witness,
+    committed: Committed,
+    rng: R,
+}
+
+impl<R: RngCore + CryptoRng> Ready<R> {
     fn prove(
-        &self,
+        self,
         key: &ProvingKey,
-        witness: &Witness,
         rows: &BitRows,
         data_set: Option<(&DataSetCommitment, &DataSetOpening)>,
-        rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Proved, AccuracyError> {
+        let Self { batch, witness, committed, mut rng } = self;
         let circuit = &key.lowered.circuit;
         let span = debug_span!("statement").entered();
         let own = |opening: &DataSetOpening| {
-            opening.batch(self.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
+            opening.batch(batch.index, input_format(circuit, key.width), witness.wire(circuit.input()).to_ints())
         };
         let openings = Openings { input: data_set.map(|(_, opening)| own(opening)), output: None };
         let commitment = openings.input.as_ref().map(|opening| opening.commitment_with(&key.params));
         let is_other =
-            |((set, _), own): (_, &TensorCommitment)| DataSetCommitment::batch(set, self.index) != own.rows();
+            |((set, _), own): (_, &TensorCommitment)| DataSetCommitment::batch(set, batch.index) != own.rows();
         if data_set.zip(commitment.as_ref()).is_some_and(is_other) {
-            return Err(AccuracyError::OtherImages { range: self.range.clone() });
+            return Err(AccuracyError::OtherImages { range: batch.range });
         }
         let Some(wire) = circuit.correct() else { return Err(AccuracyError::Usage("no bits")) };
         let (input, output) = (ints(witness.wire(circuit.input())), ints(witness.tensor(circuit, circuit.output())));
         let input = commitment.as_ref().map_or(Part::Public(&input), |c| Part::Private(c.rows()));
-        let statement = Statement { input, output: Part::Public(&output), nonce: &self.nonce };
+        let statement = Statement { input, output: Part::Public(&output), nonce: &batch.nonce };
         let clear = PlainProver::new(key.binding().transcript(&statement, Mode::Hiding));
         let blinds = openings.blinds();
         drop(span);
-        let (clear, advice) = key.prover(witness, &blinds, &|_| ()).hiding(rng, clear);
+        let (clear, advice) = key.prover(&witness, &blinds, &|_| ()).committed(committed, &mut rng, clear);
         let bits =
             Bits { values: ints(witness.wire(wire)), blinds: Zeroizing::new(advice.blinds[rows.range()].to_vec()) };
         Ok((clear.finish(), bits, advice.rows[rows.range()].to_vec()))

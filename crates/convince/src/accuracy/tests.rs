@@ -99,24 +99,31 @@ fn as_many_as_are_right_or_fewer_are_proven_whatever_the_batches() {
 }
 
 #[test]
-fn a_proof_is_the_same_however_many_batches_are_proven_together() {
-    let fixture = Fixture::new(9, false);
-    let statement = fixture.statement(fixture.right - 1);
-    let prove = |together| {
-        let options = AccuracyOptions { together, seed: Some(TestSeed([2; 32])), ..AccuracyOptions::default() };
-        let (mut proof, mut heard) = (Vec::new(), std::cell::Cell::new(0));
-        let progress = |done, _| heard.set(heard.get().max(done));
-        let mut images = |range: std::ops::Range<usize>| Ok(fixture.images[range].concat());
-        let options = AccuracyOptions { progress: Some(&progress), ..options };
-        prove_accuracy(&fixture.proving, &statement, &mut images, &mut proof, &options).unwrap();
-        (proof, *heard.get_mut())
-    };
-    let alone = prove(1);
-    assert_eq!(alone.1, 9usize.div_ceil(fixture.verifying.batch()));
-    for together in [2, 3, 100] {
-        assert!(prove(together) == alone, "{together} batches together");
+fn a_proof_is_the_same_whether_or_not_batches_are_committed_to_ahead() {
+    for images in [1, 4, 9] {
+        let fixture = Fixture::new(images, false);
+        let statement = fixture.statement(fixture.right.saturating_sub(1));
+        let prove = |in_turn| {
+            let (mut proof, heard) = (Vec::new(), std::cell::RefCell::new(Vec::new()));
+            let progress = |done, total| heard.borrow_mut().push((done, total));
+            let mut images = |range: std::ops::Range<usize>| Ok(fixture.images[range].concat());
+            let seed = Some(TestSeed([2; 32]));
+            let options = AccuracyOptions { in_turn, progress: Some(&progress), seed, ..AccuracyOptions::default() };
+            prove_accuracy(&fixture.proving, &statement, &mut images, &mut proof, &options).unwrap();
+            (proof, heard.into_inner())
+        };
+        let alone = prove(true);
+        let batches = images.div_ceil(fixture.verifying.batch());
+        assert_eq!(alone.1, (1..=batches).map(|done| (done, batches)).collect::<Vec<_>>());
+        assert!(prove(false) == alone);
+        #[cfg(feature = "parallel")]
+        for num_threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build().unwrap();
+            assert!(pool.install(|| prove(false)) == alone, "{num_threads} threads");
+            assert!(pool.install(|| prove(true)) == alone, "{num_threads} threads, in turn");
+        }
+        fixture.verify(&alone.0, &statement).unwrap();
     }
-    fixture.verify(&alone.0, &statement).unwrap();
 }
 
 #[test]

@@ -31,7 +31,7 @@ use crate::VerifyingKey;
 use both::committed_order;
 pub(crate) use both::{Frame, Setting, count};
 #[cfg(feature = "prover")]
-pub(crate) use prover::{Prover, ints, with_blinds};
+pub(crate) use prover::{Committed, Committing, Prover, ints, with_blinds};
 #[cfg(feature = "prover")]
 pub use prover::{run_hiding_prover, run_prover};
 pub(crate) use verifier::{Verifier, with_rows};

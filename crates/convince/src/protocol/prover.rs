@@ -10,7 +10,7 @@ use tracing::debug_span;
 use zeroize::Zeroizing;
 
 use super::both::{self, ADVICE, Setting};
-use super::{Blind, Field, Row, Scheme, committed_order, num_rows};
+use super::{Blind, Field, Params, Row, Scheme, committed_order};
 use crate::{Openings, Phase, ProvingKey};
 
 /// A prover of one circuit, for any well-shaped witness.
@@ -23,6 +23,62 @@ pub(crate) struct Prover<'a> {
     pub(crate) recomputed: usize,
     /// Hears when a phase begins.
     pub(crate) progress: &'a dyn Fn(Phase),
+}
+
+/// The commitments that a hiding proof begins with, by jobs: they wait for nothing, and may be made beside anything.
+pub(crate) struct Committing<'a> {
+    params: &'a Params,
+    pads: Pads,
+    blinds: Zeroizing<Vec<Blind>>,
+    rows: Vec<IntSlice<'a>>,
+    jobs: Vec<Vec<usize>>,
+}
+
+/// What a hiding proof begins with: pads, the commitments to them, and the advice.
+pub(crate) struct Committed {
+    pads: Pads,
+    points: Vec<Row>,
+    advice: Advice,
+}
+
+impl<'a> Committing<'a> {
+    /// Draws pads and blinds.
+    pub(crate) fn new(setting: Setting<'a>, witness: &'a Witness, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let Setting { params, frame, .. } = setting;
+        let _phase = Phase::Commit.begin(&|_| ());
+        let pads = debug_span!("pads").in_scope(|| Pads::draw(params, frame.counts, rng));
+        let blinds = Zeroizing::new(Scheme::blinds(frame.num_advice_rows(), rng));
+        let rows = rows(setting, witness);
+        let jobs = Scheme::commit_jobs(params, &rows);
+        Self { params, pads, blinds, rows, jobs }
+    }
+
+    pub(crate) fn num_jobs(&self) -> usize {
+        1 + self.jobs.len()
+    }
+
+    /// The commitments of a job: the first one's are to the pads.
+    pub(crate) fn run(&self, job: usize) -> Vec<Row> {
+        match job.checked_sub(1) {
+            None => self.pads.commit(self.params),
+            Some(job) => Scheme::commit_job(self.params, &self.rows, &self.blinds, &self.jobs[job]),
+        }
+    }
+
+    /// All of them, from all jobs in order.
+    pub(crate) fn finish(self, made: Vec<Vec<Row>>) -> Committed {
+        let mut made = made.into_iter();
+        let points = made.next().unwrap_or_default();
+        let mut rows = vec![Row::default(); self.rows.len()];
+        self.jobs.iter().flatten().zip(made.flatten()).for_each(|(&row, commitment)| rows[row] = commitment);
+        Committed { pads: self.pads, points, advice: Advice { blinds: self.blinds, rows } }
+    }
+}
+
+/// The advice's rows.
+fn rows<'a>(Setting { circuit, frame, .. }: Setting<'_>, witness: &'a Witness) -> Vec<IntSlice<'a>> {
+    let advice = circuit.wires_of(WireKind::Advice).map(|id| witness.wire(id));
+    frame.advice_splits.iter().zip(advice).flat_map(|(split, values)| split.rows(values)).collect()
 }
 
 /// The advice's rows, committed.
@@ -50,13 +106,52 @@ impl Prover<'_> {
     where
         C: ProverChannel<Field>,
     {
-        let Setting { circuit, params, frame } = self.setting;
+        let Setting { params, frame, .. } = self.setting;
         let phase = Phase::Commit.begin(self.progress);
         let pads = debug_span!("pads").in_scope(|| Pads::draw(params, frame.counts, rng));
         let (points, advice) = self.commit(rng, || pads.commit(params));
+        let begun = self.send(Committed { pads, points, advice }, clear);
+        drop(phase);
+        self.finish(begun, rng)
+    }
+
+    /// [`Self::hiding`] with commitments made before.
+    pub(crate) fn committed<C>(
+        &self,
+        committed: Committed,
+        rng: &mut (impl RngCore + CryptoRng),
+        clear: C,
+    ) -> (C, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let phase = Phase::Commit.begin(self.progress);
+        let begun = self.send(committed, clear);
+        drop(phase);
+        self.finish(begun, rng)
+    }
+
+    /// Sends a hiding proof's commitments.
+    fn send<C>(&self, Committed { pads, points, advice }: Committed, clear: C) -> (HidingOpening<'_, C>, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let Setting { params, frame, .. } = self.setting;
         let mut opening = HidingOpening::with_pads(params, frame.counts, pads, &points, clear);
         self.send_advice(&advice, opening.channel());
-        drop(phase);
+        (opening, advice)
+    }
+
+    /// All of a hiding proof but its commitments.
+    fn finish<C>(
+        &self,
+        (mut opening, advice): (HidingOpening<'_, C>, Advice),
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> (C, Advice)
+    where
+        C: ProverChannel<Field>,
+    {
+        let circuit = self.setting.circuit;
         let phase = Phase::Reduce.begin(self.progress);
         convince_gkr::prove_recomputing(circuit, self.witness, self.recomputed, opening.channel());
         drop(phase);
@@ -81,9 +176,8 @@ impl Prover<'_> {
     /// Commits to the advice, beside something that takes little longer than handing out its work.
     fn commit<T: Send>(&self, rng: &mut (impl RngCore + CryptoRng), beside: impl FnOnce() -> T + Send) -> (T, Advice) {
         let _span = debug_span!("rows").entered();
-        let splits = &self.setting.frame.advice_splits;
-        let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
-        let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
+        let blinds = Zeroizing::new(Scheme::blinds(self.setting.frame.num_advice_rows(), rng));
+        let rows = rows(self.setting, self.witness);
         let (made, rows) = jobs::beside(beside, || Scheme::commit(self.setting.params, &rows, &blinds));
         (made, Advice { blinds, rows })
     }

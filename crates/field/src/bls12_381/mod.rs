@@ -13,6 +13,8 @@ mod config;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod narrow;
+#[cfg(test)]
+mod paths;
 #[cfg(target_arch = "x86_64")]
 mod processor;
 mod tables;
@@ -126,6 +128,7 @@ fn limbs<const N: usize>(bytes: &[u8]) -> [u64; N] {
 
 #[cfg(test)]
 mod tests {
+    use super::paths::paths;
     use super::*;
     use crate::reference;
     use ark_ff::{AdditiveGroup, Field};
@@ -198,9 +201,11 @@ mod tests {
     fn inner_product_of_the_largest_elements_agrees() {
         for len in [0, 1, 2, 1000, 20_000] {
             let largest = vec![largest(); len];
-            assert_eq!(Fr::inner_product(&largest, &largest), reference::inner_product(&largest, &largest));
             let pairs = [[largest.as_slice(); 2]; 2];
-            assert_eq!(Fr::weighted_products(&largest, pairs), reference::weighted_products(&largest, pairs));
+            for _path in paths() {
+                assert_eq!(Fr::inner_product(&largest, &largest), reference::inner_product(&largest, &largest));
+                assert_eq!(Fr::weighted_products(&largest, pairs), reference::weighted_products(&largest, pairs));
+            }
         }
     }
 
@@ -252,21 +257,24 @@ mod tests {
 
         #[test]
         fn kernels_agree(rows in 0usize..70, width in 0usize..40, seed: u64) {
-            every_type(rows, width, seed);
+            for _path in paths() {
+                every_type(rows, width, seed);
+            }
         }
 
         #[test]
         fn inner_products_agree(len in 0usize..70, seed: u64) {
             let rng = &mut ChaCha20Rng::seed_from_u64(seed);
             let (a, b): (Vec<Fr>, Vec<Fr>) = (0..len).map(|_| (element(rng), element(rng))).unzip();
-            prop_assert_eq!(Fr::inner_product(&a, &b), reference::inner_product(&a, &b));
+            for _path in paths() {
+                prop_assert_eq!(Fr::inner_product(&a, &b), reference::inner_product(&a, &b));
+            }
         }
 
         #[test]
         fn products_of_tables_agree(len in 0usize..70, seed: u64) {
             let rng = &mut ChaCha20Rng::seed_from_u64(seed);
             let [w, a, b, c, d]: [Vec<Fr>; 5] = std::array::from_fn(|_| (0..len).map(|_| element(rng)).collect());
-            let (mut fast, mut slow) = (a.clone(), a.clone());
             type Elementwise = fn(&mut [Fr], &[Fr], &[Fr]);
             let kernels: [[Elementwise; 2]; 4] = [
                 [Fr::sums, reference::sums],
@@ -274,25 +282,29 @@ mod tests {
                 [Fr::extrapolations, reference::extrapolations],
                 [Fr::products, reference::products],
             ];
-            for [kernel, reference] in kernels {
-                kernel(&mut fast, &c, &d);
-                reference(&mut slow, &c, &d);
-                prop_assert_eq!(&fast, &slow);
+            let factors = [element(rng), Fr::short_challenge(&rng.r#gen())];
+            for _path in paths() {
+                let (mut fast, mut slow) = (a.clone(), a.clone());
+                for [kernel, reference] in kernels {
+                    kernel(&mut fast, &c, &d);
+                    reference(&mut slow, &c, &d);
+                    prop_assert_eq!(&fast, &slow);
+                }
+                for factor in factors {
+                    Fr::add_scaled(&mut fast, &b, factor);
+                    reference::add_scaled(&mut slow, &b, factor);
+                    prop_assert_eq!(&fast, &slow);
+                }
+                let pairs: [[&[Fr]; 2]; 2] = [[&a, &b], [&c, &d]];
+                prop_assert_eq!(Fr::weighted_products(&w, pairs), reference::weighted_products(&w, pairs));
+                prop_assert_eq!(Fr::weighted_products(&w, [pairs[0]]), reference::weighted_products(&w, [pairs[0]]));
+                prop_assert_eq!(Fr::weighted_products(&w, []), Fr::ZERO);
+                let (even, half) = (len / 2 * 2, len / 2);
+                let [mut p, mut q, mut slow_p, mut slow_q] = [(); 4].map(|()| vec![Fr::ZERO; half]);
+                Fr::add_fractions([&a[..even], &b[..even]], [&mut p, &mut q]);
+                reference::add_fractions([&a[..even], &b[..even]], [&mut slow_p, &mut slow_q]);
+                prop_assert_eq!([p, q], [slow_p, slow_q]);
             }
-            for factor in [element(rng), Fr::short_challenge(&rng.r#gen())] {
-                Fr::add_scaled(&mut fast, &b, factor);
-                reference::add_scaled(&mut slow, &b, factor);
-                prop_assert_eq!(&fast, &slow);
-            }
-            let pairs: [[&[Fr]; 2]; 2] = [[&a, &b], [&c, &d]];
-            prop_assert_eq!(Fr::weighted_products(&w, pairs), reference::weighted_products(&w, pairs));
-            prop_assert_eq!(Fr::weighted_products(&w, [pairs[0]]), reference::weighted_products(&w, [pairs[0]]));
-            prop_assert_eq!(Fr::weighted_products(&w, []), Fr::ZERO);
-            let (even, half) = (len / 2 * 2, len / 2);
-            let [mut p, mut q, mut slow_p, mut slow_q] = [(); 4].map(|()| vec![Fr::ZERO; half]);
-            Fr::add_fractions([&a[..even], &b[..even]], [&mut p, &mut q]);
-            reference::add_fractions([&a[..even], &b[..even]], [&mut slow_p, &mut slow_q]);
-            prop_assert_eq!([p, q], [slow_p, slow_q]);
         }
 
         #[test]
@@ -300,10 +312,12 @@ mod tests {
             let rng = &mut ChaCha20Rng::seed_from_u64(seed);
             let (a, b): (Vec<Fr>, Vec<Fr>) = (0..len).map(|_| (element(rng), element(rng))).unzip();
             for r in [Fr::short_challenge(&challenge), Fr::full_challenge(&full), Fr::ZERO, Fr::ONE] {
-                let (mut fast, mut slow) = (a.clone(), a.clone());
-                Fr::bind(&mut fast, &b, r);
-                reference::bind(&mut slow, &b, r);
-                prop_assert_eq!(fast, slow);
+                for _path in paths() {
+                    let (mut fast, mut slow) = (a.clone(), a.clone());
+                    Fr::bind(&mut fast, &b, r);
+                    reference::bind(&mut slow, &b, r);
+                    prop_assert_eq!(fast, slow);
+                }
             }
         }
 

@@ -25,6 +25,10 @@ macro_rules! proof_of {
                     state
                 }
 
+                #[cfg(test)]
+                if $crate::bls12_381::paths::is_hidden(stringify!($name)) {
+                    return None;
+                }
                 let known = STATE.load(Ordering::Relaxed);
                 let state = if known == 0 { ask_processor() } else { known };
                 (state == PRESENT).then_some(Self(()))

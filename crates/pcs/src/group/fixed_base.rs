@@ -4,7 +4,9 @@
 //! data, so an entry costs one addition a digit. A row's points, its blind's included, are one list of [`super::sum_groups`].
 //!
 //! Unsigned 8-bit data would need a second digit that is only ever 0 or 1. Those carries are taken four columns at a time
-//! from tables of subset sums: 1.23 additions a uniformly random entry instead of 1.5, and no second digit table.
+//! from tables of subset sums: 1.23 additions a uniformly random entry instead of 1.5, and no second digit table. A row may
+//! be committed to as what its integers are above 128, and 128 times the sum of its generators, which is kept for rows of
+//! any length: 9-bit remainders take a carry then, not two digits (1.75 additions).
 //!
 //! Tables grow with the columns, to 50 MB a digit for 4096, and are slower to read the larger they are. Rows of more than
 //! [`TABLE_COLUMNS`] columns are committed to by [`buckets`] instead, which need none. Time of buckets over that of tables,
@@ -63,6 +65,10 @@ pub struct FixedBase {
     windows: [OnceLock<Vec<G1Affine>>; MAX_WINDOWS],
     /// `carries[CARRY_ENTRIES g + s - 1]`: the sum of `2^8 G_j` over the columns `j` of group `g` in the subset `s`.
     carries: OnceLock<Vec<G1Affine>>,
+    /// `sums[n]`: the sum of the first `n` generators.
+    sums: OnceLock<Vec<G1Affine>>,
+    /// `centres[n] = HALF sums[n]`.
+    centres: OnceLock<Vec<G1Affine>>,
 }
 
 /// How a row's integers meet the generators.
@@ -76,11 +82,13 @@ pub enum Method {
 
 /// Which tables a row takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// One digit, and a carry of 0 or 1.
-    Carries,
-    /// This many digits.
-    Digits(usize),
+struct Shape {
+    /// Number of digit tables.
+    windows: usize,
+    /// Whether there is a carry of 0 or 1 beside them.
+    carries: bool,
+    /// Whether all that is of what the integers are above [`HALF`].
+    centred: bool,
 }
 
 impl FixedBase {
@@ -94,7 +102,14 @@ impl FixedBase {
             })
             .collect();
         let blind = multiples(&bases, BLIND_ENTRIES);
-        Self { generators: generators.columns().to_vec(), blind, windows: Default::default(), carries: OnceLock::new() }
+        Self {
+            generators: generators.columns().to_vec(),
+            blind,
+            windows: Default::default(),
+            carries: OnceLock::new(),
+            sums: OnceLock::new(),
+            centres: OnceLock::new(),
+        }
     }
 
     /// Number of generators, the most that a row can hold.
@@ -104,21 +119,28 @@ impl FixedBase {
 
     /// Bytes of the tables made so far.
     pub fn table_bytes(&self) -> usize {
-        let made = self.windows.iter().chain([&self.carries]).filter_map(OnceLock::get).map(Vec::len);
+        let made = self
+            .windows
+            .iter()
+            .chain([&self.carries, &self.sums, &self.centres])
+            .filter_map(OnceLock::get)
+            .map(Vec::len);
         (self.blind.len() + made.sum::<usize>()) * size_of::<G1Affine>()
     }
 
-    /// Makes the tables of the first `num_windows` digits (at most four) and of the carries.
+    /// Makes the tables of the first `num_windows` digits (at most four), of the carries, and of sums of generators.
     ///
-    /// `i8` and `u8` data take one digit, `i16` two, `i32` four. Wide rows are committed to without.
+    /// `i8` and `u8` data take one digit, `i16` two, `i32` four. Wide rows are committed to with the sums alone.
     pub fn prepare(&self, num_windows: usize) {
         if self.method() == Method::Buckets {
+            self.sums();
             return;
         }
         (0..num_windows.min(MAX_WINDOWS)).for_each(|k| {
             self.window(k);
         });
         self.carries();
+        self.centres();
     }
 
     /// `sum_j rows[i][j] G_j + blinds[i] H` for every `i`.
@@ -139,49 +161,79 @@ impl FixedBase {
     /// [`Self::commit_rows`] by either method; the results are the same.
     pub fn commit_rows_by(&self, method: Method, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
         assert_eq!(rows.len(), blinds.len());
+        let jobs = self.jobs_by(method, rows);
+        let made = jobs::map(jobs.len(), |i| self.commit_job_by(method, rows, blinds, &jobs[i]));
+        let mut commitments = vec![G1Affine::zero(); rows.len()];
+        jobs.iter().flatten().zip(made.concat()).for_each(|(&row, commitment)| commitments[row] = commitment);
+        commitments
+    }
+
+    /// The jobs of [`Self::commit_rows`], each a list of rows that cost least together, for [`Self::commit_job`]. Makes the tables
+    /// that they need: once, rather than by the first jobs that miss them, each for itself.
+    ///
+    /// # Panics
+    /// As [`Self::commit_rows`].
+    pub fn jobs(&self, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
+        self.jobs_by(self.method(), rows)
+    }
+
+    /// [`Self::commit_rows`] of a job's rows alone, in its order, on this thread.
+    pub fn commit_job(&self, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        self.commit_job_by(self.method(), rows, blinds, job)
+    }
+
+    fn jobs_by(&self, method: Method, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
         assert!(rows.iter().all(|row| row.len() <= self.generators.len()));
         match method {
-            Method::Tables => self.commit_by_tables(rows, blinds),
-            Method::Buckets => buckets::commit_rows(self, rows, blinds),
+            Method::Tables => self.table_jobs(rows),
+            Method::Buckets => buckets::jobs(self, rows),
         }
     }
 
-    fn commit_by_tables(&self, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {
-        let shapes: Vec<Shape> = rows.iter().map(|row| Shape::of(*row)).collect();
-        let sizes: Vec<usize> = rows
-            .iter()
-            .zip(&shapes)
-            .map(|(row, shape)| row.iter().filter(|&x| x != 0).count() * shape.num_windows() + BLIND_WINDOWS)
-            .collect();
-        // Tables are made here, once, rather than by the first jobs that miss them, each for itself.
-        for k in 0..shapes.iter().map(|shape| shape.num_windows()).max().unwrap_or(0) {
+    fn commit_job_by(&self, method: Method, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        match method {
+            Method::Tables => self.table_job(rows, blinds, job),
+            Method::Buckets => buckets::commit_job(self, rows, blinds, job),
+        }
+    }
+
+    fn table_jobs(&self, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
+        let (shapes, sizes): (Vec<Shape>, Vec<usize>) = rows.iter().map(|row| Shape::of(*row)).unzip();
+        for k in 0..shapes.iter().map(|shape| shape.windows).max().unwrap_or(0) {
             self.window(k);
         }
-        if shapes.contains(&Shape::Carries) {
+        if shapes.iter().any(|shape| shape.carries) {
             self.carries();
         }
-        let runs = jobs::cut_for_threads(&sizes, JOB);
-        jobs::map(runs.len(), |i| {
-            let mut points = Vec::with_capacity(sizes[runs[i].clone()].iter().sum());
-            let lens = runs[i].clone().map(|row| {
-                let before = points.len();
-                self.push_row(rows[row], shapes[row], &mut points);
-                for_each_blind_term(&blinds[row], |term| points.push(term.of(&self.blind)));
-                points.len() - before
-            });
-            let lens: Vec<usize> = lens.collect();
-            sum_lists(&points, &lens)
-        })
-        .concat()
+        if shapes.iter().any(|shape| shape.centred) {
+            self.centres();
+        }
+        jobs::cut_for_threads(&sizes, JOB).into_iter().map(Vec::from_iter).collect()
+    }
+
+    fn table_job(&self, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        let (shapes, sizes): (Vec<Shape>, Vec<usize>) = job.iter().map(|&row| Shape::of(rows[row])).unzip();
+        let mut points = Vec::with_capacity(sizes.iter().sum());
+        let lens = job.iter().zip(shapes).map(|(&row, shape)| {
+            let before = points.len();
+            self.push_row(rows[row], shape, &mut points);
+            for_each_blind_term(&blinds[row], |term| points.push(term.of(&self.blind)));
+            points.len() - before
+        });
+        let lens: Vec<usize> = lens.collect();
+        sum_lists(&points, &lens)
     }
 
     /// Appends points that add up to a row's product with the generators.
     fn push_row(&self, row: IntSlice<'_>, shape: Shape, points: &mut Vec<G1Affine>) {
-        let windows: Vec<&[G1Affine]> = (0..shape.num_windows()).map(|k| self.window(k)).collect();
-        let carries = if shape == Shape::Carries { self.carries() } else { &[] };
+        let windows: Vec<&[G1Affine]> = (0..shape.windows).map(|k| self.window(k)).collect();
+        let carries = if shape.carries { self.carries() } else { &[] };
+        if shape.centred {
+            points.push(self.centres()[row.len()]);
+        }
         let mut carry = 0;
         for (j, value) in row.iter().enumerate() {
-            for_each_digit(value, WIDTH, |k, digit| match windows.get(k) {
+            for_each_digit(value - shape.centre(), WIDTH, |k, digit| match windows.get(k) {
                 Some(window) => points.push(multiple(HALF * j, digit).of(window)),
                 None => carry |= 1 << (j % CARRY_COLUMNS),
             });
@@ -222,6 +274,17 @@ impl FixedBase {
         doubled(&self.window(k).chunks_exact(HALF).map(|table| table[HALF - 1]).collect::<Vec<_>>())
     }
 
+    /// The sum of the first `n` generators, for every `n`.
+    pub(super) fn sums(&self) -> &[G1Affine] {
+        jobs::made::<Vec<_>>(&self.sums, || sums(&self.generators))
+    }
+
+    /// [`HALF`] times the sum of the first `n` generators, for every `n`.
+    fn centres(&self) -> &[G1Affine] {
+        let last = |table: &[G1Affine]| table[HALF - 1];
+        jobs::made::<Vec<_>>(&self.centres, || sums(&self.window(0).chunks_exact(HALF).map(last).collect::<Vec<_>>()))
+    }
+
     fn carries(&self) -> &[G1Affine] {
         jobs::made::<Vec<_>>(&self.carries, || {
             let shifted = self.shifted(0);
@@ -240,22 +303,34 @@ impl FixedBase {
 }
 
 impl Shape {
-    fn of(row: IntSlice<'_>) -> Self {
-        let (mut low, mut high) = (0, 0);
-        row.iter().for_each(|x| (low, high) = (x.min(low), x.max(high)));
+    /// The shape of fewest points for a row, and about how many they are, the blind's included.
+    fn of(row: IntSlice<'_>) -> (Self, usize) {
+        let (mut low, mut high, mut entries) = (0, 0, 0);
+        row.for_each(|_, x| {
+            (low, high) = (x.min(low), x.max(high));
+            entries += usize::from(x != 0);
+        });
         let half = HALF as i64;
-        match num_digits(low, high, WIDTH) {
-            2 if low >= -half && high < 3 * half => Self::Carries,
-            digits => Self::Digits(digits),
-        }
+        let shape = |centred| {
+            let shape = Self { windows: 1, carries: false, centred };
+            let (low, high) = ((low - shape.centre()).min(0), (high - shape.centre()).max(0));
+            match num_digits(low, high, WIDTH) {
+                2 if low >= -half && high < 3 * half => Self { carries: true, ..shape },
+                windows => Self { windows, ..shape },
+            }
+        };
+        let points = |shape: &Self| {
+            let digits = shape.windows * if shape.centred { row.len() } else { entries };
+            digits + if shape.carries { row.len() / CARRY_COLUMNS } else { 0 } + BLIND_WINDOWS
+        };
+        let [plain, centred] = [false, true].map(shape);
+        let best = if points(&centred) < points(&plain) { centred } else { plain };
+        (best, points(&best))
     }
 
-    /// Number of digit tables.
-    fn num_windows(self) -> usize {
-        match self {
-            Self::Carries => 1,
-            Self::Digits(digits) => digits,
-        }
+    /// What is taken off every integer.
+    fn centre(self) -> i64 {
+        if self.centred { HALF as i64 } else { 0 }
     }
 }
 
@@ -300,6 +375,17 @@ fn multiples(bases: &[G1Affine], num: usize) -> Vec<G1Affine> {
     tables
 }
 
+/// The sum of the first `n` points, for every `n`: half a microsecond a point.
+fn sums(points: &[G1Affine]) -> Vec<G1Affine> {
+    let mut sum = G1Projective::ZERO;
+    let mut sums = vec![sum];
+    sums.extend(points.iter().map(|point| {
+        sum += point;
+        sum
+    }));
+    G1Projective::normalize_batch(&sums)
+}
+
 /// `2 p` for every point.
 fn doubled(points: &[G1Affine]) -> Vec<G1Affine> {
     G1Projective::normalize_batch(&points.iter().map(|p| p.into_group().double()).collect::<Vec<_>>())
@@ -328,6 +414,12 @@ mod tests {
         for method in [Method::Tables, Method::Buckets] {
             assert_eq!(tables.commit_rows_by(method, &rows, blinds), expected, "{method:?}");
         }
+        let mut jobs = tables.jobs(&rows).concat();
+        jobs.reverse();
+        let backwards: Vec<_> = jobs.iter().map(|&row| expected[row]).collect();
+        assert_eq!(tables.commit_job(&rows, blinds, &jobs), backwards);
+        jobs.sort_unstable();
+        assert!(jobs.into_iter().eq(0..rows.len()));
     }
 
     #[test]
@@ -367,12 +459,45 @@ mod tests {
     }
 
     #[test]
-    fn wide_rows_need_no_tables() {
+    fn wide_rows_need_no_tables_of_multiples() {
         let tables = FixedBase::new(&Generators::new(TABLE_COLUMNS + 1).unwrap());
         let bytes = tables.table_bytes();
-        tables.prepare(4);
         tables.commit_rows(&[IntSlice::I16(&[-300, 127])], &[Fr::ONE]);
         assert_eq!(tables.table_bytes(), bytes);
+        tables.prepare(4);
+        assert_eq!(tables.table_bytes() - bytes, (TABLE_COLUMNS + 2) * 96);
+    }
+
+    #[test]
+    fn sums_are_of_the_first_points() {
+        let generators = Generators::new(3).unwrap();
+        let [a, b, c] = [0, 1, 2].map(|i| generators.columns()[i]);
+        assert_eq!(sums(&[]), [G1Affine::zero()]);
+        let expected = [G1Affine::zero(), a, (a + b).into_affine(), (a + b + c).into_affine()];
+        assert_eq!(sums(generators.columns()), expected);
+        let tables = FixedBase::new(&generators);
+        assert_eq!(tables.sums(), expected);
+        let centres = expected.map(|point| (point * ark_bls12_381::Fr::from(HALF as u64)).into_affine());
+        assert_eq!(tables.centres(), centres);
+    }
+
+    /// Full rows of remainders, of every number of bits and up to either end, short and long.
+    #[test]
+    fn remainders_are_committed_to_about_their_centre() {
+        for bits in 1..=13 {
+            let (len, end) = (300usize, 1usize << bits);
+            let row = |len: usize, last: usize| {
+                let values = (0..len).map(|j| (j * 7919 % end) as i16).chain([last as i16]);
+                Ints::I16(values.collect())
+            };
+            let rows = [row(len, end - 1), row(len, end), row(len / 2, 0), row(0, end - 1), row(20, end / 2)];
+            check(len + 1, &rows, &[Fr::ONE; 5]);
+        }
+        let dense = Ints::I16((0..300).map(|j| 511 - j % 512).collect());
+        let (shape, points) = Shape::of(dense.as_slice());
+        assert!(shape.centred && shape.carries && points == 300 + 75 + BLIND_WINDOWS);
+        let sparse = Ints::I16((0..300).map(|j| if j % 3 == 0 { 511 } else { 0 }).collect());
+        assert!(!Shape::of(sparse.as_slice()).0.centred);
     }
 
     #[test]
@@ -386,7 +511,7 @@ mod tests {
         tables.commit_rows(&[IntSlice::U8(&[255])], &[Fr::ONE]);
         assert_eq!(tables.table_bytes() - blind - one, 2 * CARRY_ENTRIES * 96);
         tables.prepare(9);
-        assert_eq!(tables.table_bytes() - blind, 4 * one + 2 * CARRY_ENTRIES * 96);
+        assert_eq!(tables.table_bytes() - blind, 4 * one + (2 * CARRY_ENTRIES + 9) * 96);
     }
 
     #[test]

@@ -120,6 +120,14 @@ impl CommitmentScheme for Hyrax {
         params.fixed_base().commit_rows(rows, blinds)
     }
 
+    fn commit_jobs(params: &HyraxParams, rows: &[IntSlice<'_>]) -> Vec<Vec<usize>> {
+        params.fixed_base().jobs(rows)
+    }
+
+    fn commit_job(params: &HyraxParams, rows: &[IntSlice<'_>], blinds: &[Fr], job: &[usize]) -> Vec<G1Affine> {
+        params.fixed_base().commit_job(rows, blinds, job)
+    }
+
     fn rows_to_bytes(rows: &[G1Affine]) -> Vec<u8> {
         let mut out = Vec::with_capacity(rows.len() * Self::ROW_BYTES);
         for row in rows {

@@ -67,8 +67,8 @@ pub(in crate::commands) fn run(args: &ProveAccuracy, output: Output) -> Result<E
     let nonce = args.nonce.clone().unwrap_or_default();
     let statement = AccuracyStatement { labels: &labels, correct, data_set: set, nonce: &nonce.0 };
     // Phases of a profile follow each other.
-    let together = if args.profile.is_asked() { 1 } else { args.together.get() };
-    let options = AccuracyOptions { data_set: opening, together, progress: Some(&hear), ..AccuracyOptions::default() };
+    let in_turn = args.profile.is_asked();
+    let options = AccuracyOptions { data_set: opening, in_turn, progress: Some(&hear), ..AccuracyOptions::default() };
     let recorder = args.profile.is_asked().then(|| Recorder::start(Detail::All)).transpose()?;
     let start = Instant::now();
     let mut file = target.begin(Access::Public)?;
