@@ -5,7 +5,8 @@ use convince_pcs::hyrax::hiding::{HidingOpening, Pads};
 use convince_pcs::{CommitmentScheme, CommittedWire, OpeningClaim, Split};
 use convince_transcript::hiding::Hidden;
 use convince_transcript::{ProverChannel, profile};
-use rand::{CryptoRng, RngCore};
+use rand::{CryptoRng, RngCore, SeedableRng};
+use rand_chacha::ChaCha20Rng;
 use tracing::debug_span;
 use zeroize::Zeroizing;
 
@@ -82,7 +83,10 @@ impl Prover<'_> {
     fn commit<T: Send>(&self, rng: &mut (impl RngCore + CryptoRng), beside: impl FnOnce() -> T + Send) -> (T, Advice) {
         let _span = debug_span!("rows").entered();
         let splits = &self.setting.frame.advice_splits;
-        let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), rng));
+        // The system's generator takes half a microsecond a call, and a blind several calls.
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        let blinds = Zeroizing::new(Scheme::blinds(num_rows(splits), &mut ChaCha20Rng::from_seed(*seed)));
         let rows: Vec<_> = splits.iter().zip(self.advice()).flat_map(|(split, values)| split.rows(values)).collect();
         let (made, rows) = jobs::beside(beside, || Scheme::commit(self.setting.params, &rows, &blinds));
         (made, Advice { blinds, rows })
