@@ -20,7 +20,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::layout::Layout;
-use super::prove::{Factors, HiddenRows, Secrets, finish, open, prove_products};
+use super::prove::{Blinders, Factors, HiddenRows, Secrets, finish, open, prove_products};
 use super::statement::row_weights;
 use super::verify::{receive_array, verify_products};
 use super::*;
