@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use convince_field::ProofField;
+use convince_field::{ProofField, jobs};
 
 /// Below this many steps a loop stays on one thread: handing out work costs some microseconds.
 #[cfg(feature = "parallel")]
@@ -38,15 +38,9 @@ pub fn map_fine<T: Send>(len: usize, f: impl Fn(usize) -> T + Sync + Send) -> Ve
     (0..len).map(f).collect()
 }
 
-/// `f` of every item, in order.
+/// `f` of every item, in order. Each item is a job of its own, as the few pieces of a loop are.
 pub fn map_items<A: Send, T: Send>(items: Vec<A>, f: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
-    #[cfg(feature = "parallel")]
-    {
-        use rayon::prelude::*;
-        items.into_par_iter().map(f).collect()
-    }
-    #[cfg(not(feature = "parallel"))]
-    items.into_iter().map(f).collect()
+    jobs::map_items(items, f)
 }
 
 /// N tables of `len` entries, entry i of each from `f(i)`, an `f` of a few field operations.

@@ -118,35 +118,40 @@ fn prove_convolutions<F: ProofField, C: ProverChannel<F>>(
     let mus = powers(channel.challenge(MU), instances.len());
     let mut stage_b = Vec::new();
     let mut summed_layers = Vec::new();
-    let step = debug_span!("input tables").entered();
-    for run in by_layer(instances) {
+    let step = debug_span!("input tables");
+    let runs = by_layer(instances);
+    let tables = |k: usize| {
+        let run = &instances[runs[k].clone()];
+        let layer = run[0].layer;
+        let _span = profile::layer_of(&step, layer.output.index());
+        let rho = Rho::new(&rho, layer);
+        let sum = (!is_whole(layer)).then(|| {
+            let plane = conv::folded_channels(witness.tensor(circuit, layer.input), run[0].axis(0), &rho.channels());
+            let mut kernel = vec![F::zero(); plane.len()];
+            for (instance, mu) in run.iter().zip(&mus[runs[k].clone()]) {
+                let columns = instance.kernel_table(1, &rho.plane[1]);
+                for (row, k_y) in kernel.chunks_exact_mut(columns.len()).zip(instance.kernel_table(0, &rho.plane[0])) {
+                    F::add_scaled(row, &columns, k_y * mu);
+                }
+            }
+            [plane, kernel].map(|table| pad(&table, plane_shape(layer)))
+        });
+        (rho, sum)
+    };
+    let tables = step.in_scope(|| jobs::map(runs.len(), tables));
+    for (run, (rho, pair)) in runs.into_iter().zip(tables) {
         let first = &instances[run.start];
-        let _span = profile::layer_of(&step, first.layer.output.index());
-        let rho = Rho::new(&rho, first.layer);
-        if is_whole(first.layer) {
+        let Some(pair) = pair else {
             for k in run {
                 let value = kernel_claims[k][1];
                 pending.add(circuit, input_claim(circuit, &instances[k], &rho, rho.plane.clone(), value));
             }
             continue;
-        }
-        let shape = plane_shape(first.layer);
-        let input = witness.tensor(circuit, first.layer.input);
-        let plane = conv::folded_channels(input, first.axis(0), &rho.channels());
-        let mut kernel = vec![F::zero(); plane.len()];
-        for k in run.clone() {
-            let columns = instances[k].kernel_table(1, &rho.plane[1]);
-            for (row, k_y) in kernel.chunks_exact_mut(columns.len()).zip(instances[k].kernel_table(0, &rho.plane[0])) {
-                let scale = k_y * mus[k];
-                row.iter_mut().zip(&columns).for_each(|(out, k_x)| *out += scale * k_x);
-            }
-        }
-        let claim = run.clone().map(|k| mus[k] * kernel_claims[k][1]).sum();
-        let pair = [plane, kernel].map(|table| pad(&table, shape));
-        stage_b.push(sumcheck::Instance::new(variables(shape), F::one(), claim, vec![pair]));
+        };
+        let claim = run.map(|k| mus[k] * kernel_claims[k][1]).sum();
+        stage_b.push(sumcheck::Instance::new(variables(plane_shape(first.layer)), F::one(), claim, vec![pair]));
         summed_layers.push((first, rho));
     }
-    drop(step);
     let (q, finals) = debug_span!("input rounds").in_scope(|| sumcheck::prove(channel, stage_b));
     let values: Vec<F> = finals.iter().map(|pairs| pairs[0][0]).collect();
     channel.send(INPUT_CLAIMS, &values);

@@ -2,19 +2,11 @@
 
 use std::sync::OnceLock;
 
-pub(crate) use convince_field::jobs::{map, num_threads};
+pub(crate) use convince_field::jobs::{map, map_items, num_threads};
 
 /// `run(i, chunk)` for the `i`-th `len` items, the last chunk being what is left.
 pub(crate) fn for_each_chunk<T: Send>(items: &mut [T], len: usize, run: impl Fn(usize, &mut [T]) + Sync + Send) {
-    #[cfg(feature = "parallel")]
-    {
-        use rayon::prelude::*;
-        items.par_chunks_mut(len).enumerate().for_each(|(i, chunk)| run(i, chunk));
-    }
-    #[cfg(not(feature = "parallel"))]
-    {
-        items.chunks_mut(len).enumerate().for_each(|(i, chunk)| run(i, chunk));
-    }
+    map_items(items.chunks_mut(len).enumerate().collect(), |(i, chunk)| run(i, chunk));
 }
 
 /// Cuts consecutive items into runs whose sizes add up to about `target`; an item is never divided.

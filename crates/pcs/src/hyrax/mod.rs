@@ -28,12 +28,12 @@ mod wide_tests;
 
 use ark_bls12_381::G1Affine;
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::UniformRand;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use convince_field::{Fr, IntSlice, ProofField};
 use convince_poly::log2_ceil;
 use convince_transcript::{Label, ProverChannel, VerifierChannel};
 use rand::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
 
 use crate::group::{FixedBase, Generators, made};
 pub use crate::group::{MAX_WIDTH, TABLE_COLUMNS};
@@ -78,6 +78,14 @@ impl Hyrax {
     }
 }
 
+/// Uniform scalars, 64 bytes of the generator reduced for each.
+fn random(count: usize, rng: &mut (impl RngCore + CryptoRng)) -> Zeroizing<Vec<Fr>> {
+    let mut bytes = Zeroizing::new(vec![0; 64 * count]);
+    rng.fill_bytes(&mut bytes);
+    let (chunks, _) = bytes.as_chunks::<64>();
+    Zeroizing::new(chunks.iter().map(Fr::full_challenge).collect())
+}
+
 /// Reads points of the group in canonical compressed form, each checked to be on the curve and in the subgroup.
 fn points_from_bytes(count: usize, bytes: &[u8], allow_zero: bool) -> Result<Vec<G1Affine>, PcsError> {
     let expected = count.saturating_mul(Hyrax::ROW_BYTES);
@@ -113,7 +121,7 @@ impl CommitmentScheme for Hyrax {
     }
 
     fn blinds(rows: usize, rng: &mut (impl RngCore + CryptoRng)) -> Vec<Fr> {
-        (0..rows).map(|_| Fr::rand(rng)).collect()
+        std::mem::take(&mut *random(rows, rng))
     }
 
     fn commit(params: &HyraxParams, rows: &[IntSlice<'_>], blinds: &[Fr]) -> Vec<G1Affine> {

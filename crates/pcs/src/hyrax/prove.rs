@@ -65,7 +65,8 @@ impl Folded {
     /// Pairs of tables over columns whose products add up to the weighted claims, the folds and the columns' functionals.
     pub(super) fn pairs(&mut self) -> Vec<[Vec<Fr>; 2]> {
         let columns = std::mem::take(&mut self.columns);
-        self.folds.iter().zip(columns).map(|(fold, columns)| [fold.clone(), columns]).collect()
+        let folds = jobs::map(self.folds.len(), |k| self.folds[k].clone());
+        folds.into_iter().zip(columns).map(|(fold, columns)| [fold, columns]).collect()
     }
 
     /// F, of `width` entries, and its blind: the rows' combination that is left of the claims at the columns' point, where the
@@ -80,7 +81,8 @@ impl Folded {
         for_each_chunk(&mut vector, COLUMNS, |i, out| {
             for (fold, [_, weight]) in self.folds.iter().zip(finals) {
                 let fold = fold.get(COLUMNS * i..).unwrap_or(&[]);
-                out.iter_mut().zip(fold).for_each(|(out, f)| *out += *weight * f);
+                let len = out.len().min(fold.len());
+                Fr::add_scaled(&mut out[..len], &fold[..len], *weight);
             }
         });
         let mut blind = Fr::from(0u64);

@@ -37,7 +37,7 @@ impl<F: ProofField> Instance<F> {
         let add = |[a, b]: [F; 2], [c, d]: [F; 2]| [a + c, b + d];
         // Many short tables are spread over threads by pairs, few long ones within each.
         let parts = if self.pairs.len() * half >= MANY && self.pairs.len() > 1 {
-            parallel::map(self.pairs.len(), |k| round_of_pair(&self.pairs[k], 0..half, half))
+            jobs::map(self.pairs.len(), |k| round_of_pair(&self.pairs[k], 0..half, half))
         } else {
             let part = |pair| parallel::sum(half, |range| round_of_pair(pair, range, half).to_vec());
             self.pairs.iter().map(part).map(|sums| [sums[0], sums[1]]).collect()
@@ -54,7 +54,7 @@ impl<F: ProofField> Instance<F> {
         // Spread as in [`Self::round`].
         let pairs = std::mem::take(&mut self.pairs);
         self.pairs = if pairs.len() * half >= MANY {
-            parallel::map_items(pairs, bind)
+            jobs::map_items(pairs, bind)
         } else {
             pairs.into_iter().map(bind).collect()
         };
@@ -73,7 +73,8 @@ impl<F: ProofField> Instance<F> {
 /// Tables may hold pads: what is left of them is overwritten.
 impl<F: ProofField> Drop for Instance<F> {
     fn drop(&mut self) {
-        self.pairs.iter_mut().flatten().for_each(Zeroize::zeroize);
+        // A column sumcheck has megabytes of them: a millisecond, in which other threads wait.
+        jobs::map_items(std::mem::take(&mut self.pairs), |mut pair| pair.iter_mut().for_each(Zeroize::zeroize));
     }
 }
 
@@ -150,5 +151,6 @@ where
         };
         point.push(r);
     }
-    (point, instances.iter().map(Instance::finals).collect())
+    // Their tables go with them.
+    (point, jobs::map_items(instances, |instance| instance.finals()))
 }

@@ -31,11 +31,9 @@ use convince_field::{Fr, ProofField};
 use convince_poly::log2_ceil;
 use convince_sumcheck::product::Mask;
 use convince_transcript::Label;
-use rand::{CryptoRng, RngCore};
-use zeroize::Zeroizing;
 
-use super::Hyrax;
 use super::argument::{argument_rounds, padded_width};
+use super::{Hyrax, random};
 use crate::CommitmentScheme;
 
 pub use prove::{HidingOpening, Pads};
@@ -92,12 +90,4 @@ pub fn closing_error_terms(width: usize, counts: Counts, assertions: usize, clai
     let batched = claims + assertions + 2 * counts.products;
     let products = (1, counts.products.saturating_sub(1));
     [(1, batched), products, (1, 2), (log2_ceil(width), 2), (argument_rounds(width), 3), (3, 1)]
-}
-
-/// Uniform scalars, 64 bytes of the generator reduced for each.
-fn random(count: usize, rng: &mut (impl RngCore + CryptoRng)) -> Zeroizing<Vec<Fr>> {
-    let mut bytes = Zeroizing::new(vec![0; 64 * count]);
-    rng.fill_bytes(&mut bytes);
-    let (chunks, _) = bytes.as_chunks::<64>();
-    Zeroizing::new(chunks.iter().map(Fr::full_challenge).collect())
 }

@@ -5,7 +5,8 @@ use convince_poly::{eq_truncated, log2_ceil};
 use convince_sumcheck::product::{self, Mask};
 use convince_transcript::ProverChannel;
 use convince_transcript::hiding::{Hidden, HidingProver, Recorder, Tape};
-use rand::{CryptoRng, RngCore};
+use rand::{CryptoRng, RngCore, SeedableRng};
+use rand_chacha::ChaCha20Rng;
 use tracing::debug_span;
 use zeroize::Zeroizing;
 
@@ -104,9 +105,11 @@ impl<'a, Clear: ProverChannel<Fr>> HidingOpening<'a, Clear> {
         let (mut clear, pads) = channel.into_parts();
         let secrets = Secrets::draw(params, tape.products().len(), rng);
         let rows = layout.rows();
-        // The blinders' commitment waits for nothing; the steps before it, round by round, leave other threads much time.
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        // The blinders wait for nothing; the steps before they are sent, round by round, leave other threads much time.
         let (blinders, opened) = jobs::beside(
-            || secrets.commit_blinders(params),
+            || Blinders::new(params, &seed),
             || {
                 let span = debug_span!("closing argument").entered();
                 let products = Factors::new(&tape, &pads);
@@ -132,9 +135,6 @@ pub(super) struct Secrets {
     /// The coefficients of g, and their row's blind.
     mask: Zeroizing<Vec<Fr>>,
     mask_blind: Zeroizing<Vec<Fr>>,
-    /// D_1 and D_2, and their rows' blinds.
-    blinders: [Zeroizing<Vec<Fr>>; 2],
-    blinder_blinds: Zeroizing<Vec<Fr>>,
 }
 
 impl Secrets {
@@ -143,20 +143,39 @@ impl Secrets {
         // A proof from a seed depends on the order.
         let mut draw = |count| random(count, rng);
         let crosses = if products > 0 { 2 } else { 0 };
-        let mask_len = Mask::<Fr>::len(log2_ceil(params.width));
         Self {
             products: [draw(products), draw(products)],
             product_blinds: [3 * products, crosses].map(|len| draw(num_rows(params, len))),
-            mask: draw(mask_len),
+            mask: draw(mask_len(params)),
             mask_blind: draw(1),
-            blinders: [params.generators.width(), mask_len].map(&mut draw),
-            blinder_blinds: draw(2),
         }
     }
+}
 
-    /// The rows of D_1 and D_2.
-    pub(super) fn commit_blinders(&self, params: &HyraxParams) -> Vec<G1Affine> {
-        jobs::map(2, |k| commitment(params, &self.blinders[k], self.blinder_blinds[k]))
+/// Coefficients of the mask.
+fn mask_len(params: &HyraxParams) -> usize {
+    Mask::<Fr>::len(log2_ceil(params.width))
+}
+
+/// D_1 and D_2.
+pub(super) struct Blinders {
+    vectors: [Zeroizing<Vec<Fr>>; 2],
+    /// Of their rows.
+    blinds: Zeroizing<Vec<Fr>>,
+    rows: Vec<G1Affine>,
+}
+
+impl Blinders {
+    /// Draws them and commits to them, by a generator of their own, which is overwritten: any thread can, where the system's takes a
+    /// millisecond for VGG-16's on the prover's own.
+    pub(super) fn new(params: &HyraxParams, seed: &[u8; 32]) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(*seed);
+        let vectors = [params.generators.width(), mask_len(params)].map(|len| random(len, &mut rng));
+        let blinds = random(2, &mut rng);
+        rng = ChaCha20Rng::from_seed([0; 32]);
+        std::hint::black_box(&rng);
+        let rows = jobs::map(2, |k| commitment(params, &vectors[k], blinds[k]));
+        Self { vectors, blinds, rows }
     }
 }
 
@@ -287,7 +306,7 @@ pub(super) fn open<Clear: ProverChannel<Fr>>(
     let (mut vector, mut blind) = folded.combine(wires, eq.len(), &finals[0]);
     let weights = row_weights(&statement.coefficients, hidden.rows, &eq);
     for (row, weight) in hidden.rows.iter().zip(&weights) {
-        vector.iter_mut().zip(&hidden.scalars[row.clone()]).for_each(|(out, v)| *out += *weight * v);
+        Fr::add_scaled(&mut vector[..row.len()], &hidden.scalars[row.clone()], *weight);
     }
     blind += Fr::inner_product(&weights, hidden.blinds);
     Opened { vector: Zeroizing::new(vector), blind, sigma, eq, eta }
@@ -298,12 +317,11 @@ pub(super) fn finish<Clear: ProverChannel<Fr>>(
     params: &HyraxParams,
     Opened { vector, blind, sigma, eq, eta }: Opened,
     secrets: &Secrets,
-    blinders: &[G1Affine],
+    Blinders { vectors: [d_1, d_2], blinds, rows }: &Blinders,
     clear: &mut Clear,
 ) {
     let _span = debug_span!("inner-product argument").entered();
-    let ([d_1, d_2], blinds) = (&secrets.blinders, &secrets.blinder_blinds);
-    clear.send_bytes(BLINDERS, &Hyrax::rows_to_bytes(blinders));
+    clear.send_bytes(BLINDERS, &Hyrax::rows_to_bytes(rows));
     let delta = Fr::inner_product(d_1, &eq) + eta * Fr::inner_product(d_2, &Mask::weights(&sigma));
     clear.send(DELTA, &[delta]);
     let c: Fr = clear.challenge(C);

@@ -69,7 +69,7 @@ pub(super) fn powers(tau: Fr, count: usize) -> Vec<Fr> {
 /// `a + c b`, entry by entry; `b` may be shorter.
 pub(super) fn combine(a: &[Fr], c: Fr, b: &[Fr]) -> Vec<Fr> {
     let mut sum = a.to_vec();
-    sum.iter_mut().zip(b).for_each(|(s, b)| *s += c * b);
+    Fr::add_scaled(&mut sum[..b.len()], b, c);
     sum
 }
 
