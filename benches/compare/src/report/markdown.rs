@@ -320,7 +320,7 @@ const WHY: [&str; MEASURES.len()] = [
     "Their fields have 31 or 64 bits and their commitments are hashes; convince computes in a field of 255 bits and commits on a curve, \
      and on the smallest networks that costs more than what it saves by having no variable for a product.",
     "As for *prove*.",
-    "An element of their fields has 4 or 8 bytes, of convince's 32, and they have no tables of curve points. What convince's setup left \
+    "An element of a hash-based system's field has 4 or 8 bytes, of convince's 32, and there are no tables of curve points. What convince's setup left \
      behind, those tables among it, is nearly all of its figure (*memory of setup*): the proof itself adds little.",
     "A pairing makes the opening of a commitment a few points, whatever was committed, at the price of a trusted setup. convince has \
      none: its openings grow with the square root of what is committed, and its sumchecks send two scalars a round.",
