@@ -8,7 +8,7 @@
 //! `scripts/make_fashion_vectors.sh --arrays DIR` writes; `CONVINCE_CIFAR10`, a trained VGG-11 with images, laid out as
 //! `crates/onnx/tests/cifar.rs` reads them.
 //!
-//! Without cargo's `--bench`, that is under `cargo test --benches`, a few images are classified and nothing is written.
+//! Without cargo's `--bench`, that is under `cargo test --bench NAME`, a few images are classified and nothing is written.
 
 #[allow(dead_code)]
 mod machine;

@@ -8,7 +8,7 @@
 //! each, and writes `accuracy_proof.json`. Every row is a process of its own, so that its peak of memory is its own: a process
 //! reads a key and the arrays of digits, as a program would, and its proof goes to a file.
 //!
-//! Without cargo's `--bench`, that is under `cargo test --benches`, a few digits are proven and nothing is written.
+//! Without cargo's `--bench`, that is under `cargo test --bench NAME`, a few digits are proven and nothing is written.
 
 #[allow(dead_code)]
 mod machine;

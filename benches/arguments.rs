@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 /// A program's arguments, looked up by name; what nobody asks for are filters and flags of other harnesses.
 ///
-/// A measurement is one that cargo's `--bench` asks for, without `--test` or `--quick`: under `cargo test --benches` every bench
+/// A measurement is one that cargo's `--bench` asks for, without `--test` or `--quick`: under `cargo test --bench NAME` every bench
 /// does as little as it can, once, and writes nothing.
 #[derive(Clone, Debug)]
 pub struct Arguments {

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Nothing else should run meanwhile; the files say what the load was. Without cargo's `--bench`, that is under
-//! `cargo test --benches`, everything runs once on a small network and nothing is written.
+//! `cargo test --bench NAME`, everything runs once on a small network and nothing is written.
 
 mod machine;
 

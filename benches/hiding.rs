@@ -7,7 +7,7 @@
 //! and writes `benches/results/hiding.json`. Memory is the most that the process held until then, so networks are measured in the
 //! order given, small ones first.
 //!
-//! Without cargo's `--bench`, that is under `cargo test --benches`, LeNet-5 runs once and nothing is written.
+//! Without cargo's `--bench`, that is under `cargo test --bench NAME`, LeNet-5 runs once and nothing is written.
 
 #[allow(dead_code)]
 mod machine;

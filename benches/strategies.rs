@@ -7,7 +7,7 @@
 //! channels and plane size, on two threads; writes `strategies.json` and `strategies.svg`. The least time of each is plotted, which
 //! is the least disturbed one. Running the layer is not in it: both strategies run it the same way.
 //!
-//! Without cargo's `--bench`, that is under `cargo test --benches`, the smallest sizes run once and nothing is written.
+//! Without cargo's `--bench`, that is under `cargo test --bench NAME`, the smallest sizes run once and nothing is written.
 
 #[allow(dead_code)]
 mod machine;

@@ -7,7 +7,7 @@
 //! convolutions grow and keeps the others. Proofs are zero-knowledge, weights private, provers and verifiers have two threads. Every
 //! point is a process of its own that reads a key from a file, so that its peak of memory is a prover's and nobody else's.
 //!
-//! `--quick`, or no `--bench` of cargo's (`cargo test --benches`): two small points a sweep, one proof each, and nothing is written
+//! `--quick`, or no `--bench` of cargo's (`cargo test --bench NAME`): two small points a sweep, one proof each, and nothing is written
 //! unless `--out` says where.
 
 #[path = "../machine.rs"]

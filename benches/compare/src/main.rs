@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use convince_compare::harness::forecast::forecast;
 use convince_compare::harness::machine::memory_bytes;
 use convince_compare::harness::record::Size;
 use convince_compare::harness::run::{Plan, results_file, run};
@@ -62,10 +63,10 @@ struct Run {
     /// How often each pair is measured, other pairs in between
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     runs: u16,
-    /// Pairs that take more than so many seconds are measured once
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    repeat_below: f64,
-    /// Seconds after which a measurement is stopped [default: 120; in the full suite 7200]
+    /// Pairs that take more than so many seconds are measured once [default: 5; in the full suite 60]
+    #[arg(long, value_name = "SECONDS")]
+    repeat_below: Option<f64>,
+    /// Seconds after which a measurement is stopped [default: 90; in the full suite 7200]
     #[arg(long, value_name = "SECONDS")]
     time_cap: Option<f64>,
     /// GB of memory at which a measurement is stopped [default: 85 % of the machine's]
@@ -80,6 +81,9 @@ struct Run {
     /// Measure again what was measured before, and forget the old lines of what is selected
     #[arg(long)]
     again: bool,
+    /// Measure nothing: print what each pair would come to and how long all would take, from the times in the results file
+    #[arg(long)]
+    dry_run: bool,
     /// Results file [default: benches/compare/results/<suite>.jsonl]
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
@@ -116,6 +120,7 @@ fn main() -> Result<()> {
     convince::restart_with_large_pages();
     match Cli::parse().command {
         Command::List(args) => list(&args),
+        Command::Run(args) if args.dry_run => forecast(&plan(args)?),
         Command::Run(args) => run(&plan(args)?),
         Command::Report(args) => write_report(args),
         Command::Child(args) => {
@@ -160,10 +165,11 @@ fn plan(args: Run) -> Result<Plan> {
     // In the catalogue's order, on which the skipping of larger ones relies.
     workloads.sort_by_key(|entry| CATALOGUE.iter().position(|other| other.name == entry.name));
     workloads.dedup_by_key(|entry| entry.name);
-    let time = match args.suite {
-        Suite::Quick => 120.0,
-        Suite::Full => 7200.0,
+    let (time, repeat_below) = match args.suite {
+        Suite::Quick => (90.0, 5.0),
+        Suite::Full => (7200.0, 60.0),
     };
+    let repeat_below = positive("repeat-below", args.repeat_below.unwrap_or(repeat_below))?;
     let memory = match args.memory_cap {
         Some(gigabytes) => (positive("memory-cap", gigabytes)? * 1e9) as u64,
         None => memory_bytes() / 100 * 85,
@@ -180,7 +186,7 @@ fn plan(args: Run) -> Result<Plan> {
         systems,
         workloads,
         runs: args.runs.into(),
-        repeat_below: Duration::from_secs_f64(positive("repeat-below", args.repeat_below)?),
+        repeat_below: Duration::from_secs_f64(repeat_below),
         limits: watch::Limits {
             time: Duration::from_secs_f64(positive("time-cap", args.time_cap.unwrap_or(time))?),
             memory,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Session;
 use crate::system::{Facts, Phase, Sizes};
+use crate::text::{bytes, seconds};
 use crate::workload::{Entry, Workload};
 
 /// A line of a results file.
@@ -73,6 +74,9 @@ pub struct Measurement {
     pub memory_cap_bytes: u64,
     /// Load average of the last minute when it started: above 0.5 others were at work and wall times are too large.
     pub load_average: Option<f64>,
+    /// Seconds from the start of its process to the end, with what no phase counts: making the workload, sizes, the changed output.
+    #[serde(default)]
+    pub elapsed_s: Option<f64>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -115,6 +119,24 @@ pub enum Outcome {
         /// Which and how.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// Why there are no figures, for readers: under caps of so many seconds and bytes. Empty if there are.
+    pub fn reason(&self, time: f64, memory: u64) -> String {
+        let at = |during: &Option<Phase>| {
+            during.map_or_else(|| "before setup".to_owned(), |phase| format!("in {}", phase.name()))
+        };
+        match self {
+            Self::Measured(_) => String::new(),
+            Self::Unfit { reason } | Self::Skipped { reason } => reason.clone(),
+            Self::TimeCap { during, .. } => format!("takes more than {}: stopped {}", seconds(time), at(during)),
+            Self::MemoryCap { during, .. } => {
+                format!("takes more than {} of memory: stopped {}", bytes(memory), at(during))
+            }
+            Self::Failed { during, reason } => format!("failed {}: {reason}", at(during)),
+        }
+    }
 }
 
 /// A whole measurement.

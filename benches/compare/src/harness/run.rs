@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,34 +41,76 @@ pub struct Plan {
 /// # Errors
 /// Files that cannot be read or written, workloads that cannot be made, processes that cannot be started.
 pub fn run(plan: &Plan) -> Result<()> {
-    ensure!(!plan.systems.is_empty() && !plan.workloads.is_empty(), "no system or no workload is selected");
-    let mut state = State::new(plan)?;
+    let lines = plan.lines()?;
+    if plan.again {
+        replace(&plan.results, &lines)?;
+    }
+    let mut state = State::new(plan, lines)?;
     let start = Instant::now();
-    let order = order(plan.systems.len(), plan.workloads.len(), plan.runs);
-    for (index, &(round, workload, system)) in order.iter().enumerate() {
+    for turn in turns(plan) {
+        let (entry, facts) = turn.pair(plan);
+        if !state.needs(plan, entry, &facts.name, &turn) {
+            continue;
+        }
+        let label = format!("[round {} of {}] {:14} {:20}", turn.round + 1, plan.runs, entry.name, facts.name);
         if plan.budget.is_some_and(|budget| start.elapsed() > budget) {
-            eprintln!("the budget is used up: {} of {} left for another time", order.len() - index, order.len());
+            eprintln!("{label} the budget is used up: another call goes on from here");
             break;
         }
-        let (entry, facts) = (plan.workloads[workload], &plan.systems[system]);
-        if state.needs(plan, entry, &facts.name, round) {
-            let label = format!("[{:>3}/{}] {:14} {:20}", index + 1, order.len(), entry.name, facts.name);
-            state.one(plan, entry, facts, &label)?;
-        }
+        state.one(plan, entry, facts, &label)?;
     }
     Ok(())
 }
 
-/// `(round, workload, system)` of every measurement: rounds outermost, so that repetitions lie apart; in each, systems by turns from
-/// another one on, so that none always comes first.
-fn order(systems: usize, workloads: usize, rounds: usize) -> Vec<(usize, usize, usize)> {
-    let mut order = Vec::new();
-    for round in 0..rounds {
-        for workload in 0..workloads {
-            order.extend((0..systems).map(|system| (round, workload, (system + round + workload) % systems)));
+impl Plan {
+    /// What the results file holds, without what is to be forgotten.
+    ///
+    /// # Errors
+    /// It cannot be read, or nothing is selected.
+    pub(super) fn lines(&self) -> Result<Vec<Line>> {
+        ensure!(!self.systems.is_empty() && !self.workloads.is_empty(), "no system or no workload is selected");
+        let mut lines = read(&self.results)?;
+        if self.again {
+            lines.retain(|line| !matches!(line, Line::Measurement(old) if selects(self, old)));
         }
+        Ok(lines)
     }
-    order
+}
+
+/// A place in the order of measurements.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Turn {
+    pub(super) round: usize,
+    /// Seconds that the pair's first measurement took: in later rounds the slower ones wait.
+    costs: Range<f64>,
+    workload: usize,
+    system: usize,
+}
+
+impl Turn {
+    pub(super) fn pair<'a>(&self, plan: &'a Plan) -> (&'static Entry, &'a Facts) {
+        (plan.workloads[self.workload], &plan.systems[self.system])
+    }
+}
+
+/// Every measurement that there can be. In the first round all pairs, so that a budget that runs out leaves no row empty; then the
+/// repetitions of quick pairs, then those of slow ones, so that it is those that are left out. Rounds lie outside of workloads, so that
+/// repetitions of a pair lie apart; of each workload systems follow by turns from another one on, so that none always comes first.
+pub(super) fn turns(plan: &Plan) -> Vec<Turn> {
+    let slowest = plan.repeat_below.as_secs_f64();
+    let mut passes = vec![(0, 0.0..f64::INFINITY)];
+    for costs in [0.0..slowest / 5.0, slowest / 5.0..slowest] {
+        passes.extend((1..plan.runs).map(|round| (round, costs.clone())));
+    }
+    let (systems, workloads) = (plan.systems.len(), plan.workloads.len());
+    let pairs = |(round, costs): (usize, Range<f64>)| {
+        (0..workloads).flat_map(move |workload| {
+            let costs = costs.clone();
+            let turn = move |first| (first + round + workload) % systems;
+            (0..systems).map(move |first| Turn { round, costs: costs.clone(), workload, system: turn(first) })
+        })
+    };
+    passes.into_iter().flat_map(pairs).collect()
 }
 
 /// Of a pair of workload and system.
@@ -78,7 +121,7 @@ struct History {
     refused: Option<(Outcome, f64, u64)>,
 }
 
-struct State {
+pub(super) struct State {
     session: Session,
     histories: HashMap<(String, String), History>,
     /// Systems and workloads that the file describes as they are now.
@@ -88,15 +131,11 @@ struct State {
 }
 
 impl State {
-    fn new(plan: &Plan) -> Result<Self> {
-        let mut lines = read(&plan.results)?;
-        if plan.again {
-            let before = lines.len();
-            lines.retain(|line| !matches!(line, Line::Measurement(old) if selects(plan, old)));
-            if lines.len() < before {
-                replace(&plan.results, &lines)?;
-            }
-        }
+    /// From a results file.
+    ///
+    /// # Errors
+    /// None that a file which was read has.
+    pub(super) fn new(plan: &Plan, lines: Vec<Line>) -> Result<Self> {
         let (mut histories, mut described, mut sizes) = (HashMap::<_, History>::new(), Vec::new(), Vec::new());
         for line in lines {
             match line {
@@ -116,14 +155,14 @@ impl State {
         self.histories.get(&(entry.name.into(), system.into())).cloned().unwrap_or_default()
     }
 
-    /// Whether a pair is to be measured in this round.
-    fn needs(&self, plan: &Plan, entry: &Entry, system: &str, round: usize) -> bool {
-        let history = self.history(entry, system);
-        let slow = history.measured.iter().any(|costs| costs.total_s() > plan.repeat_below.as_secs_f64());
-        match history.measured.len() {
-            0 => {
-                round == 0
-                    && history.refused.is_none_or(|(outcome, time, memory)| match outcome {
+    /// Whether a pair's turn has come.
+    pub(super) fn needs(&self, plan: &Plan, entry: &Entry, system: &str, turn: &Turn) -> bool {
+        let History { measured, refused } = self.history(entry, system);
+        match measured.first() {
+            Some(first) => measured.len() <= turn.round && turn.costs.contains(&first.total_s()),
+            None => {
+                turn.round == 0
+                    && refused.is_none_or(|(outcome, time, memory)| match outcome {
                         Outcome::TimeCap { .. } => time < plan.limits.time.as_secs_f64(),
                         Outcome::MemoryCap { .. } => memory < plan.limits.memory,
                         // Another cap may have let the smaller workload through.
@@ -131,12 +170,11 @@ impl State {
                         Outcome::Unfit { .. } | Outcome::Failed { .. } | Outcome::Measured(_) => false,
                     })
             }
-            measured => measured <= round && !slow,
         }
     }
 
     /// Why a workload is not tried: what became of a smaller one of its series.
-    fn hopeless(&self, plan: &Plan, entry: &Entry, system: &str) -> Option<String> {
+    pub(super) fn hopeless(&self, plan: &Plan, entry: &Entry, system: &str) -> Option<String> {
         let smaller = plan.workloads.iter().filter(|other| other.series == entry.series);
         let smaller = smaller.take_while(|other| other.name != entry.name);
         let reason = |other: &Entry| {
@@ -157,6 +195,7 @@ impl State {
     fn one(&mut self, plan: &Plan, entry: &'static Entry, facts: &Facts, label: &str) -> Result<()> {
         self.describe(plan, entry, facts)?;
         let load_average = load_average();
+        let start = Instant::now();
         let outcome = match self.hopeless(plan, entry, &facts.name) {
             Some(reason) => Outcome::Skipped { reason },
             None => {
@@ -166,20 +205,41 @@ impl State {
                 })?
             }
         };
-        eprintln!("{label} {}", summary(&outcome));
-        let measurement = Measurement {
+        eprintln!("{label} {}", summary(&outcome, plan.limits));
+        let elapsed_s = Some(start.elapsed().as_secs_f64());
+        let measurement = Measurement { load_average, elapsed_s, ..self.measurement(plan, entry, facts, outcome) };
+        append(&plan.results, &Line::Measurement(measurement.clone()))?;
+        self.add(measurement);
+        Ok(())
+    }
+
+    /// What is known of a pair, in a line.
+    pub(super) fn said(&self, entry: &Entry, system: &str) -> String {
+        let History { measured, refused } = self.history(entry, system);
+        match (measured.first(), refused) {
+            (Some(first), _) => format!("{} × {}", measured.len(), seconds(first.total_s())),
+            (None, Some((outcome, time, memory))) => outcome.reason(time, memory),
+            (None, None) => "nothing".into(),
+        }
+    }
+
+    /// The line of an outcome.
+    pub(super) fn measurement(&self, plan: &Plan, entry: &Entry, facts: &Facts, outcome: Outcome) -> Measurement {
+        Measurement {
             session: self.session.name.clone(),
             system: facts.name.clone(),
             workload: entry.name.into(),
             threads: plan.limits.threads,
             time_cap_s: plan.limits.time.as_secs_f64(),
             memory_cap_bytes: plan.limits.memory,
-            load_average,
+            load_average: None,
+            elapsed_s: None,
             outcome,
-        };
-        append(&plan.results, &Line::Measurement(measurement.clone()))?;
-        self.histories.entry((entry.name.into(), facts.name.clone())).or_default().add(measurement);
-        Ok(())
+        }
+    }
+
+    pub(super) fn add(&mut self, line: Measurement) {
+        self.histories.entry((line.workload.clone(), line.system.clone())).or_default().add(line);
     }
 
     /// Writes what a measurement's line refers to, unless it is there.
@@ -217,8 +277,7 @@ fn selects(plan: &Plan, line: &Measurement) -> bool {
         && plan.workloads.iter().any(|entry| entry.name == line.workload)
 }
 
-fn summary(outcome: &Outcome) -> String {
-    let at = |during: &Option<Phase>| during.map_or("before setup", Phase::name);
+fn summary(outcome: &Outcome, limits: Limits) -> String {
     match outcome {
         Outcome::Measured(costs) => {
             let phases = costs.phases.iter().map(|(phase, cost)| format!("{} {}", phase.name(), seconds(cost.wall_s)));
@@ -226,10 +285,7 @@ fn summary(outcome: &Outcome) -> String {
             let phases: Vec<String> = phases.collect();
             format!("{}, {} proof, {}", phases.join(", "), bytes(costs.proof_bytes), bytes(memory))
         }
-        Outcome::Unfit { reason } | Outcome::Skipped { reason } => reason.clone(),
-        Outcome::TimeCap { during, .. } => format!("stopped for its time: {}", at(during)),
-        Outcome::MemoryCap { during, .. } => format!("stopped for its memory: {}", at(during)),
-        Outcome::Failed { during, reason } => format!("failed: {}: {reason}", at(during)),
+        refused => refused.reason(limits.time.as_secs_f64(), limits.memory),
     }
 }
 
@@ -298,6 +354,7 @@ mod tests {
             time_cap_s: 10.0,
             memory_cap_bytes: 1 << 30,
             load_average: None,
+            elapsed_s: None,
             outcome,
         })
     }
@@ -312,42 +369,54 @@ mod tests {
         let mut plan = plan(folder.path().join("r.jsonl"));
         change(&mut plan);
         lines.iter().for_each(|line| append(&plan.results, line).expect("writable"));
-        (State::new(&plan).expect("readable"), plan)
+        let lines = plan.lines().expect("readable");
+        (State::new(&plan, lines).expect("a file of ours"), plan)
     }
 
     #[test]
-    fn every_pair_is_measured_once_a_round_and_each_system_comes_first_in_turn() {
-        let order = order(3, 2, 2);
-        assert_eq!(order.len(), 12);
-        let firsts: Vec<usize> = order.chunks(3).map(|chunk| chunk[0].2).collect();
-        assert_eq!(firsts, [0, 1, 1, 2]);
-        for chunk in order.chunks(3) {
-            let mut systems: Vec<usize> = chunk.iter().map(|&(_, _, system)| system).collect();
-            systems.sort();
-            assert_eq!(systems, [0, 1, 2]);
+    fn all_pairs_come_first_then_repetitions_of_quick_ones_and_each_system_is_the_first_in_turn() {
+        let plan = |runs| Plan { runs, ..plan("none".into()) };
+        let once = turns(&plan(1));
+        let (systems, workloads) = (plan(1).systems.len(), plan(1).workloads.len());
+        assert_eq!(once.len(), systems * workloads);
+        for (workload, chunk) in once.chunks(systems).enumerate() {
+            assert_eq!(chunk[0].system, workload);
+            let mut all: Vec<usize> = chunk.iter().map(|turn| turn.system).collect();
+            all.sort();
+            assert_eq!(all, (0..systems).collect::<Vec<_>>());
         }
+        let thrice = turns(&plan(3));
+        assert_eq!(thrice[..once.len()], once);
+        let rounds: Vec<(usize, f64)> =
+            thrice.chunks(once.len()).map(|pass| (pass[0].round, pass[0].costs.end)).collect();
+        assert_eq!(rounds, [(0, f64::INFINITY), (1, 1.0), (2, 1.0), (1, 5.0), (2, 5.0)]);
     }
 
     #[test]
     fn measured_pairs_are_skipped_until_their_round_and_slow_ones_for_ever() {
-        let lines = [line("mlp-10k", measured(1.0)), line("mlp-30k", measured(6.0))];
+        let lines = [line("mlp-10k", measured(2.0)), line("mlp-30k", measured(6.0))];
         let (state, plan) = state(&lines, |_| {});
-        let needs = |name: &str, round| state.needs(&plan, Entry::find(name).expect("named"), "convince", round);
-        assert_eq!([needs("mlp-10k", 0), needs("mlp-10k", 1)], [false, true]);
-        assert_eq!([needs("mlp-30k", 0), needs("mlp-30k", 1)], [false, false]);
-        assert_eq!([needs("lenet5", 0), needs("lenet5", 1)], [true, false]);
+        let needs = |name: &str| {
+            let needed = |turn: &Turn| state.needs(&plan, Entry::find(name).expect("named"), "convince", turn);
+            turns(&plan).iter().step_by(plan.systems.len() * plan.workloads.len()).map(needed).collect::<Vec<_>>()
+        };
+        // The first round, repetitions of what takes less than a second, of what takes less than five.
+        assert_eq!(needs("mlp-10k"), [false, false, true]);
+        assert_eq!(needs("mlp-30k"), [false, false, false]);
+        assert_eq!(needs("lenet5"), [true, false, false]);
     }
 
     #[test]
     fn a_cap_is_tried_again_only_with_a_larger_one_and_spares_larger_workloads() {
         let capped = line("mlp-10k", Outcome::TimeCap { during: None, before: Default::default() });
         let entry = |name| Entry::find(name).expect("named");
+        let first = |plan: &Plan| turns(plan).remove(0);
         let (before, plan) = state(std::slice::from_ref(&capped), |_| {});
-        assert!(!before.needs(&plan, entry("mlp-10k"), "convince", 0));
+        assert!(!before.needs(&plan, entry("mlp-10k"), "convince", &first(&plan)));
         assert!(before.hopeless(&plan, entry("mlp-30k"), "convince").is_some_and(|reason| reason.contains("mlp-10k")));
         assert_eq!(before.hopeless(&plan, entry("lenet5"), "convince"), None);
         let (after, plan) = state(&[capped], |plan| plan.limits.time = Duration::from_secs(20));
-        assert!(after.needs(&plan, entry("mlp-10k"), "convince", 0));
+        assert!(after.needs(&plan, entry("mlp-10k"), "convince", &first(&plan)));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use self::published::Published;
 use self::summary::Results;
 use crate::harness::record::{read, write_atomically};
 
-/// Writes `<suite>.md`, `<suite>.html` and `<suite>-<measure>-<series>.svg` to a folder, and returns their paths.
+/// Writes `<suite>.md`, `<suite>.html`, `<suite>-summary.md` for the README and `<suite>-<measure>-<series>.svg` to a folder, and returns
+/// their paths.
 ///
 /// # Errors
 /// Files that cannot be read or written, a results file without a measurement.
@@ -25,7 +26,11 @@ pub fn write(results: &Path, published: &Path, suite: &str, folder: &Path) -> Re
     let results = Results::new(results_lines)?;
     let plots = plot::all(&results, suite)?;
     let text = markdown::page(&results, &published, suite, &plots);
-    let mut files = vec![(format!("{suite}.md"), text.clone()), (format!("{suite}.html"), html::page(&text, &plots))];
+    let mut files = vec![
+        (format!("{suite}.md"), text.clone()),
+        (format!("{suite}.html"), html::page(&text, &plots)),
+        (format!("{suite}-summary.md"), markdown::summary(&results, &published, suite)),
+    ];
     files.extend(plots.into_iter().map(|plot| (plot.file, plot.svg)));
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let write = |(name, text): (String, String)| {
@@ -54,6 +59,7 @@ mod tests {
             time_cap_s: 60.0,
             memory_cap_bytes: 1 << 30,
             load_average: Some(3.0),
+            elapsed_s: None,
             outcome,
         })
     }
@@ -113,14 +119,26 @@ mod tests {
             "200 B (0.010×)",
             "ahead of convince are Peer | of ours by 100×",
             "convince is ahead of Peer | of ours by 10×",
-            "stopped at 1.07 GB of memory in setup",
+            "takes more than 1.07 GB of memory: stopped in setup",
             "not tried: mlp-30k",
             "| convince | not measured yet |",
             "others were at work",
             "| Peer \\| of ours |",
             "measured before",
+            "| RISC Zero | not run: its guest",
+            "Peer | of ours is ahead on 1 of 1 networks, at the most by 100×",
+            "- **setup**: nobody is ahead",
         ] {
             assert!(text.contains(said), "{said} is missing in\n{text}");
+        }
+        let summary = std::fs::read_to_string(&written[2]).expect("the README's part");
+        for said in [
+            "**mlp-100k**. An MLP: 100k parameters",
+            "not tried: mlp-30k",
+            "Made by `scripts/compare`",
+            "others were at",
+        ] {
+            assert!(summary.contains(said), "{said} is missing in\n{summary}");
         }
         // The last column of a measured row is the last of its header: runs.
         let cells = |start: &str| {
@@ -132,7 +150,7 @@ mod tests {
         assert_eq!(row.last().map(String::as_str), Some("3"));
         assert!(!text.contains("99.0 s"), "fewer threads are another measurement");
         // One series with two points: its four plots, in the page as well.
-        assert_eq!(written.len(), 2 + 4);
+        assert_eq!(written.len(), 3 + 4);
         let page = std::fs::read_to_string(&written[1]).expect("the page");
         assert_eq!(page.matches("<svg").count(), 4);
         assert!(!page.contains("<img") && page.contains("<table>"));

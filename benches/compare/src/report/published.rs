@@ -59,6 +59,16 @@ pub enum Origin {
     MeasuredBefore,
 }
 
+impl Origin {
+    /// For readers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::MeasuredBefore => "measured before",
+        }
+    }
+}
+
 /// A system without a row.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

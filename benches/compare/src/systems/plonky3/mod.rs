@@ -119,7 +119,9 @@ impl System for Plonky3 {
             circuit: "Tables for fully connected layers, for each convolution, for requantisation, maxima, ranges and public values; \
                       all tensors in memory that is written once, by LogUp with fixed addresses. Tiles of several products for each \
                       of several outputs in a row; weights of a convolution rotate through the rows of all places. Weights and \
-                      limbs of quotients and remainders are looked up as bytes, dense weights in pairs where there are many."
+                      limbs of quotients and remainders are looked up as bytes, dense weights in pairs where there are many. \
+                      Of several tiles for dense layers it takes the one with the fewest committed cells, for the prover's time: where \
+                      that is a wide one, rows that are opened are long, and a proof has a megabyte."
                 .into(),
         }
     }
