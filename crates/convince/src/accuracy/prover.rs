@@ -72,8 +72,7 @@ pub struct AccuracyOptions<'a> {
     /// The secret of the commitment to the images.
     pub data_set: Option<&'a DataSetOpening>,
     /// Nothing of one batch is done beside another: for profiles, whose phases follow each other. A batch is else committed to by
-    /// threads that have nothing to do for the proof of the one before it, which leaves them a tenth of the time on two cores. It
-    /// changes no byte of the proof.
+    /// threads that have nothing to do for the proof of the one before it. It changes no byte of the proof.
     pub in_turn: bool,
     /// Hears how many batches are done, and how many there are.
     pub progress: Option<&'a dyn Fn(usize, usize)>,
