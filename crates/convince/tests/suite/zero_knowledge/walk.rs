@@ -211,8 +211,6 @@ enum Zeroed {
     All,
     /// Of the draws that fill a buffer, that of this index.
     Draw(usize),
-    /// The blinds of integers' rows, drawn word by word.
-    Words,
 }
 
 impl RngCore for Zeroing {
@@ -222,7 +220,7 @@ impl RngCore for Zeroing {
 
     fn next_u64(&mut self) -> u64 {
         let word = self.inner.next_u64();
-        if matches!(self.zeroed, Zeroed::All | Zeroed::Words) { 0 } else { word }
+        if self.zeroed == Zeroed::All { 0 } else { word }
     }
 
     fn fill_bytes(&mut self, dest: &mut [u8]) {
@@ -258,19 +256,19 @@ fn zeroed_pads_blinds_and_masks_are_found() {
         let bytes = [&honest.as_bytes()[..head], &proof.finish()].concat();
         walk(&TINY.verifying, &witness, &Proof::from_bytes(bytes).unwrap(), &plain).err()
     };
-    // Draws in the order of `pcs/hiding`: pads, their blinds, d_x, d_y, blinds of products and cross terms, the mask.
+    // Draws in order: pads, their blinds, the advice's blinds, d_x, d_y, blinds of products and cross terms, the mask.
     assert_eq!(found(Zeroed::Draw(usize::MAX)), None);
     let expected = BTreeMap::from([
         (0, "a message without its pad"),
         (1, "a row without its blind"),
-        (2, "a factor without its blinder"),
+        (2, "a row without its blind"),
         (3, "a factor without its blinder"),
-        (6, "a scalar is a small integer"),
+        (4, "a factor without its blinder"),
+        (7, "a scalar is a small integer"),
     ]);
     for (draw, why) in expected {
         assert!(found(Zeroed::Draw(draw)).is_some_and(|found| found.contains(why)), "draw {draw}: {why}");
     }
-    assert!(found(Zeroed::Words).is_some_and(|found| found.contains("a row without its blind")));
     assert!(found(Zeroed::All).is_some());
 }
 
