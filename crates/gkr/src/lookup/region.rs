@@ -198,7 +198,7 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         left_out: Vec<[F; T]>,
         bound: impl Fn(usize, [&mut [F]; T], &mut Runs<F, 2>) + Sync,
     ) -> (Self, Sums<F>) {
-        let mut tables: [Vec<F>; T] = std::array::from_fn(|_| F::zeros(round.len));
+        let mut tables = zeros(round.len);
         let sums = round.fill(tables.each_mut().map(Vec::as_mut_slice), bound);
         let spare = std::array::from_fn(|_| Vec::new());
         Self { tables, places: round.places.clone(), offset: round.offset, left_out, spare }.settled(round, sums)
@@ -225,13 +225,11 @@ impl<F: ProofField, const T: usize> Region<F, T> {
             self.push(default);
         }
         debug_assert_eq!(2 * round.len, self.stored());
-        let mut out = self.spare.each_mut().map(std::mem::take);
-        for table in &mut out {
-            match table.len() >= round.len {
-                true => table.truncate(round.len),
-                false => *table = F::zeros(round.len),
-            }
-        }
+        let mut out = match self.spare[0].len() >= round.len {
+            true => self.spare.each_mut().map(std::mem::take),
+            false => zeros(round.len),
+        };
+        out.iter_mut().for_each(|table| table.truncate(round.len));
         let bound = |first: usize, out: [&mut [F]; T], spare: &mut Runs<F, 2>| self.bound(r, first, out, spare);
         let sums = round.fill(out.each_mut().map(Vec::as_mut_slice), bound);
         self.spare = std::mem::replace(&mut self.tables, out);
@@ -283,6 +281,18 @@ impl<F: ProofField, const T: usize> Region<F, T> {
         }
     }
 }
+
+/// T tables of zeros. Memory that served before is wiped, each table by a thread.
+pub(super) fn zeros<F: ProofField, const T: usize>(len: usize) -> [Vec<F>; T] {
+    if len < WIPED_BY_ONE {
+        return std::array::from_fn(|_| F::zeros(len));
+    }
+    let mut tables = parallel::map(T, |_| F::zeros(len)).into_iter();
+    std::array::from_fn(|_| tables.next().unwrap_or_default())
+}
+
+/// Entries of a table that are wiped sooner than another thread wakes.
+const WIPED_BY_ONE: usize = 1 << 11;
 
 /// f at zero and at infinity of one pair.
 pub(super) fn pair_values<F: ProofField, const T: usize>(low: [F; T], high: [F; T]) -> Sums<F> {

@@ -6,6 +6,7 @@ use convince_sumcheck::parallel;
 
 use super::leaves::Leaves;
 use super::places::Places;
+use super::region::zeros;
 
 /// Nodes that are added up at a time.
 const RUN: usize = 128;
@@ -173,7 +174,7 @@ fn fill_at<F: ProofField>(leaves: &Leaves<F>, height: usize, nodes: Range<usize>
 
 /// A level of `len` nodes, the first ones filled run by run.
 fn level<F: ProofField>(nodes: usize, len: usize, run: impl Fn(Range<usize>, [&mut [F]; 2]) + Sync) -> Level<F> {
-    let mut level: Level<F> = [F::zeros(len), F::zeros(len)];
+    let mut level: Level<F> = zeros(len);
     let [p, q] = &mut level;
     q[nodes..].fill(F::one());
     parallel::fill([&mut p[..nodes], &mut q[..nodes]], 0..nodes, RUN, |nodes, [p, q]| {
