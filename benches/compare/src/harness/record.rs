@@ -72,7 +72,8 @@ pub struct Measurement {
     pub time_cap_s: f64,
     /// Bytes of memory at which it would have been stopped.
     pub memory_cap_bytes: u64,
-    /// Load average of the last minute when it started: above 0.5 others were at work and wall times are too large.
+    /// Load average of the last minute when it started, the measurement before it included: well above its threads, others were at work
+    /// and wall times are too large.
     pub load_average: Option<f64>,
     /// Seconds from the start of its process to the end, with what no phase counts: making the workload, sizes, the changed output.
     #[serde(default)]

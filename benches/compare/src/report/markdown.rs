@@ -90,8 +90,10 @@ fn load(results: &Results) -> String {
     let threads = format!("Threads: {}.", results.threads);
     match results.load {
         Some(load) => {
-            let busy = if load > 0.5 { ": others were at work, and wall times are too large" } else { "" };
-            format!("{threads} Largest load average before a measurement: {load:.2}{busy}.")
+            // Measurements follow each other, so that the one before counts.
+            let is_busy = load > results.threads as f64 + 0.5;
+            let busy = if is_busy { ": others were at work, and wall times are too large" } else { "" };
+            format!("{threads} Largest load average before a measurement, the one before it included: {load:.2}{busy}.")
         }
         None => threads,
     }
