@@ -12,7 +12,7 @@ use super::region::zeros;
 const RUN: usize = 128;
 
 /// Sums of fractions, level by level. Every level stops at its last allocated node; behind it all nodes are (0, 1). The lowest
-/// levels do not store nodes above padding alone ([`Places`]).
+/// levels do not store nodes above padding alone (`places`).
 ///
 /// Leaves are kept as places in tables of denominators, 4 bytes each. The levels above take 64 bytes a leaf together, half of
 /// them the lowest, and each is given up when its sumcheck begins. Some of the lowest may be left out: their nodes are
