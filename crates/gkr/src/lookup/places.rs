@@ -8,7 +8,8 @@ use convince_field::ProofField;
 use convince_poly::{eq_bits, log2_ceil, prefix_sum};
 use convince_sumcheck::parallel;
 
-/// The most levels above the leaves on which padding is left out: what lies above is a fiftieth of the tree.
+/// The most levels on which padding may be left out, the leaves' among them; the two highest of them store all nodes, as sums go by
+/// pairs and fours. What lies above is a thirtieth of the tree.
 const MOST_LEVELS: usize = 6;
 /// The fewest: those that a tree may compute again rather than keep are among them.
 const FEWEST_LEVELS: usize = 4;
@@ -18,7 +19,7 @@ struct Kept {
     /// Ascending, and all multiples of `2^levels` but for the last one's length, behind which nothing is left out.
     runs: Vec<Run>,
     paddings: Vec<Padding>,
-    /// Above so many levels every node is kept.
+    /// log2 of what the runs are multiples of: so far up, each node is above true entries or padding alone.
     levels: usize,
     left_out: usize,
 }
@@ -114,7 +115,8 @@ impl Places {
         Self { kept: self.kept.clone(), height: self.height + levels }
     }
 
-    /// Levels on which this height's nodes may be stored: one more, and what is stored does not come in whole pairs.
+    /// log2 of what runs of stored nodes are multiples of at this height: at 0 they do not come in whole pairs. None where every
+    /// node is stored.
     pub(super) fn levels(&self) -> Option<usize> {
         self.kept.as_ref().map(|kept| kept.levels - self.height)
     }
